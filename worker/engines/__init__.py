@@ -1,0 +1,84 @@
+"""The seam: every engine takes a `Call` and gives back what it wrote. One engine serves all of a worker's slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jobs.request import TilRequest
+
+
+class EngineFailed(Exception):
+    """The engine could not finish this call; another attempt may succeed."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One generation asked of an engine.
+
+    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `schema` the JSON schema
+    its answer must satisfy; `request` serves the engine that has no model. Tokens are counted by the engine.
+    """
+
+    id: str
+    request: TilRequest
+    system: str
+    user: str
+    schema: dict[str, Any]
+    temperature: float
+    seed: int
+    max_output_tokens: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an engine wrote: JSON `text`, and token counts. `complete` is false when it was cut off by length."""
+
+    text: str
+    complete: bool
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What a result's provenance says of its engine. None where the engine cannot know."""
+
+    engine: str
+    engine_version: str
+    model: str | None
+    weights_digest: str | None
+    quantization: str | None
+
+
+OnText = Callable[[str, int], None]
+"""Called with the text written since the last call (a delta) and the completion tokens so far; must not block."""
+
+
+class Engine(Protocol):
+    """A writer of posts. `max_prompt_tokens` is the room for a prompt; None means without bound."""
+
+    info: EngineInfo
+
+    async def start(self) -> None:
+        """Load, warm up; returns when it can generate. Raises EngineFailed with one clear sentence."""
+
+    def prompt_budget(self, max_output_tokens: int) -> int | None:
+        """Tokens that a prompt may take beside an answer of `max_output_tokens`; None: no bound."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` in this engine's own tokenizer (an upper estimate where it has none)."""
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """Write the answer to `call`. Cancelling the awaiting task aborts it in the engine.
+
+        Raises EngineFailed when this attempt failed.
+        """
+
+    async def alive(self) -> bool:
+        """True when the part that computes answers now; bounded in time by the caller."""
+
+    async def close(self) -> None:
+        """Stop the engine and free what it holds."""
