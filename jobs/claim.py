@@ -1,0 +1,78 @@
+"""claim: the best waiting rows for the doorbells that arrived together."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs import transitions
+from jobs.errors import WorkerGone
+from jobs.states import Status
+from jobs.tables import Job, Worker
+from jobs.transitions import NOW, Claimed
+
+SUSPECT_LOSSES = 2
+"""A job that lost this many workers may be what kills them: a worker carries at most one such job."""
+
+
+async def claim(session: AsyncSession, worker_id: uuid.UUID, k: int) -> list[Claimed]:
+    """Give up to `k` waiting jobs of the worker's model to it: first come, first served, with head starts.
+
+    Locks the worker's own row first. Leaves out rows that wait for a retry or whose queue deadline has
+    passed. Raises WorkerGone when the worker's lease has ended or it drains.
+    """
+    worker = select(Worker.model).where(
+        Worker.id == worker_id, Worker.lease_expires_at > NOW, Worker.draining.is_(False)
+    )
+    model = (await session.execute(worker.with_for_update())).scalar_one_or_none()
+    if model is None:
+        raise WorkerGone
+    rows = (await session.execute(_waiting(model, k))).all()
+    suspects_left = 0 if await _carries_suspect(session, worker_id) else 1
+    chosen: list[uuid.UUID] = []
+    for row in rows:
+        if row.losses >= SUSPECT_LOSSES:
+            if not suspects_left:
+                continue
+            suspects_left -= 1
+        chosen.append(row.id)
+    return await transitions.start(session, chosen, worker_id) if chosen else []
+
+
+def _waiting(model: str, k: int):  # type: ignore[no-untyped-def]
+    return (
+        select(Job.id, Job.losses)
+        .where(
+            Job.status == Status.QUEUED,
+            Job.model == model,
+            or_(Job.not_before.is_(None), Job.not_before <= NOW),
+            or_(Job.started_at.is_not(None), Job.queue_deadline > NOW),
+        )
+        .order_by(Job.order_at, Job.id)
+        .limit(k)
+        .with_for_update(skip_locked=True)
+    )
+
+
+async def _carries_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
+    query = select(func.count()).where(
+        Job.worker_id == worker_id, Job.status == Status.RUNNING, Job.losses >= SUSPECT_LOSSES
+    )
+    return bool((await session.execute(query)).scalar_one())
+
+
+async def waiting(session: AsyncSession, model: str, limit: int) -> int:
+    """How many jobs of this model could be claimed now, counted up to `limit` only."""
+    query = select(func.count()).select_from(
+        select(Job.id)
+        .where(
+            Job.status == Status.QUEUED,
+            Job.model == model,
+            or_(Job.not_before.is_(None), Job.not_before <= NOW),
+        )
+        .limit(limit)
+        .subquery()
+    )
+    return int((await session.execute(query)).scalar_one())

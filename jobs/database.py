@@ -1,0 +1,110 @@
+"""Connections to PostgreSQL, with limits per role so that a frozen process can't hold others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from jobs.errors import DatabaseUnavailable, NotMigrated, UnsupportedDatabase
+
+OLDEST_SERVER = 170_000
+"""`transaction_timeout` came with PostgreSQL 17."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What one kind of process may do to the database. Times in seconds."""
+
+    name: str
+    connections: int
+    transaction_seconds: float
+    idle_in_transaction_seconds: float
+    lock_seconds: float
+
+    def server_settings(self) -> dict[str, str]:
+        """The session settings that PostgreSQL itself enforces."""
+        return {
+            "application_name": f"til-{self.name}",
+            "transaction_timeout": f"{int(self.transaction_seconds * 1000)}ms",
+            "idle_in_transaction_session_timeout": f"{int(self.idle_in_transaction_seconds * 1000)}ms",
+            "lock_timeout": f"{int(self.lock_seconds * 1000)}ms",
+            "tcp_user_timeout": "10s",
+            "tcp_keepalives_idle": "10s",
+            "jit": "off",
+        }
+
+
+API = Role("api", 10, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
+WORKER = Role("worker", 6, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
+STEWARD = Role("steward", 8, transaction_seconds=20, idle_in_transaction_seconds=3, lock_seconds=2)
+ADMIN = Role("admin", 2, transaction_seconds=600, idle_in_transaction_seconds=60, lock_seconds=10)
+
+
+class Database:
+    """A pool of connections for one role. `url` is `postgresql://...`; the driver is asyncpg."""
+
+    def __init__(self, url: str, role: Role) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            asyncpg_url(url),
+            pool_size=role.connections,
+            max_overflow=0,
+            pool_timeout=3,
+            pool_recycle=1800,
+            pool_use_lifo=True,
+            connect_args={
+                "server_settings": role.server_settings(),
+                "timeout": 3,
+                "command_timeout": role.transaction_seconds + 1,
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block. Raises DatabaseUnavailable."""
+        with unavailable_is_one_error():
+            async with self._sessions() as session, session.begin():
+                yield session
+
+    async def check(self) -> None:
+        """Raise UnsupportedDatabase, NotMigrated or DatabaseUnavailable unless it can be used."""
+        async with self.session() as session:
+            version = int((await session.execute(text("SHOW server_version_num"))).scalar_one())
+            if version < OLDEST_SERVER:
+                raise UnsupportedDatabase
+            if (await session.execute(text("SELECT to_regclass('jobs')"))).scalar_one() is None:
+                raise NotMigrated
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def asyncpg_url(url: str) -> str:
+    """The same address with the driver that this project uses."""
+    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+@contextmanager
+def unavailable_is_one_error() -> Iterator[None]:
+    """Turn the many ways in which a database is away into DatabaseUnavailable."""
+    try:
+        yield
+    except (OSError, TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated or sqlstate(error).startswith(("57P", "53", "08", "25P0")):
+            raise DatabaseUnavailable from error
+        raise
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five-character error code, or an empty string."""
+    return str(getattr(error.orig, "sqlstate", None) or "")

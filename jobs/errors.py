@@ -1,0 +1,42 @@
+"""Facts that stop an operation. A docstring is the error's message; no HTTP here."""
+
+from __future__ import annotations
+
+
+class JobError(Exception):
+    """The operation on this job could not be done."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class ClaimLost(JobError):
+    """Another worker now owns this job, or it has ended."""
+
+
+class NoSuchJob(JobError):
+    """There is no such job."""
+
+
+class AlreadyFinished(JobError):
+    """The job has already ended."""
+
+
+class IdempotencyKeyReused(JobError):
+    """This Idempotency-Key was used with another body."""
+
+
+class WorkerGone(JobError):
+    """This worker's lease has ended, or it is draining: it may not claim."""
+
+
+class DatabaseUnavailable(JobError):
+    """PostgreSQL can't be reached at the moment."""
+
+
+class UnsupportedDatabase(JobError):
+    """PostgreSQL 17 or newer is needed."""
+
+
+class NotMigrated(JobError):
+    """The database has no tables of this version: run `til-server migrate`."""

@@ -1,0 +1,23 @@
+"""The deliveries that an event causes, written in the event's own transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import any_, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs.tables import Delivery, Job
+
+
+async def post_events(session: AsyncSession, job_ids: Sequence[uuid.UUID], event: str) -> None:
+    """Add a pending delivery of `event` for each of these jobs whose webhook asks for it."""
+    if not job_ids:
+        return
+    wanted = select(
+        func.gen_random_uuid(), Job.id, Job.tenant_id, literal(event), Job.webhook_url
+    ).where(Job.id.in_(job_ids), literal(event) == any_(Job.webhook_events))
+    columns = ["id", "job_id", "tenant_id", "event", "url"]
+    await session.execute(insert(Delivery).from_select(columns, wanted))

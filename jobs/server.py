@@ -1,0 +1,91 @@
+"""`til-server`: administration that needs the database. Reads only `DATABASE_URL`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from jobs.database import ADMIN, Database
+from jobs.errors import JobError
+from jobs.tenants import bootstrap
+
+MIGRATION_LOCK = 7_145_001
+"""Advisory lock: two servers that start together migrate one after the other."""
+
+
+async def migrate(url: str, revision: str = "head") -> None:
+    """Bring the tables to `revision` ("head", or an older one: a downgrade). All or nothing."""
+    database = Database(url, ADMIN)
+    try:
+        async with database.engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            await connection.run_sync(_migrate, revision)
+    finally:
+        await database.close()
+
+
+def _migrate(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.attributes["connection"] = connection
+    if revision == "head":
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+
+
+async def make_keys(url: str, tenant: str, as_json: bool) -> None:
+    """Make the tenant unless it is there, and new keys for it; print them: this once."""
+    database = Database(url, ADMIN)
+    try:
+        await database.check()
+        async with database.session() as session:
+            made = await bootstrap(session, tenant)
+    finally:
+        await database.close()
+    if as_json:
+        print(json.dumps(made))
+        return
+    print("Shown once; only hashes of the keys are stored.")
+    for name, value in made.items():
+        print(f"{name:15} {value}")
+
+
+def main() -> int:
+    """The command line; exit code 1 and one sentence on failure."""
+    parser = argparse.ArgumentParser(prog="til-server", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    migration = commands.add_parser("migrate", help="create or update the tables")
+    migration.add_argument("revision", nargs="?", default="head", help="head, or an older one")
+    keys = commands.add_parser("bootstrap", help="make a tenant with its first keys")
+    keys.add_argument("--tenant", default="default")
+    keys.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        print("til-server: set DATABASE_URL, e.g. postgresql://user:password@host/til", file=sys.stderr)
+        return 1
+    if arguments.command == "migrate":
+        return _run(migrate(url, arguments.revision))
+    return _run(make_keys(url, arguments.tenant, arguments.json))
+
+
+def _run(work: object) -> int:
+    try:
+        asyncio.run(work)  # type: ignore[arg-type]
+    except (JobError, OSError) as error:
+        print(f"til-server: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

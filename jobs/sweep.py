@@ -1,0 +1,78 @@
+"""sweep: what nobody else is alive to do. Rescue jobs of dead workers, end jobs never started in time."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs import transitions
+from jobs.claim import SUSPECT_LOSSES
+from jobs.policy import QUEUE_DEADLINE, WORKER_LOST
+from jobs.states import Status
+from jobs.tables import Job, Worker
+from jobs.transitions import NOW, Claim
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many jobs were rescued from dead workers, and how many expired."""
+
+    rescued: int = 0
+    expired: int = 0
+
+
+async def rescue_one_worker(session: AsyncSession) -> int | None:
+    """Take the jobs of one worker whose lease has ended; how many, or None when there is no such worker.
+
+    The worker's row is locked and the lease checked under the lock, so a heartbeat that came first wins.
+    """
+    query = (
+        select(Worker.id)
+        .where(Worker.lease_expires_at <= NOW)
+        .order_by(Worker.lease_expires_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    worker_id = (await session.execute(query)).scalar_one_or_none()
+    if worker_id is None:
+        return None
+    rescued = await _rescue_jobs(session, worker_id)
+    await session.execute(delete(Worker).where(Worker.id == worker_id))
+    return rescued
+
+
+async def _rescue_jobs(session: AsyncSession, worker_id: uuid.UUID) -> int:
+    query = (
+        select(Job.id, Job.claim_no, Job.losses)
+        .where(Job.worker_id == worker_id, Job.status == Status.RUNNING)
+        .with_for_update()
+    )
+    rows = (await session.execute(query)).all()
+    suspects = [row for row in rows if row.losses >= SUSPECT_LOSSES]
+    for row in suspects:
+        claim = Claim(row.id, row.claim_no, worker_id)
+        await transitions.fail_lost(session, claim, WORKER_LOST.as_error(retryable=True))
+    others = [Claim(row.id, row.claim_no, worker_id) for row in rows if row.losses < SUSPECT_LOSSES]
+    await transitions.rescue(session, others, charged=not suspects)
+    return len(rows)
+
+
+async def expire_jobs(session: AsyncSession) -> int:
+    """End the jobs never started within their `queue_seconds`, a batch of them; how many."""
+    return await transitions.expire(session, BATCH, QUEUE_DEADLINE.as_error(retryable=True))
+
+
+async def forget_idempotency_keys(session: AsyncSession) -> None:
+    """A key is remembered for 24 hours."""
+    old = (
+        select(Job.id)
+        .where(Job.idempotency_key.is_not(None), Job.created_at < NOW - func.make_interval(0, 0, 0, 1))
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    await session.execute(update(Job).where(Job.id.in_(old)).values(idempotency_key=None))

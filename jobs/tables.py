@@ -1,0 +1,185 @@
+"""The tables. Their CHECK constraints, triggers and partial indexes are made by the migrations."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any, ClassVar
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Identity, LargeBinary, MetaData, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Time = datetime.datetime
+Json = dict[str, Any]
+NOW = text("clock_timestamp()")
+
+
+class Table(DeclarativeBase):
+    """Every time is `timestamptz` and, by default, the database's own clock."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "pk": "%(table_name)s_pkey",
+        }
+    )
+    type_annotation_map: ClassVar = {
+        Time: DateTime(timezone=True),
+        Json: JSONB(none_as_null=True),
+        list[Any]: JSONB(none_as_null=True),
+        list[str]: ARRAY(Text),
+        str: Text,
+        bytes: LargeBinary,
+    }
+
+
+class Tenant(Table):
+    """A customer: sees only its own jobs. `webhook_secret` signs its webhooks (`whsec_...`)."""
+
+    __tablename__ = "tenants"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    weight: Mapped[int] = mapped_column(server_default="1")
+    limits: Mapped[Json] = mapped_column(server_default="{}")
+    webhook_secret: Mapped[str]
+    created_at: Mapped[Time] = mapped_column(server_default=NOW)
+
+
+class ApiKey(Table):
+    """A bearer key; only its SHA-256 is stored (the key itself has 256 random bits)."""
+
+    __tablename__ = "api_keys"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"))
+    scopes: Mapped[list[str]]
+    created_at: Mapped[Time] = mapped_column(server_default=NOW)
+    revoked_at: Mapped[Time | None]
+
+
+class Worker(Table):
+    """A worker process; its id is new at every start. The lease lies here, not on its jobs."""
+
+    __tablename__ = "workers"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    slots: Mapped[int]
+    model: Mapped[str]
+    engine: Mapped[str]
+    tokens_per_second: Mapped[float] = mapped_column(server_default="0")
+    draining: Mapped[bool] = mapped_column(server_default="false")
+    started_at: Mapped[Time] = mapped_column(server_default=NOW)
+    lease_expires_at: Mapped[Time]
+
+
+class Job(Table):
+    """One post to write. `order_at` = `created_at` less the head start that `priority` gives."""
+
+    __tablename__ = "jobs"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"))
+    status: Mapped[str] = mapped_column(server_default="queued")
+    model: Mapped[str]
+    priority: Mapped[int] = mapped_column(server_default="0")
+    order_at: Mapped[Time]
+    not_before: Mapped[Time | None]
+    queue_deadline: Mapped[Time]
+    queue_seconds: Mapped[int]
+    run_seconds: Mapped[int]
+    claim_no: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    losses: Mapped[int] = mapped_column(server_default="0")
+    worker_id: Mapped[uuid.UUID | None]
+    created_at: Mapped[Time]
+    started_at: Mapped[Time | None]
+    claimed_at: Mapped[Time | None]
+    finished_at: Mapped[Time | None]
+    cancel_requested_at: Mapped[Time | None]
+    erased_at: Mapped[Time | None]
+    reused: Mapped[bool] = mapped_column(server_default="false")
+    retry_of: Mapped[uuid.UUID | None]
+    username: Mapped[str]
+    repo: Mapped[str]
+    date: Mapped[datetime.date]
+    language: Mapped[str]
+    request: Mapped[Json | None]
+    request_hash: Mapped[bytes]
+    content_hash: Mapped[bytes]
+    idempotency_key: Mapped[str | None]
+    webhook_url: Mapped[str | None]
+    webhook_events: Mapped[list[str] | None]
+    job_metadata: Mapped[Json] = mapped_column("metadata", server_default="{}")
+    redactions: Mapped[list[Any]] = mapped_column(server_default="[]")
+    result: Mapped[Json | None]
+    partial_text: Mapped[str | None]
+    error: Mapped[Json | None]
+    usage: Mapped[Json | None]
+    provenance: Mapped[Json | None]
+
+
+class JobEvent(Table):
+    """What happened to a job, written by a trigger: append-only."""
+
+    __tablename__ = "job_events"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    at: Mapped[Time] = mapped_column(server_default=NOW)
+    verb: Mapped[str]
+    status: Mapped[str]
+    claim_no: Mapped[int] = mapped_column(BigInteger)
+    worker_id: Mapped[uuid.UUID | None]
+
+
+class Delivery(Table):
+    """A webhook to be sent, written in the same transaction as the event that it tells (outbox)."""
+
+    __tablename__ = "deliveries"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"))
+    event: Mapped[str]
+    event_at: Mapped[Time] = mapped_column(server_default=NOW)
+    url: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="pending")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[Time | None] = mapped_column(server_default=NOW)
+    lease_expires_at: Mapped[Time | None]
+    lease_no: Mapped[int] = mapped_column(server_default="0")
+    last_status: Mapped[int | None]
+    finished_at: Mapped[Time | None]
+
+
+class DeliveryAttempt(Table):
+    """One POST of a delivery: its HTTP status or error, milliseconds and the first 1 KiB of the answer."""
+
+    __tablename__ = "delivery_attempts"
+    delivery_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[Time] = mapped_column(server_default=NOW)
+    status: Mapped[int | None]
+    error: Mapped[str | None]
+    milliseconds: Mapped[int]
+    answer: Mapped[str]
+
+
+class Figures(Table):
+    """The one row of depth figures that the steward writes each second and every api reads."""
+
+    __tablename__ = "figures"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[Time]
+    queued: Mapped[int]
+    running: Mapped[int]
+    workers: Mapped[int]
+    slots: Mapped[int]
+    oldest_queued_at: Mapped[Time | None]
+    tokens_per_second: Mapped[float]
+    mean_run_seconds: Mapped[float | None]
+    arrivals_per_second: Mapped[float]
+    workers_desired: Mapped[int]

@@ -1,0 +1,59 @@
+"""Tenants and their keys. A key is 256 random bits, so a plain SHA-256 of it is a safe thing to store."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs.ids import uuid7
+from jobs.tables import ApiKey, Tenant
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose key was shown, and what it may do (`submit`, `admin`)."""
+
+    tenant_id: uuid.UUID
+    scopes: frozenset[str]
+
+
+def key_hash(key: str) -> bytes:
+    """The 32 bytes under which a key is stored."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+async def find_caller(session: AsyncSession, hashed: bytes) -> Caller | None:
+    """The owner of the key with this hash, unless it was revoked or never existed."""
+    query = select(ApiKey.tenant_id, ApiKey.scopes).where(ApiKey.hash == hashed, ApiKey.revoked_at.is_(None))
+    row = (await session.execute(query)).one_or_none()
+    return Caller(row.tenant_id, frozenset(row.scopes)) if row else None
+
+
+async def make_key(session: AsyncSession, tenant_id: uuid.UUID, scopes: list[str]) -> str:
+    """A new key; this return value is the only time that it is seen."""
+    key = "til_" + secrets.token_urlsafe(32)
+    session.add(ApiKey(hash=key_hash(key), tenant_id=tenant_id, scopes=scopes))
+    await session.flush()
+    return key
+
+
+async def bootstrap(session: AsyncSession, name: str) -> dict[str, str]:
+    """Make the tenant unless it is there, and two new keys. Returns them and the webhook secret."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    await session.execute(
+        insert(Tenant).values(id=uuid7(), name=name, webhook_secret=secret).on_conflict_do_nothing()
+    )
+    tenant = (await session.execute(select(Tenant).where(Tenant.name == name))).scalar_one()
+    return {
+        "tenant_id": str(tenant.id),
+        "admin_key": await make_key(session, tenant.id, ["admin", "submit"]),
+        "key": await make_key(session, tenant.id, ["submit"]),
+        "webhook_secret": tenant.webhook_secret,
+    }

@@ -1,0 +1,246 @@
+"""Every arrow of a job's life, one verb each. Nothing else changes `jobs.status`.
+
+A transition out of `running` is fenced by `(id, claim_no, running)`; endings also by a live lease of the
+worker. An arrow out of `running` that meets a cancel request ends as `cancelled`, whatever it wanted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, null, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs.errors import AlreadyFinished, ClaimLost, NoSuchJob
+from jobs.outbox import post_events
+from jobs.states import ENDINGS, Status
+from jobs.tables import Job, Worker
+
+NOW = func.clock_timestamp()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One run of a job: `claim_no` never repeats, so a late writer is told apart from the present one."""
+
+    job_id: uuid.UUID
+    claim_no: int
+    worker_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claim with what is needed to run it. `run_seconds` counts from the claim."""
+
+    claim: Claim
+    request: dict[str, Any]
+    run_seconds: int
+    tenant_id: uuid.UUID
+    losses: int
+
+
+async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: uuid.UUID) -> list[Claimed]:
+    """claim: queued -> running. The caller holds the locks of these rows and of the worker's."""
+    statement = (
+        update(Job)
+        .where(Job.id.in_(job_ids), Job.status == Status.QUEUED)
+        .values(
+            status=Status.RUNNING,
+            claim_no=Job.claim_no + 1,
+            attempts=Job.attempts + 1,
+            worker_id=worker_id,
+            not_before=None,
+            claimed_at=NOW,
+            started_at=func.coalesce(Job.started_at, NOW),
+            partial_text=None,
+        )
+        .returning(Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.tenant_id, Job.losses)
+    )
+    rows = (await session.execute(statement)).all()
+    await post_events(session, [row.id for row in rows], "started")
+    return [
+        Claimed(
+            Claim(row.id, row.claim_no, worker_id), row.request, row.run_seconds, row.tenant_id, row.losses
+        )
+        for row in rows
+    ]
+
+
+async def succeed(
+    session: AsyncSession,
+    claim: Claim,
+    result: dict[str, Any],
+    usage: dict[str, Any],
+    provenance: dict[str, Any],
+) -> Status:
+    """running -> succeeded, or cancelled if a cancel was committed first. Raises ClaimLost."""
+    return await _end(
+        session,
+        claim,
+        Status.SUCCEEDED,
+        result=_unless_cancelled(result),
+        usage=_with_run_seconds(usage),
+        provenance=provenance,
+        partial_text=_if_cancelled(result.get("content")),
+    )
+
+
+async def fail(
+    session: AsyncSession,
+    claim: Claim,
+    error: dict[str, Any],
+    partial_text: str | None = None,
+    usage: dict[str, Any] | None = None,
+) -> Status:
+    """running -> failed, or cancelled if a cancel was committed first. Raises ClaimLost."""
+    return await _end(
+        session,
+        claim,
+        Status.FAILED,
+        error=_unless_cancelled(error),
+        partial_text=partial_text,
+        failures=Job.failures + 1,
+        usage=_with_run_seconds(usage or {}),
+    )
+
+
+async def cancel_run(session: AsyncSession, claim: Claim, partial_text: str | None = None) -> None:
+    """running -> cancelled, by the worker that has stopped it. Raises ClaimLost."""
+    await _end(session, claim, Status.CANCELLED, partial_text=partial_text, usage=_with_run_seconds({}))
+
+
+async def retry(session: AsyncSession, claim: Claim, after_seconds: float) -> Status:
+    """running -> queued, charged as a failure and not before `after_seconds`; or cancelled. ClaimLost."""
+    return await _give_up(
+        session,
+        claim,
+        failures=Job.failures + 1,
+        not_before=_if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, after_seconds)),
+    )
+
+
+async def release(session: AsyncSession, claim: Claim) -> Status:
+    """running -> queued, nothing charged, since it never ran to an end here; or cancelled. ClaimLost."""
+    return await _give_up(session, claim, attempts=Job.attempts - 1)
+
+
+async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) -> list[uuid.UUID]:
+    """running -> queued for the jobs of a dead worker, `losses + 1` if charged; cancelled ones end so."""
+    values = _back_to_queue() | {"losses": Job.losses + int(charged)}
+    statement = update(Job).where(_fence_any(claims)).values(values).returning(Job.id, Job.status)
+    rows = (await session.execute(statement)).all()
+    await post_events(session, [row.id for row in rows if row.status == Status.CANCELLED], "cancelled")
+    return [row.id for row in rows]
+
+
+async def fail_lost(session: AsyncSession, claim: Claim, error: dict[str, Any]) -> None:
+    """running -> failed for a job that has killed its workers; needs no live lease. Raises ClaimLost."""
+    values = _ending(Status.FAILED) | {"error": _unless_cancelled(error), "losses": Job.losses + 1}
+    await _write(session, _fence(claim), values)
+
+
+async def expire(session: AsyncSession, limit: int, error: dict[str, Any]) -> int:
+    """queued -> expired for up to `limit` jobs never started within `queue_seconds`; how many."""
+    due = (
+        select(Job.id)
+        .where(Job.status == Status.QUEUED, Job.started_at.is_(None), Job.queue_deadline <= NOW)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    values = {"status": Status.EXPIRED, "finished_at": NOW, "not_before": None, "error": error}
+    statement = update(Job).where(Job.id.in_(due)).values(values).returning(Job.id)
+    ids = list((await session.execute(statement)).scalars())
+    await post_events(session, ids, "expired")
+    return len(ids)
+
+
+async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> Status:
+    """queued -> cancelled at once; running: asked to stop. Returns the status after.
+
+    Raises NoSuchJob (also for another tenant's) and AlreadyFinished.
+    """
+    queued = Job.status == Status.QUEUED
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.tenant_id == tenant_id, Job.status.not_in(ENDINGS))
+        .values(
+            status=case((queued, Status.CANCELLED.value), else_=Job.status),
+            finished_at=case((queued, NOW)),
+            not_before=None,
+            cancel_requested_at=func.coalesce(Job.cancel_requested_at, NOW),
+        )
+        .returning(Job.status)
+    )
+    status = (await session.execute(statement)).scalar_one_or_none()
+    if status is None:
+        known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
+        raise AlreadyFinished if (await session.execute(known)).scalar_one_or_none() else NoSuchJob
+    if status == Status.CANCELLED:
+        await post_events(session, [job_id], "cancelled")
+    return Status(status)
+
+
+def _fence(claim: Claim) -> ColumnElement[bool]:
+    return and_(Job.id == claim.job_id, Job.claim_no == claim.claim_no, Job.status == Status.RUNNING)
+
+
+def _fence_any(claims: Sequence[Claim]) -> ColumnElement[bool]:
+    return or_(literal(False), *(_fence(claim) for claim in claims))
+
+
+def _fence_alive(claim: Claim) -> ColumnElement[bool]:
+    alive = exists().where(Worker.id == Job.worker_id, Worker.lease_expires_at > NOW)
+    return and_(_fence(claim), Job.worker_id == claim.worker_id, alive)
+
+
+def _ending(status: Status) -> dict[str, Any]:
+    ending = case((Job.cancel_requested_at.is_not(None), Status.CANCELLED.value), else_=status.value)
+    return {"status": ending, "finished_at": NOW, "worker_id": None}
+
+
+def _back_to_queue() -> dict[str, Any]:
+    cancelled = Job.cancel_requested_at.is_not(None)
+    return {
+        "status": case((cancelled, Status.CANCELLED.value), else_=Status.QUEUED.value),
+        "finished_at": case((cancelled, NOW)),
+        "worker_id": None,
+    }
+
+
+def _unless_cancelled(value: dict[str, Any]) -> Any:
+    return case((Job.cancel_requested_at.is_(None), literal(value, JSONB)), else_=null())
+
+
+def _if_cancelled(value: str | None) -> Any:
+    return case((Job.cancel_requested_at.is_not(None), value), else_=null())
+
+
+def _if_queued(value: Any) -> Any:
+    return case((Job.cancel_requested_at.is_(None), value))
+
+
+def _with_run_seconds(usage: dict[str, Any]) -> Any:
+    seconds = func.extract("epoch", NOW - Job.claimed_at)
+    return literal(usage, JSONB).op("||")(func.jsonb_build_object("run_seconds", func.round(seconds, 3)))
+
+
+async def _end(session: AsyncSession, claim: Claim, status: Status, **values: Any) -> Status:
+    return await _write(session, _fence_alive(claim), _ending(status) | values)
+
+
+async def _give_up(session: AsyncSession, claim: Claim, **values: Any) -> Status:
+    return await _write(session, _fence_alive(claim), _back_to_queue() | values)
+
+
+async def _write(session: AsyncSession, fence: ColumnElement[bool], values: dict[str, Any]) -> Status:
+    statement = update(Job).where(fence).values(values).returning(Job.id, Job.status)
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise ClaimLost
+    if row.status in ENDINGS:
+        await post_events(session, [row.id], row.status)
+    return Status(row.status)

@@ -1,0 +1,81 @@
+"""A worker's row: its lease, which it renews, and the claims that it holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs import transitions
+from jobs.errors import WorkerGone
+from jobs.states import Status
+from jobs.tables import Job, Worker
+from jobs.transitions import NOW, Claim
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a heartbeat found: claims that are no longer the worker's, and those to be cancelled."""
+
+    lost: frozenset[Claim]
+    cancelled: frozenset[Claim]
+    released: int
+
+
+async def register(
+    session: AsyncSession, worker_id: uuid.UUID, host: str, slots: int, model: str, engine: str, lease: float
+) -> None:
+    """Add this process's worker row, its first lease of `lease` seconds included."""
+    values = {"id": worker_id, "host": host, "slots": slots, "model": model, "engine": engine}
+    session.add(Worker(**values, lease_expires_at=_in(lease)))
+    await session.flush()
+
+
+async def heartbeat(
+    session: AsyncSession,
+    worker_id: uuid.UUID,
+    held: Collection[Claim],
+    lease_seconds: float,
+    tokens_per_second: float,
+) -> Beat:
+    """Renew the lease, and compare the claims that the worker holds with those that the database gives it.
+
+    A claim that the worker does not know of (its answer was lost after COMMIT) is released. Raises
+    WorkerGone when the lease has ended: the worker's jobs run elsewhere, it must begin anew.
+    """
+    renewal = (
+        update(Worker)
+        .where(Worker.id == worker_id, Worker.lease_expires_at > NOW)
+        .values(lease_expires_at=_in(lease_seconds), tokens_per_second=tokens_per_second)
+        .returning(Worker.id)
+    )
+    if (await session.execute(renewal)).scalar_one_or_none() is None:
+        raise WorkerGone
+    query = select(Job.id, Job.claim_no, Job.cancel_requested_at).where(
+        Job.worker_id == worker_id, Job.status == Status.RUNNING
+    )
+    rows = (await session.execute(query)).all()
+    owned = {Claim(row.id, row.claim_no, worker_id): row.cancel_requested_at for row in rows}
+    unknown = owned.keys() - set(held)
+    for claim in unknown:
+        await transitions.release(session, claim)
+    asked = frozenset(claim for claim, at in owned.items() if at is not None) - unknown
+    return Beat(frozenset(held) - owned.keys(), asked, len(unknown))
+
+
+async def drain(session: AsyncSession, worker_id: uuid.UUID) -> None:
+    """No more claims for this worker."""
+    await session.execute(update(Worker).where(Worker.id == worker_id).values(draining=True))
+
+
+async def leave(session: AsyncSession, worker_id: uuid.UUID) -> None:
+    """Remove the row of a worker that holds nothing any more; one that holds something stays, to be swept."""
+    holds = select(Job.id).where(Job.worker_id == worker_id, Job.status == Status.RUNNING)
+    await session.execute(delete(Worker).where(Worker.id == worker_id, ~holds.exists()))
+
+
+def _in(seconds: float):  # type: ignore[no-untyped-def]
+    return NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
