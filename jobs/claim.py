@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
@@ -41,15 +41,10 @@ async def claim(session: AsyncSession, worker_id: uuid.UUID, k: int) -> list[Cla
     return await transitions.start(session, chosen, worker_id) if chosen else []
 
 
-def _waiting(model: str, k: int):  # type: ignore[no-untyped-def]
+def _waiting(model: str, k: int) -> Select[tuple[uuid.UUID, int]]:
     return (
         select(Job.id, Job.losses)
-        .where(
-            Job.status == Status.QUEUED,
-            Job.model == model,
-            or_(Job.not_before.is_(None), Job.not_before <= NOW),
-            or_(Job.started_at.is_not(None), Job.queue_deadline > NOW),
-        )
+        .where(*_claimable(), Job.model == model)
         .order_by(Job.order_at, Job.id)
         .limit(k)
         .with_for_update(skip_locked=True)
@@ -66,13 +61,21 @@ async def _carries_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
 async def waiting(session: AsyncSession, model: str, limit: int) -> int:
     """How many jobs of this model could be claimed now, counted up to `limit` only."""
     query = select(func.count()).select_from(
-        select(Job.id)
-        .where(
-            Job.status == Status.QUEUED,
-            Job.model == model,
-            or_(Job.not_before.is_(None), Job.not_before <= NOW),
-        )
-        .limit(limit)
-        .subquery()
+        select(Job.id).where(*_claimable(), Job.model == model).limit(limit).subquery()
     )
     return int((await session.execute(query)).scalar_one())
+
+
+async def waiting_models(session: AsyncSession, limit: int) -> dict[str, int]:
+    """How many claimable jobs there are by model, each counted up to `limit`."""
+    models = (await session.scalars(select(Job.model).where(Job.status == Status.QUEUED).distinct())).all()
+    counts = {model: await waiting(session, model, limit) for model in models}
+    return {model: count for model, count in counts.items() if count}
+
+
+def _claimable() -> list[ColumnElement[bool]]:
+    return [
+        Job.status == Status.QUEUED,
+        or_(Job.not_before.is_(None), Job.not_before <= NOW),
+        or_(Job.started_at.is_not(None), Job.queue_deadline > NOW),
+    ]

@@ -16,8 +16,8 @@ async def post_events(session: AsyncSession, job_ids: Sequence[uuid.UUID], event
     """Add a pending delivery of `event` for each of these jobs whose webhook asks for it."""
     if not job_ids:
         return
-    wanted = select(
-        func.gen_random_uuid(), Job.id, Job.tenant_id, literal(event), Job.webhook_url
-    ).where(Job.id.in_(job_ids), literal(event) == any_(Job.webhook_events))
+    wanted = select(func.gen_random_uuid(), Job.id, Job.tenant_id, literal(event), Job.webhook_url).where(
+        Job.id.in_(job_ids), literal(event) == any_(Job.webhook_events)
+    )
     columns = ["id", "job_id", "tenant_id", "event", "url"]
     await session.execute(insert(Delivery).from_select(columns, wanted))

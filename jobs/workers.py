@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
@@ -77,5 +78,5 @@ async def leave(session: AsyncSession, worker_id: uuid.UUID) -> None:
     await session.execute(delete(Worker).where(Worker.id == worker_id, ~holds.exists()))
 
 
-def _in(seconds: float):  # type: ignore[no-untyped-def]
+def _in(seconds: float) -> ColumnElement[datetime.datetime]:
     return NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds)

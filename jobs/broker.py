@@ -1,0 +1,48 @@
+"""The Celery application: Redis carries doorbells, nothing else. Flower and the worker use it too."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+
+TASK = "til.run"
+
+WORKER_SOCKET = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "health_check_interval": 5,
+    "retry_on_timeout": True,
+    "socket_keepalive": True,
+}
+RINGER_SOCKET = {"socket_timeout": 2, "socket_connect_timeout": 1, "socket_keepalive": True}
+"""`retry_on_timeout` would turn batched publishing off."""
+
+
+def queue_name(model: str) -> str:
+    """The Celery queue, a Redis list, of one model alias."""
+    return f"til.{model}"
+
+
+def make_broker(url: str, socket: dict[str, Any]) -> Celery:
+    """A Celery application without any of what PostgreSQL does better: results, retries, beat, ETA."""
+    app = Celery("til", broker=url, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_create_missing_queues=True,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=True,
+        worker_send_task_events=True,
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={**socket, "priority_steps": [0], "global_keyprefix": ""},
+    )
+    return app
+
+
+app = make_broker(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), WORKER_SOCKET)

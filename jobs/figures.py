@@ -1,0 +1,95 @@
+"""The depth of the queue: one row, written by the steward each second, read by every api."""
+
+from __future__ import annotations
+
+import math
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs.tables import Figures
+
+COUNT_LIMIT = 1_000_000
+COLD_START_SECONDS = 180.0
+DRAIN_SECONDS = 300.0
+TARGET_LOAD = 0.8
+
+MEASURE = text("""
+WITH w AS (
+    SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots,
+           coalesce(sum(tokens_per_second), 0) AS tokens_per_second
+    FROM workers WHERE lease_expires_at > clock_timestamp() AND NOT draining
+), q AS (
+    SELECT count(*) AS queued, min(created_at) AS oldest
+    FROM (SELECT created_at FROM jobs WHERE status = 'queued' LIMIT :count_limit) AS waiting
+), r AS (SELECT count(*) AS running FROM jobs WHERE status = 'running'),
+a AS (
+    SELECT count(*) / 60.0 AS arrivals FROM job_events
+    WHERE id > (SELECT coalesce(max(id), 0) - 20000 FROM job_events)
+      AND verb = 'submit' AND at > clock_timestamp() - interval '1 minute'
+), s AS (
+    SELECT avg(extract(epoch FROM finished_at - claimed_at)) AS mean FROM (
+        SELECT finished_at, claimed_at FROM jobs
+        WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
+    ) AS recent WHERE claimed_at IS NOT NULL
+)
+SELECT clock_timestamp() AS at, queued, running, workers, slots, oldest, tokens_per_second, mean, arrivals
+FROM w, q, r, a, s
+""")
+
+WRITE = text("""
+INSERT INTO figures (id, at, queued, running, workers, slots, oldest_queued_at, tokens_per_second,
+                     mean_run_seconds, arrivals_per_second, workers_desired)
+VALUES (1, :at, :queued, :running, :workers, :slots, :oldest, :tokens_per_second, :mean, :arrivals, :desired)
+ON CONFLICT (id) DO UPDATE SET
+    at = excluded.at, queued = excluded.queued, running = excluded.running, workers = excluded.workers,
+    slots = excluded.slots, oldest_queued_at = excluded.oldest_queued_at,
+    tokens_per_second = excluded.tokens_per_second, mean_run_seconds = excluded.mean_run_seconds,
+    arrivals_per_second = excluded.arrivals_per_second, workers_desired = excluded.workers_desired
+""")
+
+
+async def measure(session: AsyncSession, slots_per_worker: int) -> Figures:
+    """Count, write the row and return it. Waiting rows are counted up to a million."""
+    row = (await session.execute(MEASURE, {"count_limit": COUNT_LIMIT})).mappings().one()
+    values = dict(row) | {"arrivals": float(row["arrivals"])}
+    values["mean"] = None if row["mean"] is None else float(row["mean"])
+    values["desired"] = workers_desired(
+        queued=row["queued"],
+        running=row["running"],
+        arrivals_per_second=values["arrivals"],
+        service_seconds=values["mean"] or 10.0,
+        slots=slots_per_worker,
+    )
+    await session.execute(WRITE, values)
+    return await read(session)
+
+
+async def read(session: AsyncSession) -> Figures:
+    """The newest figures; zeros before the steward has ever run."""
+    found = await session.get(Figures, 1, populate_existing=True)
+    return found or Figures(
+        id=1,
+        queued=0,
+        running=0,
+        workers=0,
+        slots=0,
+        tokens_per_second=0.0,
+        arrivals_per_second=0.0,
+        workers_desired=0,
+    )
+
+
+def workers_desired(
+    queued: int, running: int, arrivals_per_second: float, service_seconds: float, slots: int
+) -> int:
+    """The number of workers that the load asks for (the formula of the design's "Scaling by queue depth").
+
+    max(running / C, (lambda * S + (Q + lambda * D) * S / T) / (rho * C)), each rounded up: enough for what
+    runs, and for the arrivals plus a backlog that is worked off in T seconds; 0 when nothing is there.
+    """
+    if not queued and not running and not arrivals_per_second:
+        return 0
+    backlog = queued + arrivals_per_second * COLD_START_SECONDS
+    busy = arrivals_per_second * service_seconds + backlog * service_seconds / DRAIN_SECONDS
+    return max(math.ceil(running / slots), math.ceil(busy / (TARGET_LOAD * slots)))

@@ -1,0 +1,140 @@
+"""Reading jobs: one, many, and a place in the queue. A tenant sees only its own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from jobs import figures
+from jobs.errors import NoSuchJob
+from jobs.states import ENDINGS, Status
+from jobs.tables import Delivery, Job
+from jobs.view import job_view
+
+FURTHEST_POSITION = 1000
+
+
+class BadCursor(ValueError):
+    """The cursor is not one that this API gave out."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which of a tenant's jobs to list; None means any."""
+
+    status: str | None = None
+    repo: str | None = None
+    username: str | None = None
+    created_after: datetime.datetime | None = None
+    created_before: datetime.datetime | None = None
+
+
+async def show(
+    session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, progress: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The job as the contract shows it. Raises NoSuchJob, also for another tenant's."""
+    query = select(Job).options(defer(Job.request)).where(Job.id == job_id, Job.tenant_id == tenant_id)
+    job = (await session.execute(query)).scalar_one_or_none()
+    if job is None:
+        raise NoSuchJob
+    delivery = await latest_delivery(session, job_id)
+    if job.status != Status.QUEUED:
+        return job_view(job, delivery, progress=progress)
+    return job_view(job, delivery, await position(session, job), await figures.read(session))
+
+
+async def latest_delivery(session: AsyncSession, job_id: uuid.UUID) -> Delivery | None:
+    """The delivery of the job's latest event, if its webhook asked for any so far."""
+    query = select(Delivery).where(Delivery.job_id == job_id).order_by(Delivery.event_at.desc()).limit(1)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def position(session: AsyncSession, job: Job) -> int | None:
+    """About how many go first, this one included; None beyond 1,000."""
+    before = (
+        select(Job.id)
+        .where(
+            Job.status == Status.QUEUED,
+            Job.model == job.model,
+            tuple_(Job.order_at, Job.id) < tuple_(job.order_at, job.id),
+        )
+        .limit(FURTHEST_POSITION)
+    )
+    count = (await session.execute(select(func.count()).select_from(before.subquery()))).scalar_one()
+    return int(count) + 1 if count < FURTHEST_POSITION else None
+
+
+async def ended(session: AsyncSession, job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these have ended: one query for all the readers that wait in one api."""
+    query = select(Job.id).where(Job.id.in_(job_ids), Job.status.in_(ENDINGS))
+    return set((await session.scalars(query)).all())
+
+
+async def page(
+    session: AsyncSession, tenant_id: uuid.UUID, wanted: Filter, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    """One page, newest first, and the cursor of the next; stable while jobs are added. Raises BadCursor."""
+    conditions = [Job.tenant_id == tenant_id]
+    conditions += [getattr(Job, name) == value for name, value in _equalities(wanted).items()]
+    if wanted.created_after:
+        conditions.append(Job.created_at > wanted.created_after)
+    if wanted.created_before:
+        conditions.append(Job.created_at < wanted.created_before)
+    if cursor:
+        conditions.append(tuple_(Job.created_at, Job.id) < tuple_(*decode_cursor(cursor)))
+    query = (
+        select(Job)
+        .options(defer(Job.request))
+        .where(and_(*conditions))
+        .order_by(Job.created_at.desc(), Job.id.desc())
+        .limit(limit + 1)
+    )
+    rows = list((await session.scalars(query)).all())
+    deliveries = await _latest_deliveries(session, [job.id for job in rows[:limit]])
+    return {
+        "jobs": [job_view(job, deliveries.get(job.id), with_content=False) for job in rows[:limit]],
+        "next_cursor": encode_cursor(rows[limit - 1]) if len(rows) > limit else None,
+    }
+
+
+def _equalities(wanted: Filter) -> dict[str, str]:
+    names = {"status": wanted.status, "repo": wanted.repo, "username": wanted.username}
+    return {name: value for name, value in names.items() if value is not None}
+
+
+async def _latest_deliveries(session: AsyncSession, job_ids: list[uuid.UUID]) -> dict[uuid.UUID, Delivery]:
+    query = (
+        select(Delivery)
+        .distinct(Delivery.job_id)
+        .where(Delivery.job_id.in_(job_ids))
+        .order_by(Delivery.job_id, Delivery.event_at.desc())
+    )
+    return {delivery.job_id: delivery for delivery in await session.scalars(query)}
+
+
+def encode_cursor(job: Job | Row[Any]) -> str:
+    """The place after this job."""
+    text = f"{job.created_at.isoformat()}|{job.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> tuple[datetime.datetime, uuid.UUID]:
+    """The inverse of `encode_cursor`. Raises BadCursor."""
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        time, _, job_id = text.partition("|")
+        parsed = datetime.datetime.fromisoformat(time)
+        if parsed.tzinfo is None:
+            raise BadCursor(BadCursor.__doc__)
+        return parsed, uuid.UUID(job_id)
+    except (ValueError, binascii.Error) as error:
+        raise BadCursor(BadCursor.__doc__) from error

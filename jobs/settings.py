@@ -1,0 +1,41 @@
+"""What every process reads from its environment, at its entry point only."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from jobs.addresses import Network
+
+
+class ServerSettings(BaseSettings):
+    """Where PostgreSQL and Redis are, and where this process says how it is."""
+
+    model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
+
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+    log_level: str = "info"
+
+
+class WebhookSettings(BaseSettings):
+    """Where webhooks may go; by default to public https addresses only."""
+
+    model_config = SettingsConfigDict(env_prefix="TIL_WEBHOOK_", extra="ignore")
+
+    allow_http: bool = False
+    allowed_networks: Annotated[list[Network], NoDecode] = []
+    timeout_seconds: float = 15.0
+
+    @field_validator("allowed_networks", mode="before")
+    @classmethod
+    def networks(cls, value: object) -> object:
+        """Comma-separated networks, e.g. `127.0.0.0/8,10.1.0.0/16`."""
+        if isinstance(value, str):
+            return [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
+        return value

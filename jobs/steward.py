@@ -1,0 +1,177 @@
+"""The steward: deliveries, sweeping, figures. Two at once do no harm; it works on while Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+import structlog
+from prometheus_client import Gauge, start_http_server
+
+from jobs import deliver, figures, sweep
+from jobs.claim import waiting_models
+from jobs.database import STEWARD, Database
+from jobs.errors import DatabaseUnavailable
+from jobs.live import DELIVERIES, ENDED, Live
+from jobs.logs import set_up_logs
+from jobs.ring import Ringer
+from jobs.settings import ServerSettings, WebhookSettings
+from jobs.webhook import Sender
+
+POSTS_AT_ONCE = 64
+log = structlog.get_logger()
+
+JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
+OLDEST = Gauge("til_oldest_queued_seconds", "Age of the oldest queued job.")
+SLOTS = Gauge("til_slots", "Slots of live workers.")
+WORKERS = Gauge("til_workers", "Live workers.")
+DESIRED = Gauge("til_workers_desired", "Workers that the load asks for.")
+
+
+class StewardSettings(ServerSettings):
+    """`slots_per_worker`: C of the autoscaling formula. `lease_seconds`: that of the workers."""
+
+    tick_seconds: float = 1.0
+    slots_per_worker: int = 30
+    lease_seconds: float = 15.0
+
+
+class Steward:
+    """Its loops, each of which outlives any outage of PostgreSQL or Redis."""
+
+    def __init__(
+        self, database: Database, live: Live, ringer: Ringer, sender: Sender, settings: StewardSettings
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._ringer = ringer
+        self._sender = sender
+        self._settings = settings
+        self._woken = asyncio.Event()
+        self._posting: set[asyncio.Task[None]] = set()
+        self._steady_since: float | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._live.listen(DELIVERIES, lambda _: self._woken.set()))
+            group.create_task(self._for_ever("tick", self._tick, self._settings.tick_seconds))
+            group.create_task(self._for_ever("forget_keys", self._forget_keys, 60))
+            group.create_task(self._for_ever("deliver", self._deliver, 0))
+
+    async def _for_ever(self, name: str, step: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+        while True:
+            try:
+                await step()
+            except DatabaseUnavailable:
+                self._steady_since = None
+                log.warning("database_unavailable", step=name)
+                await asyncio.sleep(1)
+            await asyncio.sleep(pause_seconds)
+
+    async def _tick(self) -> None:
+        async with self._database.session() as session:
+            now = await figures.measure(session, self._settings.slots_per_worker)
+            models = await waiting_models(session, 2 * now.slots + 64)
+            expired = await sweep.expire_jobs(session)
+        show(now)
+        self._ringer.set_slots(now.slots)
+        for model, count in models.items():
+            self._ringer.ring(model, ["steward"] * count)
+        if expired:
+            log.info("expired", jobs=expired)
+            await self._live.say(DELIVERIES, "expired")
+        await self._rescue()
+
+    async def _rescue(self) -> None:
+        """After an outage nobody could renew a lease, so none is judged before one whole lease has passed."""
+        now = asyncio.get_running_loop().time()
+        self._steady_since = self._steady_since or now
+        if now - self._steady_since < self._settings.lease_seconds:
+            return
+        while True:
+            async with self._database.session() as session:
+                rescued = await sweep.rescue_one_worker(session)
+            if rescued is None:
+                return
+            log.warning("worker_lost", jobs=rescued)
+            await self._live.say(DELIVERIES, "rescued")
+            await self._live.say(ENDED, "?")
+
+    async def _forget_keys(self) -> None:
+        async with self._database.session() as session:
+            await sweep.forget_idempotency_keys(session)
+
+    async def _deliver(self) -> None:
+        self._woken.clear()
+        room = POSTS_AT_ONCE - len(self._posting)
+        due: list[deliver.Due] = []
+        if room:
+            async with self._database.session() as session:
+                due = await deliver.claim_due(session, room)
+        for one in due:
+            task = asyncio.create_task(self._post(one))
+            self._posting.add(task)
+            task.add_done_callback(self._posted)
+        if not due or len(self._posting) >= POSTS_AT_ONCE:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), 1)
+
+    def _posted(self, task: asyncio.Task[None]) -> None:
+        self._posting.discard(task)
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("delivery_crashed", error=repr(error))
+
+    async def _post(self, due: deliver.Due) -> None:
+        attempt = await self._sender.post(due.url, due.message_id, [due.secret], due.body)
+        now = datetime.datetime.now(datetime.UTC)
+        decision = deliver.after_attempt(due.attempts, attempt, random.random(), now)  # noqa: S311
+        deliver.observe(due, attempt)
+        with contextlib.suppress(DatabaseUnavailable):
+            async with self._database.session() as session:
+                await deliver.record(session, due, attempt, decision)
+        outcome = {"status": attempt.status, "error": attempt.error, "milliseconds": attempt.milliseconds}
+        log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)
+
+
+def show(now: figures.Figures) -> None:
+    """The figures as metrics, which the autoscalers follow."""
+    JOBS.labels("queued").set(now.queued)
+    JOBS.labels("running").set(now.running)
+    OLDEST.set((now.at - now.oldest_queued_at).total_seconds() if now.oldest_queued_at else 0)
+    SLOTS.set(now.slots)
+    WORKERS.set(now.workers)
+    DESIRED.set(now.workers_desired)
+
+
+async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
+    """Run one steward until SIGTERM or SIGINT."""
+    start_http_server(settings.metrics_port, settings.metrics_host)
+    database = Database(settings.database_url.get_secret_value(), STEWARD)
+    live = Live(settings.redis_url.get_secret_value())
+    ringer = Ringer(settings.redis_url.get_secret_value())
+    agent = f"til-queue/{version('til-queue')}"
+    sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
+    running = asyncio.create_task(Steward(database, live, ringer, sender, settings).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    log.info("steward_started")
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    ringer.close()
+    await sender.close()
+    await live.close()
+    await database.close()
+    log.info("steward_stopped")
+
+
+if __name__ == "__main__":
+    settings_read = StewardSettings()
+    set_up_logs("steward", settings_read.log_level)
+    asyncio.run(serve(settings_read, WebhookSettings()))

@@ -1,0 +1,214 @@
+"""submit: requests that arrive while a batch is committing are committed together in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import and_, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs.database import Database
+from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.ids import uuid7
+from jobs.outbox import post_events
+from jobs.request import TilRequest
+from jobs.states import Status
+from jobs.tables import Job
+from jobs.transitions import NOW
+
+BATCH = 100
+NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
+"""Fields that say how to run a job and whom to tell, not what post to write."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request on its way into the table. `id` is made before the insert, so that a COMMIT of unknown
+    outcome can be looked up."""
+
+    tenant_id: uuid.UUID
+    request: TilRequest
+    model: str
+    idempotency_key: str | None = None
+    id: uuid.UUID = field(default_factory=uuid7)
+
+    def row(self) -> dict[str, Any]:
+        """The row to insert; the database fills in its times."""
+        request = self.request.model_dump(mode="json")
+        content = {name: value for name, value in request.items() if name not in NOT_CONTENT}
+        webhook = self.request.webhook
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id,
+            "model": self.model,
+            "priority": self.request.priority,
+            "queue_seconds": self.request.queue_seconds,
+            "run_seconds": self.request.run_seconds,
+            "username": self.request.username,
+            "repo": self.request.repo,
+            "date": self.request.date,
+            "language": self.request.language,
+            "request": request,
+            "request_hash": digest(request),
+            "content_hash": digest(content | {"model": self.model}),
+            "idempotency_key": self.idempotency_key,
+            "webhook_url": webhook.url if webhook else None,
+            "webhook_events": list(webhook.events) if webhook else None,
+            "metadata": self.request.metadata,
+        }
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Where a submission ended up: a new job, a reused result's, or (`replayed`) its key's first."""
+
+    job_id: uuid.UUID
+    replayed: bool = False
+    reused: bool = False
+
+
+class Submitter:
+    """Group commit: one per api process. No delay is added when nothing else is committing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[Submission, asyncio.Future[Submitted]]] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def submit(self, submission: Submission) -> Submitted:
+        """Return once the job is durable. Raises IdempotencyKeyReused, DatabaseUnavailable."""
+        future: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
+        self._waiting.append((submission, future))
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_all())
+        return await future
+
+    async def _commit_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            outcomes = await self._commit([submission for submission, _ in batch])
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, Submitted):
+                    future.set_result(outcome)
+                else:
+                    future.set_exception(outcome)
+
+    async def _commit(self, batch: Sequence[Submission]) -> list[Submitted | Exception]:
+        try:
+            async with self._database.session() as session:
+                found = await insert_batch(session, batch)
+        except DatabaseUnavailable as error:
+            return await self._look_up(batch, error)
+        except Exception as error:  # noqa: BLE001 - it is handed to every waiting caller, who raises it
+            return [error] * len(batch)
+        return [found[submission.id] for submission in batch]
+
+    async def _look_up(
+        self, batch: Sequence[Submission], error: DatabaseUnavailable
+    ) -> list[Submitted | Exception]:
+        """The outcome of a COMMIT may be unknown: tell each caller what the table says."""
+        try:
+            async with self._database.session() as session:
+                ids = [submission.id for submission in batch]
+                rows = await session.execute(select(Job.id, Job.reused).where(Job.id.in_(ids)))
+                there = {row.id: Submitted(row.id, reused=row.reused) for row in rows}
+        except DatabaseUnavailable:
+            there = {}
+        return [there.get(submission.id, error) for submission in batch]
+
+
+async def insert_batch(
+    session: AsyncSession, batch: Sequence[Submission]
+) -> dict[uuid.UUID, Submitted | Exception]:
+    """Insert the batch in the order of its keys (or two apis deadlock); what became of each, by its id."""
+    ordered = sorted(batch, key=lambda s: (str(s.tenant_id), s.idempotency_key or "", s.id))
+    await _forget_old_keys(session, ordered)
+    rows = {submission.id: submission.row() for submission in ordered}
+    reusable = await _results_to_reuse(session, ordered, rows)
+    for submission_id, values in reusable.items():
+        rows[submission_id] |= values
+    inserted: set[uuid.UUID] = set()
+    for wanted in ([r for i, r in rows.items() if i not in reusable], [rows[i] for i in reusable]):
+        if wanted:
+            inserted |= await _insert(session, wanted)
+    await post_events(session, [i for i in reusable if i in inserted], Status.SUCCEEDED)
+    outcomes: dict[uuid.UUID, Submitted | Exception] = {
+        i: Submitted(i, reused=i in reusable) for i in inserted
+    }
+    for submission in ordered:
+        if submission.id not in inserted:
+            outcomes[submission.id] = await _replay(session, submission, rows[submission.id]["request_hash"])
+    return outcomes
+
+
+async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> set[uuid.UUID]:
+    named = [{("job_metadata" if name == "metadata" else name): v for name, v in row.items()} for row in rows]
+    statement = insert(Job).on_conflict_do_nothing().returning(Job.id)
+    return set((await session.scalars(statement, named)).all())
+
+
+async def _forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) -> None:
+    pairs = [(s.tenant_id, s.idempotency_key) for s in batch if s.idempotency_key]
+    if not pairs:
+        return
+    day_ago = NOW - func.make_interval(0, 0, 0, 1)
+    old = and_(tuple_(Job.tenant_id, Job.idempotency_key).in_(pairs), Job.created_at < day_ago)
+    await session.execute(update(Job).where(old).values(idempotency_key=None))
+
+
+async def _replay(
+    session: AsyncSession, submission: Submission, request_hash: bytes
+) -> Submitted | IdempotencyKeyReused:
+    query = select(Job.id, Job.request_hash).where(
+        Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key
+    )
+    row = (await session.execute(query)).one()
+    if row.request_hash != request_hash:
+        return IdempotencyKeyReused()
+    return Submitted(row.id, replayed=True)
+
+
+async def _results_to_reuse(
+    session: AsyncSession, batch: Sequence[Submission], rows: dict[uuid.UUID, dict[str, Any]]
+) -> dict[uuid.UUID, dict[str, Any]]:
+    wanted = {s.id: (s.tenant_id, rows[s.id]["content_hash"]) for s in batch if s.request.reuse}
+    if not wanted:
+        return {}
+    query = (
+        select(Job)
+        .distinct(Job.tenant_id, Job.content_hash)
+        .where(
+            tuple_(Job.tenant_id, Job.content_hash).in_(list(wanted.values())),
+            Job.status == Status.SUCCEEDED,
+            Job.erased_at.is_(None),
+        )
+        .order_by(Job.tenant_id, Job.content_hash, Job.finished_at.desc())
+    )
+    found = {(job.tenant_id, job.content_hash): job for job in (await session.scalars(query))}
+    return {i: _finished(found[key]) for i, key in wanted.items() if key in found}
+
+
+def _finished(job: Job) -> dict[str, Any]:
+    return {
+        "status": Status.SUCCEEDED.value,
+        "reused": True,
+        "finished_at": NOW,
+        "result": job.result,
+        "usage": {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "calls": 0},
+        "provenance": job.provenance,
+    }
+
+
+def digest(value: dict[str, Any]) -> bytes:
+    """SHA-256 of the value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
