@@ -41,7 +41,7 @@ async def claim(session: AsyncSession, worker_id: uuid.UUID, k: int) -> list[Cla
     return await transitions.start(session, chosen, worker_id) if chosen else []
 
 
-def _waiting(model: str, k: int) -> Select[tuple[uuid.UUID, int]]:
+def _waiting(model: str, k: int) -> Select[uuid.UUID, int]:
     return (
         select(Job.id, Job.losses)
         .where(*_claimable(), Job.model == model)
@@ -67,8 +67,9 @@ async def waiting(session: AsyncSession, model: str, limit: int) -> int:
 
 
 async def waiting_models(session: AsyncSession, limit: int) -> dict[str, int]:
-    """How many claimable jobs there are by model, each counted up to `limit`."""
-    models = (await session.scalars(select(Job.model).where(Job.status == Status.QUEUED).distinct())).all()
+    """How many claimable jobs there are for each model that a live worker serves, counted up to `limit`."""
+    served = select(Worker.model).where(Worker.lease_expires_at > NOW).distinct()
+    models = (await session.scalars(served)).all()
     counts = {model: await waiting(session, model, limit) for model in models}
     return {model: count for model, count in counts.items() if count}
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from prometheus_client import Counter, Histogram
 from sqlalchemy import func, select, update
@@ -144,7 +145,7 @@ def _due(delivery: Delivery, job: Job, secret: str, late_seconds: float) -> Due:
 
 async def record(session: AsyncSession, due: Due, attempt: Attempt, decision: Again | Done) -> bool:
     """Write what came of the attempt, unless its lease has passed to another steward (then False)."""
-    values = {
+    values: dict[str, Any] = {
         "attempts": due.attempts + 1,
         "last_status": attempt.status,
         "lease_expires_at": None,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.tables import Figures
 
-COUNT_LIMIT = 1_000_000
+COUNT_LIMIT = 100_000
 COLD_START_SECONDS = 180.0
 DRAIN_SECONDS = 300.0
 TARGET_LOAD = 0.8
@@ -50,7 +50,7 @@ ON CONFLICT (id) DO UPDATE SET
 
 
 async def measure(session: AsyncSession, slots_per_worker: int) -> Figures:
-    """Count, write the row and return it. Waiting rows are counted up to a million."""
+    """Count, write the row and return it. Waiting rows are counted up to 100,000."""
     row = (await session.execute(MEASURE, {"count_limit": COUNT_LIMIT})).mappings().one()
     values = dict(row) | {"arrivals": float(row["arrivals"])}
     values["mean"] = None if row["mean"] is None else float(row["mean"])

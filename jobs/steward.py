@@ -21,6 +21,7 @@ from jobs.live import DELIVERIES, ENDED, Live
 from jobs.logs import set_up_logs
 from jobs.ring import Ringer
 from jobs.settings import ServerSettings, WebhookSettings
+from jobs.tables import Figures
 from jobs.webhook import Sender
 
 POSTS_AT_ONCE = 64
@@ -140,7 +141,7 @@ class Steward:
         log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)
 
 
-def show(now: figures.Figures) -> None:
+def show(now: Figures) -> None:
     """The figures as metrics, which the autoscalers follow."""
     JOBS.labels("queued").set(now.queued)
     JOBS.labels("running").set(now.running)

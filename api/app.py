@@ -1,0 +1,75 @@
+"""The application: what every route shares, and how the process begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api import jobs, queue, submit
+from api.auth import Keys
+from api.middleware import Door
+from api.problems import handle_problems
+from api.settings import ApiSettings
+from api.waiters import Waiters
+from jobs import figures
+from jobs.database import API, Database
+from jobs.errors import DatabaseUnavailable
+from jobs.live import Live
+from jobs.ring import Ringer
+from jobs.settings import WebhookSettings
+from jobs.submit import Submitter
+
+SLOTS_EVERY_SECONDS = 5
+
+
+def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
+    """An api process's application; connections are made when it starts and dropped when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        redis_url = settings.redis_url.get_secret_value()
+        state = app.state
+        state.database = Database(settings.database_url.get_secret_value(), API)
+        state.live = Live(redis_url)
+        state.ringer = Ringer(redis_url)
+        state.submitter = Submitter(state.database)
+        state.waiters = Waiters(state.database, state.live)
+        state.keys = Keys(state.database)
+        state.webhooks = webhooks
+        state.aliases = settings.aliases()
+        background = [asyncio.create_task(state.waiters.run()), asyncio.create_task(_follow_slots(app))]
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.to_thread(state.ringer.close)
+            await state.live.close()
+            await state.database.close()
+
+    app = FastAPI(
+        title="til-queue",
+        version=version("til-queue"),
+        description="TIL posts from a day's git commits. Errors are problem+json (RFC 9457).",
+        lifespan=lifespan,
+    )
+    for module in (submit, jobs, queue):
+        app.include_router(module.router)
+    handle_problems(app)
+    app.add_middleware(Door, body_limit_bytes=settings.body_limit_bytes)
+    return app
+
+
+async def _follow_slots(app: FastAPI) -> None:
+    """The window of the run-queue follows the number of live slots."""
+    while True:
+        with contextlib.suppress(DatabaseUnavailable):
+            async with app.state.database.session() as session:
+                app.state.ringer.set_slots((await figures.read(session)).slots)
+        await asyncio.sleep(SLOTS_EVERY_SECONDS)

@@ -1,0 +1,63 @@
+"""Who calls: the bearer key, looked up by its hash and remembered for a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.problems import Problem, unauthorized
+from jobs.database import Database
+from jobs.tenants import Caller, find_caller, key_hash
+
+REMEMBERED = 10_000
+REMEMBERED_SECONDS = 10.0
+bearer = HTTPBearer(auto_error=False, description="An API key, `til_...`.")
+
+
+class Keys:
+    """Finds the caller of a key. A revoked key stops working within `REMEMBERED_SECONDS`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+
+    async def caller(self, key: str) -> Caller | None:
+        """The key's owner, or None. Only hashes are compared, so timing tells nothing of a key."""
+        hashed = key_hash(key)
+        remembered = self._known.get(hashed)
+        if remembered and time.monotonic() - remembered[0] < REMEMBERED_SECONDS:
+            return remembered[1]
+        async with self._database.session() as session:
+            caller = await find_caller(session, hashed)
+        self._known.pop(hashed, None)
+        if caller:
+            self._known[hashed] = (time.monotonic(), caller)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return caller
+
+
+async def authenticated(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+) -> Caller:
+    """The caller, or 401."""
+    if credentials is None or len(credentials.credentials) > 200:
+        raise unauthorized()
+    caller = await request.app.state.keys.caller(credentials.credentials)
+    if caller is None:
+        raise unauthorized()
+    return caller  # type: ignore[no-any-return]
+
+
+async def submitter(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
+    """A caller whose key has the scope `submit`, or 403."""
+    if "submit" not in caller.scopes:
+        raise Problem(403, "forbidden", "This key lacks the scope submit.")
+    return caller
+
+
+CallerOf = Annotated[Caller, Depends(submitter)]

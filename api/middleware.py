@@ -1,0 +1,102 @@
+"""Around every request: its id, its log line, its place in the metrics, and the limit of its body."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import Problem, answer, too_large
+
+SECONDS = Histogram("til_http_request_seconds", "HTTP requests.", ["route", "method", "status"])
+METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}
+log = structlog.get_logger()
+
+
+class BodyTooLarge(Exception):
+    """The body grew over the limit while it was read."""
+
+
+class Door:
+    """Outermost ASGI middleware. `body_limit_bytes` holds for a declared and for a streamed body."""
+
+    def __init__(self, app: ASGIApp, body_limit_bytes: int) -> None:
+        self._app = app
+        self._limit = body_limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; whatever goes wrong inside, the client gets a problem with its request id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        seen = {"status": 500, "started": False}
+        began = time.monotonic()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.update(status=message["status"], started=True)
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._serve(scope, receive, send_with_id, seen, request_id)
+            finally:
+                _tell(scope, seen["status"], time.monotonic() - began)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, seen: dict[str, int | bool], request_id: str
+    ) -> None:
+        try:
+            if _declared(scope) > self._limit:
+                raise BodyTooLarge
+            await self._app(scope, _limited(receive, self._limit), send)
+        except BodyTooLarge:
+            if not seen["started"]:
+                await answer(too_large(self._limit), request_id)(scope, receive, send)
+        except Exception:
+            log.exception("request_crashed")
+            if not seen["started"]:
+                problem = Problem(500, "internal_error", "The request could not be served.")
+                await answer(problem, request_id)(scope, receive, send)
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    got = 0
+
+    async def counted() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > limit:
+            raise BodyTooLarge
+        return message
+
+    return counted
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    return dict(scope["headers"])
+
+
+def _declared(scope: Scope) -> int:
+    value = _headers(scope).get(b"content-length", b"0")
+    return int(value) if value.isdigit() else 0
+
+
+def _request_id(scope: Scope) -> str:
+    given = _headers(scope).get(b"x-request-id", b"").decode("latin-1")
+    return given if re.fullmatch(r"[A-Za-z0-9._-]{1,100}", given) else uuid.uuid4().hex
+
+
+def _tell(scope: Scope, status: int | bool, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "unmatched")
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    SECONDS.labels(route, method, str(status)).observe(seconds)
+    log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))

@@ -1,0 +1,127 @@
+"""The one file that maps facts to HTTP: errors as problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from jobs.addresses import WebhookUrlForbidden
+from jobs.errors import AlreadyFinished, DatabaseUnavailable, IdempotencyKeyReused, NoSuchJob, NotMigrated
+from jobs.read import BadCursor
+
+log = structlog.get_logger()
+
+
+class Problem(Exception):
+    """An answer other than success: its status, code, one sentence and headers."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+
+def unauthorized() -> Problem:
+    """401: no valid key was shown."""
+    challenge = {"WWW-Authenticate": 'Bearer realm="til-queue"'}
+    return Problem(
+        401, "unauthorized", "A valid API key is needed: Authorization: Bearer <key>.", None, challenge
+    )
+
+
+def too_large(limit_bytes: int) -> Problem:
+    """413: the body is over the limit."""
+    return Problem(413, "payload_too_large", f"The body is over {limit_bytes} bytes.")
+
+
+def invalid(pointer: str, message: str) -> Problem:
+    """422 for one place in the request, a JSON pointer (or `#query/name`, `#header/name`)."""
+    return Problem(
+        422, "invalid_request", "The request is invalid.", [{"pointer": pointer, "message": message}]
+    )
+
+
+def _unavailable() -> Problem:
+    sentence = "The database can't be reached at the moment; nothing was stored."
+    return Problem(503, "database_unavailable", sentence, None, {"Retry-After": "2"})
+
+
+FACTS: dict[type[Exception], Problem] = {
+    NoSuchJob: Problem(404, "not_found", "There is no such job."),
+    AlreadyFinished: Problem(409, "already_finished", "The job has already ended."),
+    IdempotencyKeyReused: Problem(
+        422, "idempotency_key_reused", "This Idempotency-Key was used with another body."
+    ),
+    WebhookUrlForbidden: Problem(422, "webhook_url_forbidden", "This webhook URL is not allowed."),
+    BadCursor: invalid("#query/cursor", "Not a cursor of this API."),
+    DatabaseUnavailable: _unavailable(),
+    NotMigrated: _unavailable(),
+}
+TITLES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 415: "unsupported_media_type"}
+
+
+def answer(problem: Problem, request_id: str) -> JSONResponse:
+    """The problem as its response."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{problem.code}",
+        "title": problem.code.replace("_", " ").capitalize(),
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
+    return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Make every error of the application an `application/problem+json`."""
+
+    async def told(request: Request, error: Exception) -> JSONResponse:
+        problem = error if isinstance(error, Problem) else FACTS[type(error)]
+        return answer(problem, request.state.request_id)
+
+    async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
+        problem = Problem(422, "invalid_request", "The request is invalid.", pointers(error))
+        return answer(problem, request.state.request_id)
+
+    async def plain(request: Request, error: HTTPException) -> JSONResponse:
+        code = TITLES.get(error.status_code, "http_error")
+        problem = Problem(error.status_code, code, str(error.detail), None, error.headers)
+        return answer(problem, request.state.request_id)
+
+    facts: list[type[Exception]] = [Problem, *FACTS]
+    for fact in facts:
+        app.add_exception_handler(fact, told)
+    app.exception_handler(RequestValidationError)(unreadable)
+    app.exception_handler(HTTPException)(plain)
+
+
+def pointers(error: RequestValidationError) -> list[dict[str, str]]:
+    """At most 50 of the places that are wrong: JSON pointers into the body (RFC 6901) with a message each."""
+    found = []
+    for one in error.errors()[:50]:
+        place, *path = one["loc"]
+        if one["type"] == "json_invalid":
+            path = []
+        steps = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+        pointer = steps if place == "body" else f"#{place}{steps}"
+        found.append({"pointer": pointer, "message": str(one["msg"])[:300]})
+    return found

@@ -1,0 +1,20 @@
+"""What the api reads from its environment (`TIL_...`)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobs.settings import ServerSettings
+
+
+class ApiSettings(ServerSettings):
+    """`models`: the aliases that a request may name, the first is the default. Sizes in bytes."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+    body_limit_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
+    models: str = "default"
+
+    def aliases(self) -> list[str]:
+        """The model aliases, comma-separated in the setting."""
+        return [alias.strip() for alias in self.models.split(",") if alias.strip()]

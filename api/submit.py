@@ -1,0 +1,113 @@
+"""POST /v1/til: 202 means that the job is durable in PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Body, Header, Request
+from fastapi.responses import JSONResponse
+from prometheus_client import Counter
+
+from api.auth import CallerOf
+from api.examples import JOB, NEEDS_KEY, PROBLEM_ANSWERS, REQUEST
+from api.jobs import show_job
+from api.problems import invalid
+from jobs.addresses import check_url
+from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.request import TilRequest
+from jobs.states import ENDINGS
+from jobs.submit import Submission, Submitted
+
+SUBMISSIONS = Counter("til_submissions_total", "Submissions by outcome.", ["outcome"])
+router = APIRouter(tags=["submit"], responses=NEEDS_KEY)
+log = structlog.get_logger()
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
+Prefer = Annotated[str | None, Header(alias="Prefer", description="`wait=30`: hold for up to 60 s.")]
+
+
+@router.post(
+    "/v1/til",
+    status_code=202,
+    summary="Submit a day's commits",
+    responses={
+        202: {"description": "Durable; `Location` names the job.", "content": JOB},
+        200: {"description": "Ended within `Prefer: wait`, or reused.", "content": JOB},
+        **PROBLEM_ANSWERS,
+    },
+)
+async def submit(
+    request: Request,
+    caller: CallerOf,
+    til: Annotated[TilRequest, Body(openapi_examples=REQUEST)],
+    idempotency_key: Key = None,
+    prefer: Prefer = None,
+) -> JSONResponse:
+    """Store the request and answer with the job, which is queued."""
+    state = request.app.state
+    if til.webhook:
+        check_url(til.webhook.url, state.webhooks.allow_http, state.webhooks.allowed_networks)
+    refuse_nul(til)
+    submission = Submission(caller.tenant_id, til, alias(til.model, state.aliases), idempotency_key)
+    try:
+        submitted = await state.submitter.submit(submission)
+    except (DatabaseUnavailable, IdempotencyKeyReused) as error:
+        SUBMISSIONS.labels("unavailable" if isinstance(error, DatabaseUnavailable) else "refused").inc()
+        raise
+    SUBMISSIONS.labels("replayed" if submitted.replayed else "accepted").inc()
+    log.info("submitted", job_id=str(submitted.job_id), replayed=submitted.replayed)
+    if not submitted.replayed and not submitted.reused:
+        state.ringer.ring(submission.model, [str(submitted.job_id)])
+    return await _answer(request, caller, submitted, wait_seconds(prefer))
+
+
+async def _answer(request: Request, caller: CallerOf, submitted: Submitted, wait: int | None) -> JSONResponse:
+    headers = {"Location": f"/v1/jobs/{submitted.job_id}"}
+    if wait and not submitted.reused:
+        await request.app.state.waiters.until_ended(caller.tenant_id, submitted.job_id, wait)
+    job = await show_job(request, caller.tenant_id, submitted.job_id)
+    ended = job["status"] in ENDINGS
+    if submitted.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if wait and ended:
+        headers["Preference-Applied"] = "wait"
+    return JSONResponse(job, 200 if submitted.reused or (wait and ended) else 202, headers)
+
+
+def alias(asked: str | None, offered: list[str]) -> str:
+    """The model alias to run on. Raises a 422 that names the field."""
+    if asked is None:
+        return offered[0]
+    if asked not in offered:
+        raise invalid("/model", f"Not offered here; one of: {', '.join(offered)}.")
+    return asked
+
+
+def wait_seconds(prefer: str | None) -> int | None:
+    """The seconds of a `Prefer: wait=N` (RFC 7240), 1 to 60; what can't be honoured is ignored."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer or "", re.IGNORECASE)
+    return min(60, int(found[1])) or None if found else None
+
+
+def refuse_nul(til: TilRequest) -> None:
+    """PostgreSQL stores no NUL character in text. Raises a 422 that says where one is."""
+    for pointer, text in texts(til.model_dump(mode="json"), ""):
+        if "\x00" in text:
+            raise invalid(pointer, "Text may not contain a NUL character.")
+
+
+def texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every text of a JSON value with the JSON pointer that leads to it, names of members included."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            at = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+            yield at, name
+            yield from texts(inner, at)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from texts(inner, f"{pointer}/{index}")

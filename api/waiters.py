@@ -1,0 +1,67 @@
+"""Readers that wait for an ending: woken by Redis, and sure of it by one query every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections import defaultdict
+
+from jobs import read
+from jobs.database import Database
+from jobs.errors import DatabaseUnavailable
+from jobs.live import ENDED, Live
+
+RECHECK_SECONDS = 2.0
+MOST_WAITERS = 5_000
+
+
+class Waiters:
+    """One per api: whoever waits for a job's ending shares the query and the subscription."""
+
+    def __init__(self, database: Database, live: Live) -> None:
+        self._database = database
+        self._live = live
+        self._events: defaultdict[uuid.UUID, set[asyncio.Event]] = defaultdict(set)
+
+    async def run(self) -> None:
+        """Wake the waiters, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._live.listen(ENDED, self._heard))
+            group.create_task(self._recheck())
+
+    async def until_ended(self, tenant_id: uuid.UUID, job_id: uuid.UUID, seconds: float) -> None:
+        """Return when the job has ended or the time is up; at once when too many wait already."""
+        if len(self._events) >= MOST_WAITERS:
+            return
+        woken = asyncio.Event()
+        self._events[job_id].add(woken)
+        try:
+            async with self._database.session() as session:
+                job = await read.show(session, tenant_id, job_id)
+            if job["finished_at"] is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), seconds)
+        finally:
+            self._events[job_id].discard(woken)
+            if not self._events[job_id]:
+                del self._events[job_id]
+
+    def _heard(self, message: str) -> None:
+        with contextlib.suppress(ValueError):
+            self._wake(uuid.UUID(message))
+
+    def _wake(self, job_id: uuid.UUID) -> None:
+        for event in self._events.get(job_id, ()):
+            event.set()
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            if not self._events:
+                continue
+            with contextlib.suppress(DatabaseUnavailable):
+                async with self._database.session() as session:
+                    ended = await read.ended(session, list(self._events))
+                for job_id in ended:
+                    self._wake(job_id)
