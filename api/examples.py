@@ -14,11 +14,11 @@ REQUEST: Any = {
             "files": [
                 {
                     "filepath": "src/mill.py",
-                    "latest_code": "def turn(crank):\n    return crank + 1\n",
+                    "latest_code": "def turn(crank):\n    return crank + 1\n",  # noqa: E501
                     "patches": [
                         {
                             "commit_message": "fix: the crank turns forward",
-                            "patch": "@@ -1,2 +1,2 @@\n def turn(crank):\n-    return crank\n+    return crank + 1\n",
+                            "patch": "@@ -1,2 +1,2 @@\n def turn(crank):\n-    return crank\n+    return crank + 1\n",  # noqa: E501
                             "sha": "4f2a91c",
                         }
                     ],

@@ -39,8 +39,7 @@ class Claimed:
     claim: Claim
     request: dict[str, Any]
     run_seconds: int
-    tenant_id: uuid.UUID
-    losses: int
+    failures: int
 
 
 async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: uuid.UUID) -> list[Claimed]:
@@ -58,14 +57,12 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
             started_at=func.coalesce(Job.started_at, NOW),
             partial_text=None,
         )
-        .returning(Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.tenant_id, Job.losses)
+        .returning(Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures)
     )
     rows = (await session.execute(statement)).all()
     await post_events(session, [row.id for row in rows], "started")
     return [
-        Claimed(
-            Claim(row.id, row.claim_no, worker_id), row.request, row.run_seconds, row.tenant_id, row.losses
-        )
+        Claimed(Claim(row.id, row.claim_no, worker_id), row.request, row.run_seconds, row.failures)
         for row in rows
     ]
 

@@ -1,0 +1,77 @@
+"""The claims that this worker holds, each with the run that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jobs.transitions import Claim, Claimed
+
+Reason = Literal["cancelled", "lost", "drained"]
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of a claimed job. `stop` ends the writing; why is told to who awaits it."""
+
+    claimed: Claimed
+    stopped: Reason | None = None
+    writing: asyncio.Task[object] | None = field(default=None, repr=False)
+
+    def stop(self, reason: Reason) -> None:
+        """End the writing now, or as soon as it begins. The first reason stays, but a lost claim wins."""
+        if self.stopped is None or reason == "lost":
+            self.stopped = reason
+        if self.writing is not None:
+            self.writing.cancel()
+
+
+class Holdings:
+    """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self._runs: dict[Claim, Run] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def take(self, claimed: Claimed) -> Run:
+        """Hold a fresh claim."""
+        run = Run(claimed)
+        self._runs[claimed.claim] = run
+        self._empty.clear()
+        return run
+
+    def drop(self, run: Run) -> None:
+        """The outcome of this run is known."""
+        self._runs.pop(run.claimed.claim, None)
+        if not self._runs:
+            self._empty.set()
+
+    def claims(self) -> list[Claim]:
+        """Every claim held now."""
+        return list(self._runs)
+
+    def runs(self) -> list[Run]:
+        """Every run held now."""
+        return list(self._runs.values())
+
+    def stop(self, claims: Iterable[Claim], reason: Reason) -> None:
+        """Stop the runs of these claims."""
+        for claim in claims:
+            if claim in self._runs:
+                self._runs[claim].stop(reason)
+
+    def stop_job(self, job_id: uuid.UUID, reason: Reason) -> None:
+        """Stop the run of this job, if it is here."""
+        self.stop([claim for claim in self._runs if claim.job_id == job_id], reason)
+
+    async def empty(self) -> None:
+        """Return once nothing is held."""
+        await self._empty.wait()

@@ -1,0 +1,39 @@
+"""How much a worker does: its metrics, and its tokens a second over the last half minute."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from prometheus_client import Counter, Gauge, Histogram
+
+WINDOW_SECONDS = 30.0
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 3600)
+
+QUEUE_SECONDS = Histogram("til_job_queue_seconds", "From submit to the first start.", buckets=BUCKETS)
+RUN_SECONDS = Histogram("til_job_run_seconds", "From claim to ending.", buckets=BUCKETS)
+FINISHED = Counter("til_jobs_finished_total", "Jobs that this worker ended.", ["status"])
+TOKENS = Counter("til_tokens_total", "Tokens by kind.", ["kind"])
+RUNNING = Gauge("til_engine_running", "Calls that the engine is generating.")
+WAITING = Gauge("til_engine_waiting", "Calls that wait inside the engine.")
+DOORBELLS_IGNORED = Counter("til_doorbells_ignored_total", "Doorbells that found no job.")
+READY = Gauge("til_engine_ready", "1 when the engine is loaded and answers.")
+
+
+class TokenRate:
+    """Completion tokens a second, over the last `WINDOW_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._written: deque[tuple[float, int]] = deque()
+
+    def add(self, tokens: int) -> None:
+        """Count tokens that were just written."""
+        if tokens > 0:
+            self._written.append((time.monotonic(), tokens))
+
+    def per_second(self) -> float:
+        """The rate now."""
+        oldest = time.monotonic() - WINDOW_SECONDS
+        while self._written and self._written[0][0] < oldest:
+            self._written.popleft()
+        return sum(tokens for _, tokens in self._written) / WINDOW_SECONDS

@@ -1,0 +1,157 @@
+"""One doorbell: claim a job, write its post outside any transaction, finish it under its claim."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs import transitions
+from jobs.database import Database
+from jobs.errors import ClaimLost, DatabaseUnavailable
+from jobs.live import DELIVERIES, ENDED, Live
+from jobs.policy import RUN_DEADLINE, Failure, GiveUp, Retry, after_failure
+from jobs.request import TilRequest
+from jobs.states import ENDINGS, Status
+from worker.claimer import Claimer
+from worker.engines import Engine, EngineFailed
+from worker.holdings import Holdings, Run
+from worker.meter import DOORBELLS_IGNORED, FINISHED, RUN_SECONDS, TOKENS
+from worker.prompt import InputTooLarge
+from worker.schema import InvalidOutput
+from worker.watch import Watch
+from worker.write import Post, write
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The writing was ended from outside: cancelled, lost or drained."""
+
+
+Outcome = Post | Failure | Stopped
+
+
+class Runner:
+    """Runs jobs for the slots of one worker on its one engine."""
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        live: Live,
+        holdings: Holdings,
+        claimer: Claimer,
+        watch: Watch,
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._live = live
+        self._holdings = holdings
+        self._claimer = claimer
+        self._watch = watch
+
+    async def run_one(self) -> None:
+        """Serve one doorbell to the end of the job that it brings, if it brings one."""
+        run = await self._claimer.next()
+        if run is None:
+            DOORBELLS_IGNORED.inc()
+            return
+        claim = run.claimed.claim
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(job_id=str(claim.job_id), claim_no=claim.claim_no):
+            try:
+                outcome = await self._write(run)
+                await self._settle(run, outcome)
+            finally:
+                self._holdings.drop(run)
+                self._watch.forget(claim.job_id)
+                RUN_SECONDS.observe(time.monotonic() - began)
+
+    async def _write(self, run: Run) -> Outcome:
+        """The post, or why there is none. `run_seconds` counts from the claim."""
+        run.writing = asyncio.create_task(self._post(run))
+        if run.stopped:
+            run.writing.cancel()
+        try:
+            async with asyncio.timeout(run.claimed.run_seconds):
+                return await run.writing
+        except TimeoutError:
+            return RUN_DEADLINE
+        except asyncio.CancelledError:
+            if run.stopped is None:
+                raise
+            return Stopped()
+        except EngineFailed as error:
+            return Failure("engine_failed", str(error))
+        except InputTooLarge as error:
+            return Failure("input_too_large", str(error))
+        except InvalidOutput as error:
+            return Failure("invalid_output", str(error))
+
+    async def _post(self, run: Run) -> Post:
+        claimed = run.claimed
+        request = TilRequest.model_validate(claimed.request)
+        seed = request.options.seed
+        return await write(
+            request,
+            self._engine,
+            f"{claimed.claim.job_id}:{claimed.claim.claim_no}",
+            random.getrandbits(31) if seed is None else seed,
+            self._watch.of(claimed.claim.job_id),
+        )
+
+    async def _settle(self, run: Run, outcome: Outcome) -> None:
+        """Write the outcome, through any outage, until it is written or the claim is known to be lost."""
+        pause = 0.1
+        while run.stopped != "lost":
+            try:
+                async with self._database.session() as session:
+                    status = await self._finish(session, run, outcome)
+            except DatabaseUnavailable:
+                log.warning("finish_delayed", error="database_unavailable")
+                await asyncio.sleep(pause)
+                pause = min(2.0, pause * 2)
+            except ClaimLost:
+                break
+            else:
+                await self._tell(run, outcome, status)
+                return
+        log.warning("claim_lost", outcome=type(outcome).__name__)
+
+    async def _finish(self, session: AsyncSession, run: Run, outcome: Outcome) -> Status:
+        claim = run.claimed.claim
+        partial = self._watch.partial_text(claim.job_id)
+        match outcome:
+            case Post():
+                result = outcome.result.model_dump(mode="json")
+                return await transitions.succeed(session, claim, result, outcome.usage, outcome.provenance)
+            case Failure():
+                match after_failure(run.claimed.failures, outcome, random.random()):  # noqa: S311
+                    case Retry(seconds):
+                        return await transitions.retry(session, claim, seconds)
+                    case GiveUp(error):
+                        return await transitions.fail(session, claim, error, partial)
+            case Stopped():
+                if run.stopped == "cancelled":
+                    await transitions.cancel_run(session, claim, partial)
+                    return Status.CANCELLED
+                return await transitions.release(session, claim)
+
+    async def _tell(self, run: Run, outcome: Outcome, status: Status) -> None:
+        seconds = {"run_seconds": round(self._watch.seconds(run.claimed.claim.job_id), 3)}
+        code = {"code": outcome.code} if isinstance(outcome, Failure) else {}
+        log.info("run_ended", status=status, **code, **seconds)
+        if isinstance(outcome, Post):
+            for kind in ("prompt", "cached", "completion"):
+                TOKENS.labels(kind).inc(outcome.usage[f"{kind}_tokens"])
+        if status in ENDINGS:
+            FINISHED.labels(status).inc()
+            job_id = str(run.claimed.claim.job_id)
+            await self._live.say(DELIVERIES, job_id)
+            await self._live.say(ENDED, job_id)

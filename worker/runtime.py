@@ -1,0 +1,142 @@
+"""A worker process: one asyncio loop beside Celery's threads, one engine for all of its slots."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from jobs import workers
+from jobs.database import WORKER, Database
+from jobs.errors import DatabaseUnavailable
+from jobs.live import CANCEL, Live
+from jobs.ring import Ringer
+from worker.claimer import Claimer
+from worker.engines import Engine
+from worker.holdings import Holdings
+from worker.meter import READY, TokenRate
+from worker.pulse import Pulse
+from worker.run import Runner
+from worker.settings import WorkerSettings
+from worker.watch import Watch
+
+SHORTEST_RELEASE_SECONDS = 3.0
+log = structlog.get_logger()
+
+
+class Runtime:
+    """Starts, serves doorbells from any thread, drains, stops. Its loop runs in a thread of its own."""
+
+    def __init__(self, settings: WorkerSettings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engine-loop", daemon=True)
+        self._background: list[asyncio.Task[None]] = []
+        self._draining = threading.Event()
+        self._thread.start()
+        self._call(self._build())
+
+    async def _build(self) -> None:
+        settings = self._settings
+        redis_url = settings.redis_url.get_secret_value()
+        rate = TokenRate()
+        self.holdings = Holdings()
+        self.database = Database(settings.database_url.get_secret_value(), WORKER)
+        self.live = Live(redis_url)
+        self.ringer = Ringer(redis_url)
+        self.claimer = Claimer(self.database, self.holdings, self.ringer, settings.alias, uuid.uuid4())
+        watch = Watch(self.live, rate)
+        self.runner = Runner(self.database, self._engine, self.live, self.holdings, self.claimer, watch)
+        self.pulse = Pulse(
+            self.database,
+            self._engine,
+            self.holdings,
+            self.claimer,
+            settings.alias,
+            settings.slots,
+            settings.lease_seconds,
+            rate.per_second,
+        )
+
+    def start(self) -> None:
+        """Load the engine, register, begin to beat. Raises EngineFailed, and JobError from the database."""
+        self._call(self._start())
+
+    async def _start(self) -> None:
+        await self.database.check()
+        await self._engine.start()
+        await self.pulse.register()
+        READY.set(1)
+        self._background = [
+            asyncio.create_task(self.pulse.beat_for_ever()),
+            asyncio.create_task(self.live.listen(CANCEL, self._cancelled)),
+        ]
+
+    def _cancelled(self, message: str) -> None:
+        with contextlib.suppress(ValueError):
+            self.holdings.stop_job(uuid.UUID(message), "cancelled")
+
+    def serve_doorbell(self) -> None:
+        """Run one job to its end; called in one of Celery's threads, which this blocks."""
+        self._call(self.runner.run_one())
+
+    def drain(self) -> None:
+        """Claim no more; let what runs end; release the rest in time. A second call releases at once."""
+        if self._draining.is_set():
+            self._loop.call_soon_threadsafe(self._release_all)
+            return
+        self._draining.set()
+        asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
+        watchdog = threading.Timer(self._settings.drain_seconds + 2, self._give_up)
+        watchdog.daemon = True
+        watchdog.start()
+
+    async def _drain(self) -> None:
+        self.claimer.draining = True
+        READY.set(0)
+        log.info("draining", held=len(self.holdings))
+        with contextlib.suppress(DatabaseUnavailable):
+            async with self.database.session() as session:
+                await workers.drain(session, self.claimer.worker_id)
+        patience = max(0.0, self._settings.drain_seconds - SHORTEST_RELEASE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self.holdings.empty()
+        self._release_all()
+
+    def _release_all(self) -> None:
+        for run in self.holdings.runs():
+            run.stop("drained")
+
+    def _give_up(self) -> None:
+        log.error("drain_overran", held=len(self.holdings))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def close(self) -> None:
+        """Leave: nothing is held any more."""
+        self._call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    async def _close(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        with contextlib.suppress(DatabaseUnavailable):
+            async with self.database.session() as session:
+                await workers.leave(session, self.claimer.worker_id)
+        await self._engine.close()
+        await asyncio.to_thread(self.ringer.close)
+        await self.live.close()
+        await self.database.close()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
