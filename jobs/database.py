@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from jobs.errors import DatabaseUnavailable, NotMigrated, UnsupportedDatabase
+from jobs.errors import BadDatabaseUrl, DatabaseUnavailable, NotMigrated, UnsupportedDatabase
 
 OLDEST_SERVER = 170_000
 """`transaction_timeout` came with PostgreSQL 17."""
@@ -88,8 +88,12 @@ class Database:
 
 
 def asyncpg_url(url: str) -> str:
-    """The same address with the driver that this project uses."""
-    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    """The same address with the driver that this project uses. Raises BadDatabaseUrl."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise BadDatabaseUrl from error
+    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
 @contextmanager

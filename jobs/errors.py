@@ -40,3 +40,7 @@ class UnsupportedDatabase(JobError):
 
 class NotMigrated(JobError):
     """The database has no tables of this version: run `til-server migrate`."""
+
+
+class BadDatabaseUrl(JobError):
+    """DATABASE_URL is not an address like postgresql://user:password@host/database."""

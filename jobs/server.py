@@ -7,11 +7,14 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.database import ADMIN, Database
 from jobs.errors import JobError
@@ -78,11 +81,11 @@ def main() -> int:
     return _run(make_keys(url, arguments.tenant, arguments.json))
 
 
-def _run(work: object) -> int:
+def _run(work: Coroutine[None, None, None]) -> int:
     try:
-        asyncio.run(work)  # type: ignore[arg-type]
-    except (JobError, OSError) as error:
-        print(f"til-server: {error}", file=sys.stderr)
+        asyncio.run(work)
+    except (JobError, OSError, SQLAlchemyError, CommandError) as error:
+        print(f"til-server: {str(error).splitlines()[0]}", file=sys.stderr)
         return 1
     return 0
 

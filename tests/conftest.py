@@ -1,0 +1,117 @@
+"""Real servers for every test: one PostgreSQL and one Valkey a run, a clone of a migrated database a test."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from deploy.local.postgres import PostgresServer
+from deploy.local.valkey import ValkeyServer
+from redis import Redis
+from sqlalchemy.engine import make_url
+
+from jobs.database import API, Database
+from jobs.server import migrate
+from jobs.tenants import bootstrap
+from tests.stack.processes import Stack
+
+LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+def pytest_report_header() -> str:
+    """Say which tests this machine can run."""
+    here = f"{platform.system()} {platform.machine()}"
+    return f"platform: {here}; the real vLLM is tested {'here' if LINUX_X86_64 else 'on Linux x86-64 only'}"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this test run."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(folder / "data", FAST, folder / "log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """The Valkey server of this test run."""
+    folder = tmp_path_factory.mktemp("valkey")
+    server = ValkeyServer(folder / "data", folder / "log")
+    server.start()
+    yield server
+    server.stop()
+
+
+async def execute(url: str, statement: str) -> None:
+    """Run one statement outside any transaction."""
+    parsed = make_url(url).set(drivername="postgresql")
+    connection = await asyncpg.connect(parsed.render_as_string(hide_password=False))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def renamed(url: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresServer) -> str:
+    """The name of a migrated database that nobody is connected to."""
+
+    async def make() -> None:
+        await execute(postgres.url, "CREATE DATABASE til_template")
+        await migrate(renamed(postgres.url, "til_template"))
+
+    asyncio.run(make())
+    return "til_template"
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    asyncio.run(execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield renamed(postgres.url, name)
+    asyncio.run(execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer) -> Iterator[str]:
+    """The run's Valkey, emptied."""
+    with Redis.from_url(valkey.url) as client:
+        client.flushall()
+    yield valkey.url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool of connections to this test's database."""
+    pool = Database(database_url, API)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def tenant_id(database: Database) -> uuid.UUID:
+    """A tenant."""
+    async with database.session() as session:
+        return uuid.UUID((await bootstrap(session, "tests"))["tenant_id"])
+
+
+@pytest.fixture
+def stack(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
+    """Real api, worker and steward processes, started by the test that needs them."""
+    processes = Stack(database_url, redis_url, tmp_path)
+    yield processes
+    processes.stop()

@@ -1,0 +1,69 @@
+"""Webhooks reach public addresses only, however an address is spelt."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from jobs.addresses import WebhookUrlForbidden, check_url, is_allowed
+
+PRIVATE = ["127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.127.255.254", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "192.0.0.1", "::1", "::", "fe80::1", "fc00::1", "fd12:3456::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "2002:a00:1::", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::1", "2001:db8::1", "100::1", "2001:0:4136:e378:8000:63bf:f5ff:fffe"]
+FORBIDDEN = [
+    *(f"https://{a}/" if ":" not in a else f"https://[{a}]/hook" for a in PRIVATE),
+    "http://example.com/",
+    "ftp://example.com/",
+    "https:///hook",
+    "https://user:secret@example.com/",
+    "https://user@example.com/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0x7f.0.0.1/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://10.1/",
+    "https://0/",
+    "https://localhost/",
+    "https://a.localhost/",
+    "https://metadata.google.internal/",
+    "https://printer.local/",
+    "https://example.com:0/",
+    "https://example.com:99999/",
+    "https://exa mple.com/",
+    "https://example.com\\@127.0.0.1/",
+    "https://ex\u0430mple.com/",
+    "https://[::1",
+    "https://example.com/\r\nx: y",
+    "//example.com/",
+    "example.com",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_no_private_or_special_address_is_reached(address: str) -> None:
+    assert not is_allowed(ipaddress.ip_address(address), ())
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
+def test_public_addresses_are_reached(address: str) -> None:
+    assert is_allowed(ipaddress.ip_address(address), ())
+
+
+@pytest.mark.parametrize("url", FORBIDDEN)
+def test_a_url_that_could_never_be_delivered_to_is_refused(url: str) -> None:
+    with pytest.raises(WebhookUrlForbidden):
+        check_url(url, allow_http=False, allowed=())
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/", "https://example.com:8443/a?b=c", "https://8.8.8.8/"]
+)
+def test_ordinary_urls_are_accepted(url: str) -> None:
+    check_url(url, allow_http=False, allowed=())
+
+
+def test_development_may_allow_networks_and_http() -> None:
+    loopback = [ipaddress.ip_network("127.0.0.0/8")]
+    check_url("http://127.0.0.1:9000/hook", allow_http=True, allowed=loopback)
+    with pytest.raises(WebhookUrlForbidden):
+        check_url("http://10.0.0.1/", allow_http=True, allowed=loopback)

@@ -1,0 +1,174 @@
+"""claim: who gets which job, and that only the holder of a claim can end it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+from sqlalchemy import text
+
+from jobs import transitions
+from jobs.database import Database
+from jobs.errors import ClaimLost, WorkerGone
+from jobs.states import Status
+from jobs.transitions import Claim
+from jobs.workers import drain, heartbeat
+from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
+
+RESULT = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
+
+
+async def test_jobs_are_claimed_in_the_order_of_their_arrival(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    ids = [await submit() for _ in range(5)]
+    worker = await new_worker()
+    first = await claimed(database, worker, 3)
+    rest = await claimed(database, worker, 10)
+    assert [sorted(c.claim.job_id for c in part) for part in (first, rest)] == [ids[:3], ids[3:]]
+
+
+async def test_priority_is_a_head_start_and_not_more(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    old = await submit(age_seconds=700)
+    middle = await submit(age_seconds=100)
+    hurried = await submit(priority=600)
+    worker = await new_worker()
+    order = [(await claimed(database, worker))[0].claim.job_id for _ in range(3)]
+    assert order == [old, hurried, middle]
+
+
+async def test_two_workers_never_get_the_same_job(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    ids = {await submit() for _ in range(40)}
+    workers = [await new_worker() for _ in range(4)]
+    shares = await asyncio.gather(*(claimed(database, w, 5) for w in workers * 2))
+    got = [c.claim.job_id for share in shares for c in share]
+    assert len(got) == len(set(got)) == 40
+    assert set(got) == ids
+
+
+async def test_a_worker_claims_only_for_the_model_that_it_serves(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    await submit(model="large")
+    assert await claimed(database, await new_worker(model="default")) == []
+    assert len(await claimed(database, await new_worker(model="large"))) == 1
+
+
+async def test_a_worker_without_a_lease_or_draining_may_not_claim(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    await submit()
+    with pytest.raises(WorkerGone):
+        await claimed(database, await new_worker(lease_seconds=-1))
+    draining = await new_worker()
+    async with database.session() as session:
+        await drain(session, draining)
+    with pytest.raises(WorkerGone):
+        await claimed(database, draining)
+
+
+async def test_a_job_that_waits_for_its_retry_or_is_past_its_deadline_is_left_out(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    worker = await new_worker()
+    await submit()
+    (one,) = await claimed(database, worker)
+    async with database.session() as session:
+        assert await transitions.retry(session, one.claim, 30) == Status.QUEUED
+    await submit(age_seconds=11, queue_seconds=10)
+    assert await claimed(database, worker, 5) == []
+
+
+async def test_a_worker_carries_at_most_one_suspect(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    ids = [await submit() for _ in range(4)]
+    async with database.session() as session:
+        await session.execute(text("UPDATE jobs SET losses = 2 WHERE id = ANY(:ids)"), {"ids": ids[:3]})
+    worker = await new_worker()
+    first = {c.claim.job_id for c in await claimed(database, worker, 4)}
+    assert first == {ids[0], ids[3]}
+    assert await claimed(database, worker, 4) == []
+
+
+async def test_a_finish_needs_the_claim_its_number_and_a_live_lease(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    job_id = await submit()
+    worker = await new_worker()
+    (one,) = await claimed(database, worker)
+    strangers = [
+        Claim(job_id, one.claim.claim_no + 1, worker),
+        Claim(job_id, one.claim.claim_no, uuid.uuid4()),
+        Claim(uuid.uuid4(), one.claim.claim_no, worker),
+    ]
+    for stranger in strangers:
+        with pytest.raises(ClaimLost):
+            async with database.session() as session:
+                await transitions.succeed(session, stranger, RESULT, {}, {})
+    await end_lease(database, worker)
+    with pytest.raises(ClaimLost):
+        async with database.session() as session:
+            await transitions.succeed(session, one.claim, RESULT, {}, {})
+    assert (await job(database, job_id)).status == Status.RUNNING
+
+
+async def test_a_released_jobs_first_run_can_not_finish_it_even_for_the_same_worker(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    job_id = await submit()
+    worker = await new_worker()
+    (first,) = await claimed(database, worker)
+    async with database.session() as session:
+        await transitions.release(session, first.claim)
+    (second,) = await claimed(database, worker)
+    with pytest.raises(ClaimLost):
+        async with database.session() as session:
+            await transitions.succeed(session, first.claim, RESULT, {}, {})
+    async with database.session() as session:
+        await transitions.succeed(session, second.claim, RESULT, {"calls": 1}, {"engine": "outline"})
+    row = await job(database, job_id)
+    assert (row.status, row.attempts, row.claim_no, row.failures) == ("succeeded", 1, 2, 0)
+    assert await verbs(database, job_id) == ["submit", "claim", "release", "claim", "succeed"]
+
+
+async def test_a_cancel_that_came_first_wins_over_every_arrow_out_of_running(
+    database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
+) -> None:
+    worker = await new_worker()
+    ids = [await submit() for _ in range(4)]
+    by_job = {c.claim.job_id: c.claim for c in await claimed(database, worker, 4)}
+    for job_id in ids:
+        async with database.session() as session:
+            assert await transitions.cancel(session, tenant_id, job_id) == Status.RUNNING
+    async with database.session() as session:
+        error = {"code": "engine_failed", "message": "m", "retryable": True}
+        ended = [
+            await transitions.succeed(session, by_job[ids[0]], RESULT, {}, {}),
+            await transitions.fail(session, by_job[ids[1]], error),
+            await transitions.retry(session, by_job[ids[2]], 1),
+            await transitions.release(session, by_job[ids[3]]),
+        ]
+    assert ended == [Status.CANCELLED] * 4
+    assert (await job(database, ids[0])).partial_text == "# t"
+
+
+async def test_a_heartbeat_releases_claims_that_the_worker_does_not_know_of(
+    database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
+) -> None:
+    worker = await new_worker()
+    ids = [await submit() for _ in range(3)]
+    by_job = {c.claim.job_id: c.claim for c in await claimed(database, worker, 3)}
+    lost = Claim(uuid.uuid4(), 1, worker)
+    async with database.session() as session:
+        await transitions.cancel(session, tenant_id, ids[1])
+    async with database.session() as session:
+        beat = await heartbeat(session, worker, [by_job[ids[0]], by_job[ids[1]], lost], 15, 0.0)
+    assert (beat.lost, beat.cancelled, beat.released) == ({lost}, {by_job[ids[1]]}, 1)
+    row = await job(database, ids[2])
+    assert (row.status, row.attempts, row.failures, row.losses) == ("queued", 0, 0, 0)

@@ -1,0 +1,107 @@
+"""submit: many at once, idempotency keys, reused results."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+from sqlalchemy import func, select, text
+
+from jobs import transitions
+from jobs.database import Database
+from jobs.errors import IdempotencyKeyReused
+from jobs.request import TilRequest
+from jobs.submit import Submission, Submitter
+from jobs.tables import Job
+from tests.jobs.conftest import NewWorker, claimed, job, verbs
+from tests.stack.processes import day
+
+
+def submission(tenant_id: uuid.UUID, key: str | None = None, **more: object) -> Submission:
+    return Submission(tenant_id, TilRequest.model_validate(day(**more)), "default", key)
+
+
+async def count(database: Database) -> int:
+    async with database.session() as session:
+        return (await session.execute(select(func.count()).select_from(Job))).scalar_one()
+
+
+async def test_concurrent_submits_share_few_commits(database: Database, tenant_id: uuid.UUID) -> None:
+    submitter = Submitter(database)
+    done = await asyncio.gather(*(submitter.submit(submission(tenant_id)) for _ in range(150)))
+    assert len({one.job_id for one in done}) == 150 == await count(database)
+    async with database.session() as session:
+        transactions = text("SELECT count(DISTINCT xmin::text) FROM jobs")
+        assert (await session.execute(transactions)).scalar_one() <= 5
+
+
+async def test_the_same_key_and_body_make_one_job_also_through_two_apis(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
+    apis = [Submitter(database), Submitter(database)]
+    asked = [api.submit(submission(tenant_id, "k")) for api in apis for _ in range(5)]
+    done = await asyncio.gather(*asked)
+    assert len({one.job_id for one in done}) == 1 == await count(database)
+    assert sum(not one.replayed for one in done) == 1
+
+
+async def test_the_same_key_with_another_body_is_refused_and_hurts_nobody_else(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
+    submitter = Submitter(database)
+    await submitter.submit(submission(tenant_id, "k"))
+    outcomes = await asyncio.gather(
+        submitter.submit(submission(tenant_id, "k", language="ko")),
+        submitter.submit(submission(tenant_id, "other")),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], IdempotencyKeyReused)
+    assert not isinstance(outcomes[1], BaseException)
+    assert await count(database) == 2
+
+
+async def test_two_apis_with_opposite_orders_of_keys_never_deadlock(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
+    keys = [f"k{n}" for n in range(40)]
+    apis = [(Submitter(database), keys), (Submitter(database), keys[::-1])]
+    asked = [api.submit(submission(tenant_id, key)) for api, order in apis for key in order]
+    done = await asyncio.gather(*asked)
+    assert len({one.job_id for one in done}) == 40 == await count(database)
+
+
+async def test_a_key_is_remembered_for_a_day_only(database: Database, tenant_id: uuid.UUID) -> None:
+    submitter = Submitter(database)
+    first = await submitter.submit(submission(tenant_id, "k"))
+    async with database.session() as session:
+        await session.execute(text("UPDATE jobs SET created_at = created_at - interval '25 h'"))
+    second = await submitter.submit(submission(tenant_id, "k", language="ko"))
+    assert second.job_id != first.job_id
+    assert not second.replayed
+
+
+async def test_reuse_takes_the_result_of_an_equal_finished_request(
+    database: Database, tenant_id: uuid.UUID, new_worker: NewWorker
+) -> None:
+    submitter = Submitter(database)
+    nothing_yet = await submitter.submit(submission(tenant_id, reuse=True))
+    assert not nothing_yet.reused
+    (one,) = await claimed(database, await new_worker())
+    async with database.session() as session:
+        await transitions.succeed(session, one.claim, {"content": "x"}, {}, {"engine": "outline"})
+    webhook = {"url": "https://example.com/", "events": ["succeeded"]}
+    again = await submitter.submit(submission(tenant_id, reuse=True, priority=5, webhook=webhook))
+    other = await submitter.submit(submission(tenant_id, reuse=True, language="ko"))
+    assert (again.reused, other.reused) == (True, False)
+    row = await job(database, again.job_id)
+    assert (row.status, row.result, row.reused) == ("succeeded", {"content": "x"}, True)
+    assert await verbs(database, again.job_id) == ["reuse"]
+    async with database.session() as session:
+        told = text("SELECT count(*) FROM deliveries WHERE job_id = :id")
+        assert (await session.execute(told, {"id": again.job_id})).scalar_one() == 1
+
+
+@pytest.mark.parametrize("language", ["ko-KR", "en-GB", "JA", "zh-Hant-TW"])
+def test_a_language_is_chosen_by_its_primary_subtag(language: str) -> None:
+    assert TilRequest.model_validate(day(language=language)).language == language[:2].lower()
