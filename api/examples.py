@@ -14,7 +14,7 @@ REQUEST: Any = {
             "files": [
                 {
                     "filepath": "src/mill.py",
-                    "latest_code": "def turn(crank):\n    return crank + 1\n",  # noqa: E501
+                    "latest_code": "def turn(crank):\n    return crank + 1\n",
                     "patches": [
                         {
                             "commit_message": "fix: the crank turns forward",

@@ -28,21 +28,21 @@ def is_allowed(address: Address, allowed: Iterable[Network]) -> bool:
     """Whether a webhook may connect there: a public unicast address, or one of the `allowed` networks."""
     if any(address.version == network.version and address in network for network in allowed):
         return True
-    if any(not is_allowed(inner, ()) for inner in _embedded(address)):
+    inner = _translated(address)
+    if inner is not None:
+        return is_allowed(inner, ())
+    if isinstance(address, ipaddress.IPv6Address) and (address.sixtofour or address.teredo):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _embedded(address: Address) -> list[Address]:
-    """IPv4 addresses that an IPv6 address would be translated to: mapped, 6to4, Teredo, NAT64."""
+def _translated(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address really leads to: mapped, or through NAT64 (RFC 6052)."""
     if isinstance(address, ipaddress.IPv4Address):
-        return []
-    found: list[Address] = [a for a in (address.ipv4_mapped, address.sixtofour) if a is not None]
-    if address.teredo:
-        found += address.teredo
+        return None
     if address in NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return found
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped
 
 
 def check_url(url: str, allow_http: bool, allowed: Sequence[Network]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -114,7 +115,7 @@ def _equalities(wanted: Filter) -> dict[str, str]:
 async def _latest_deliveries(session: AsyncSession, job_ids: list[uuid.UUID]) -> dict[uuid.UUID, Delivery]:
     query = (
         select(Delivery)
-        .distinct(Delivery.job_id)
+        .ext(distinct_on(Delivery.job_id))
         .where(Delivery.job_id.in_(job_ids))
         .order_by(Delivery.job_id, Delivery.event_at.desc())
     )

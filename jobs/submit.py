@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import and_, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.database import Database
@@ -185,7 +185,7 @@ async def _results_to_reuse(
         return {}
     query = (
         select(Job)
-        .distinct(Job.tenant_id, Job.content_hash)
+        .ext(distinct_on(Job.tenant_id, Job.content_hash))
         .where(
             tuple_(Job.tenant_id, Job.content_hash).in_(list(wanted.values())),
             Job.status == Status.SUCCEEDED,
@@ -201,7 +201,6 @@ def _finished(job: Job) -> dict[str, Any]:
     return {
         "status": Status.SUCCEEDED.value,
         "reused": True,
-        "finished_at": NOW,
         "result": job.result,
         "usage": {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "calls": 0},
         "provenance": job.provenance,

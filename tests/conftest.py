@@ -10,11 +10,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from deploy.local.postgres import PostgresServer
-from deploy.local.valkey import ValkeyServer
 from redis import Redis
 from sqlalchemy.engine import make_url
 
+from deploy.local.postgres import PostgresServer
+from deploy.local.valkey import ValkeyServer
 from jobs.database import API, Database
 from jobs.server import migrate
 from jobs.tenants import bootstrap
@@ -87,11 +87,11 @@ def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(valkey: ValkeyServer) -> Iterator[str]:
+def redis_url(valkey: ValkeyServer) -> str:
     """The run's Valkey, emptied."""
     with Redis.from_url(valkey.url) as client:
         client.flushall()
-    yield valkey.url
+    return valkey.url
 
 
 @pytest.fixture

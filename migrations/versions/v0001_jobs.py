@@ -207,6 +207,7 @@ BEGIN
         RAISE EXCEPTION 'a job begins unclaimed' USING ERRCODE = 'TQ002';
     END IF;
     NEW.created_at := coalesce(NEW.created_at, clock_timestamp());
+    NEW.finished_at := CASE WHEN NEW.reused THEN NEW.created_at END;
     NEW.order_at := NEW.created_at - make_interval(secs => NEW.priority);
     NEW.queue_deadline := NEW.created_at + make_interval(secs => NEW.queue_seconds);
     RETURN NEW;

@@ -14,14 +14,15 @@ from jobs.errors import AlreadyFinished, NoSuchJob
 from jobs.states import ARROWS, Status
 from tests.jobs.conftest import NewWorker, Submit, claimed, job, verbs
 
+ENDED = "finished_at = now(), worker_id = NULL"
 SETS = {
     Status.QUEUED: "status = 'queued', worker_id = NULL, finished_at = NULL, error = NULL, result = NULL",
     Status.RUNNING: "status = 'running', claimed_at = now(), started_at = now(), finished_at = NULL, "
     "worker_id = gen_random_uuid(), claim_no = claim_no + 1, error = NULL, result = NULL",
-    Status.SUCCEEDED: "status = 'succeeded', finished_at = now(), worker_id = NULL, result = '{}', error = NULL",
-    Status.FAILED: "status = 'failed', finished_at = now(), worker_id = NULL, error = '{}', result = NULL",
-    Status.CANCELLED: "status = 'cancelled', finished_at = now(), worker_id = NULL, error = NULL, result = NULL",
-    Status.EXPIRED: "status = 'expired', finished_at = now(), worker_id = NULL, error = '{}', result = NULL",
+    Status.SUCCEEDED: f"status = 'succeeded', {ENDED}, result = '{{}}', error = NULL",
+    Status.FAILED: f"status = 'failed', {ENDED}, error = '{{}}', result = NULL",
+    Status.CANCELLED: f"status = 'cancelled', {ENDED}, error = NULL, result = NULL",
+    Status.EXPIRED: f"status = 'expired', {ENDED}, error = '{{}}', result = NULL",
 }
 PATHS: dict[Status, list[Status]] = {
     Status.QUEUED: [],

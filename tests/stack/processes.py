@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,18 +14,12 @@ from typing import Any, TypeVar
 
 import httpx
 
+from deploy.local.valkey import free_port
 from jobs.database import ADMIN, Database
 from jobs.tenants import bootstrap
 
 LOOPBACK = "127.0.0.0/8"
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(fact: Callable[[], T], seconds: float = 20) -> T:

@@ -1,0 +1,1 @@
+"""Everything as child processes on one machine: `make run`."""
