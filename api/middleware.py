@@ -8,6 +8,7 @@ import uuid
 
 import structlog
 from prometheus_client import Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem, answer, too_large
@@ -17,8 +18,11 @@ METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}
 log = structlog.get_logger()
 
 
-class BodyTooLarge(Exception):
-    """The body grew over the limit while it was read."""
+class BodyTooLarge(HTTPException):
+    """The body grew over the limit while it was read; an HTTPException, or FastAPI would make it a 400."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(413, too_large(limit_bytes).detail)
 
 
 class Door:
@@ -55,7 +59,7 @@ class Door:
     ) -> None:
         try:
             if _declared(scope) > self._limit:
-                raise BodyTooLarge
+                raise BodyTooLarge(self._limit)
             await self._app(scope, _limited(receive, self._limit), send)
         except BodyTooLarge:
             if not seen["started"]:
@@ -75,7 +79,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         got += len(message.get("body", b""))
         if got > limit:
-            raise BodyTooLarge
+            raise BodyTooLarge(limit)
         return message
 
     return counted

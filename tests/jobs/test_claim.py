@@ -169,6 +169,6 @@ async def test_a_heartbeat_releases_claims_that_the_worker_does_not_know_of(
         await transitions.cancel(session, tenant_id, ids[1])
     async with database.session() as session:
         beat = await heartbeat(session, worker, [by_job[ids[0]], by_job[ids[1]], lost], 15, 0.0)
-    assert (beat.lost, beat.cancelled, beat.released) == ({lost}, {by_job[ids[1]]}, 1)
+    assert (beat.lost, beat.cancelled, beat.released) == (frozenset({lost}), frozenset({by_job[ids[1]]}), 1)
     row = await job(database, ids[2])
     assert (row.status, row.attempts, row.failures, row.losses) == ("queued", 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The seam: every engine takes a `Call` and gives back what it wrote. One engine serves all of a worker's slots."""
+"""The seam: an engine takes a `Call` and gives back what it wrote; one serves all of a worker's slots."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class EngineFailed(Exception):
 class Call:
     """One generation asked of an engine.
 
-    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `schema` the JSON schema
-    its answer must satisfy; `request` serves the engine that has no model. Tokens are counted by the engine.
+    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `schema` the JSON
+    schema that its answer must satisfy; `request` serves the engine that has no model.
     """
 
     id: str
@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Written:
-    """What an engine wrote: JSON `text`, and token counts. `complete` is false when it was cut off by length."""
+    """What an engine wrote: JSON `text`, token counts; `complete` is false when it was cut off by length."""
 
     text: str
     complete: bool
@@ -54,11 +54,11 @@ class EngineInfo:
 
 
 OnText = Callable[[str, int], None]
-"""Called with the text written since the last call (a delta) and the completion tokens so far; must not block."""
+"""Called with the text written since the last call and the completion tokens so far; must not block."""
 
 
 class Engine(Protocol):
-    """A writer of posts. `max_prompt_tokens` is the room for a prompt; None means without bound."""
+    """A writer of posts, used from one asyncio loop."""
 
     info: EngineInfo
 
