@@ -117,11 +117,11 @@ class Stack:
         except httpx.TransportError:
             return False
 
-    def worker(self, seconds: float = 60, **more: str) -> Process:
+    def worker(self, **more: str) -> Process:
         """Start a worker and wait until its engine is ready."""
         process = self.start("worker", **more)
         ready = "til_engine_ready 1.0"
-        until(lambda: process.popen.poll() is not None or ready in process.metrics(), seconds)
+        until(lambda: process.popen.poll() is not None or ready in process.metrics(), 180)
         assert process.popen.poll() is None, process.log.read_text()
         return process
 
