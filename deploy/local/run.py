@@ -1,0 +1,132 @@
+"""`make run`: start everything, write a post from this checkout's latest day of commits, keep serving."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import checks
+from deploy.local.checks import CanNotRun
+from deploy.local.child import ChildFailed
+from deploy.local.receiver import Receiver
+from deploy.local.stack import LocalStack
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+WEBHOOK_SECONDS = 15
+console = Console()
+
+
+def main() -> int:
+    """0 when it was asked to stop, or the one job is done; 1 with one sentence when it can't run."""
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="stop after the post")
+    once = parser.parse_args().once
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
+    try:
+        checks.git_is_there()
+        folder = CHECKOUT / ".local"
+        checks.own_folder(folder)
+        with checks.only_one(folder):
+            return run(LocalStack(folder), once)
+    except (CanNotRun, ChildFailed) as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def interrupted(_: int, __: FrameType | None) -> None:
+    """SIGTERM asks for the same as Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def run(stack: LocalStack, once: bool) -> int:
+    """Start, do the main job, serve. Everything is stopped on every way out."""
+    began = time.monotonic()
+    try:
+        with console.status("starting PostgreSQL, Valkey, api, worker, steward, Flower …"):
+            stack.start()
+        console.print(table(stack))
+        main_job(stack)
+        console.print(f"[green]done {time.monotonic() - began:.1f} s after the start[/green]")
+        if not once:
+            serve(stack)
+        return 0
+    except KeyboardInterrupt:
+        console.print("\nstopping …")
+        return 0
+    finally:
+        stop(stack)
+
+
+def stop(stack: LocalStack) -> None:
+    """Stop cleanly; a Ctrl-C meanwhile ends our own processes at once."""
+    signal.signal(signal.SIGINT, lambda _, __: stack.kill())
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stack.stop()
+
+
+def table(stack: LocalStack) -> Table:
+    """Where everything is."""
+    rows = Table(show_header=False, title="til-queue", title_justify="left")
+    rows.add_row("API", f"{stack.api_url}   (its document: {stack.api_url}/docs)")
+    rows.add_row("development key", stack.secrets["api_key"])
+    rows.add_row("Flower", f"{stack.flower_url}   (user dev, password {stack.flower_password})")
+    metrics = ", ".join(f"{name} {port}" for name, port in stack.metrics.items())
+    rows.add_row("metrics", f"http://127.0.0.1, ports: {metrics}")
+    rows.add_row("engine", stack.engine())
+    rows.add_row("data, logs, addresses", f"{stack.folder.name}/ (stack.json, log/)")
+    return rows
+
+
+def main_job(stack: LocalStack) -> None:
+    """Submit the latest day of this checkout with `til`; wait for its signed webhook. Raises CanNotRun."""
+    receiver = Receiver(stack.secrets["webhook_secret"])
+    try:
+        til = Path(sys.executable).with_name("til")
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("TIL_URL", "TIL_KEY")
+        }
+        command = [str(til), "submit", str(CHECKOUT), "--webhook", receiver.url]
+        done = subprocess.run(command, check=False, cwd=CHECKOUT, env=environment)  # noqa: S603
+        if done.returncode:
+            raise CanNotRun(f"til ended with exit code {done.returncode}, see above.")
+        job = newest_job(stack)
+        message_id = receiver.wait_for("til.succeeded", job, WEBHOOK_SECONDS)
+        if message_id is None:
+            raise CanNotRun(f"The webhook of job {job} was not received within {WEBHOOK_SECONDS} s.")
+        console.print(f"webhook til.succeeded received, signature verified ({message_id})")
+    finally:
+        receiver.close()
+
+
+def newest_job(stack: LocalStack) -> str:
+    """The id of the job that was just submitted."""
+    headers = {"Authorization": f"Bearer {stack.secrets['api_key']}"}
+    request = urllib.request.Request(f"{stack.api_url}/v1/jobs?limit=1", headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own loopback address
+        return str(json.load(response)["jobs"][0]["id"])
+
+
+def serve(stack: LocalStack) -> None:
+    """Until Ctrl-C; raises CanNotRun when a process ends by itself."""
+    console.print("serving; Ctrl-C stops everything. Try: .venv/bin/til queue")
+    while True:
+        dead = stack.dead()
+        if dead is not None:
+            raise CanNotRun(f"{dead.name} ended by itself: {dead.last_line()} (more in {dead.log})")
+        with contextlib.suppress(InterruptedError):
+            time.sleep(0.5)

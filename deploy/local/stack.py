@@ -1,0 +1,245 @@
+"""The processes of a local stack: in which order they start, how each shows that it is healthy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deploy.local.checks import CanNotRun, port_of
+from deploy.local.child import Child
+from deploy.local.postgres import PostgresServer
+from deploy.local.valkey import ValkeyServer, free_port
+from jobs.database import ADMIN, Database
+from jobs.tenants import bootstrap, find_caller, key_hash
+
+START_SECONDS = 60
+ENGINE_SECONDS = 900
+"""Loading a real model takes minutes."""
+
+
+class LocalStack:
+    """Everything that `make run` starts; `folder` (`.local`) keeps its data, logs and addresses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.api_port = port_of("API_PORT", 8000)
+        self.flower_port = port_of("FLOWER_PORT", 5555)
+        self.metrics = {name: free_port() for name in ("api", "worker", "steward")}
+        self.flower_password = secrets.token_urlsafe(12)
+        self.secrets: dict[str, str] = {}
+        self.children: list[Child] = []
+        self._servers: list[PostgresServer | ValkeyServer] = []
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def flower_url(self) -> str:
+        """Where Flower is."""
+        return f"http://127.0.0.1:{self.flower_port}"
+
+    def start(self) -> None:
+        """Start everything and return when all of it is healthy. Raises CanNotRun, ChildFailed."""
+        end_leftovers(self.folder)
+        self._start_servers()
+        self._migrate()
+        self.secrets = asyncio.run(self._keys())
+        self._start_processes()
+        self.write()
+
+    def _start_servers(self) -> None:
+        self.database_url = os.environ.get("DATABASE_URL", "")
+        self.redis_url = os.environ.get("REDIS_URL", "")
+        log = self.folder / "log"
+        if not self.redis_url:
+            valkey = ValkeyServer(self.folder / "valkey", log / "valkey.log")
+            self._start_server(valkey)
+            self.redis_url = valkey.url
+        if not self.database_url:
+            postgres = PostgresServer(self.folder / "postgres", {}, log / "postgres.log")
+            self._start_server(postgres)
+            self.database_url = postgres.url
+
+    def _start_server(self, server: PostgresServer | ValkeyServer) -> None:
+        self._servers.append(server)
+        server.child.spawned = self._remember
+        server.start()
+
+    def _migrate(self) -> None:
+        command = [sys.executable, "-m", "jobs.server", "migrate"]
+        done = subprocess.run(  # noqa: S603 - our own program
+            command, check=False, capture_output=True, text=True, env=self.environment()
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise CanNotRun(f"The database can't be migrated: {reason}")
+
+    async def _keys(self) -> dict[str, str]:
+        """The keys of the last run as long as the database knows them, else new ones."""
+        known = read_stack(self.folder)
+        database = Database(self.database_url, ADMIN)
+        try:
+            async with database.session() as session:
+                key = str(known.get("api_key"))
+                if known.get("webhook_secret") and await find_caller(session, key_hash(key)):
+                    return {name: known[name] for name in ("api_key", "admin_key", "webhook_secret")}
+                made = await bootstrap(session, "dev")
+        finally:
+            await database.close()
+        return {
+            "api_key": made["key"],
+            "admin_key": made["admin_key"],
+            "webhook_secret": made["webhook_secret"],
+        }
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What our processes are started with; webhooks may go to loopback, for development."""
+        return (
+            dict(os.environ)
+            | {
+                "DATABASE_URL": self.database_url,
+                "REDIS_URL": self.redis_url,
+                "TIL_WEBHOOK_ALLOW_HTTP": "1",
+                "TIL_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+                "PYTHONUNBUFFERED": "1",
+            }
+            | more
+        )
+
+    def _start_processes(self) -> None:
+        python = [sys.executable, "-m"]
+        self._spawn("api", [*python, "api"], TIL_API_PORT=str(self.api_port))
+        self._spawn("worker", [*python, "worker"])
+        self._spawn("steward", [*python, "jobs.steward"])
+        flower = ["celery", "-A", "jobs.broker", "flower", "--address=127.0.0.1"]
+        self._spawn(
+            "flower",
+            [*python, *flower, f"--port={self.flower_port}"],
+            FLOWER_BASIC_AUTH=f"dev:{self.flower_password}",
+            FLOWER_READ_ONLY="true",
+        )
+        ready: dict[str, Callable[[], bool]] = {
+            "api": lambda: answers(f"{self.api_url}/readyz"),
+            "steward": lambda: answers(self._metrics_url("steward"), "til_jobs{"),
+            "flower": lambda: answers(f"{self.flower_url}/healthcheck"),
+            "worker": lambda: answers(self._metrics_url("worker"), "til_engine_ready 1.0"),
+        }
+        for name, fact in ready.items():
+            seconds = ENGINE_SECONDS if name == "worker" else START_SECONDS
+            self.child(name).wait_ready(fact, seconds)
+
+    def _spawn(self, name: str, command: list[str], **more: str) -> None:
+        child = Child(name, command, self.folder / "log" / f"{name}.log")
+        child.log.write_bytes(b"")
+        child.spawned = self._remember
+        port = {"TIL_METRICS_PORT": str(self.metrics[name])} if name in self.metrics else {}
+        self.children.append(child)
+        child.spawn(self.environment(**port, **more))
+
+    def child(self, name: str) -> Child:
+        """The process of this name."""
+        return next(child for child in self.children if child.name == name)
+
+    def _metrics_url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.metrics[name]}/metrics"
+
+    def engine(self) -> str:
+        """Which engine the worker chose and why, from its log."""
+        for line in self.child("worker").log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                said = json.loads(line)
+                if said.get("event") == "engine_chosen":
+                    return f"{said['engine']}: {said['why']}"
+        return "unknown"
+
+    def write(self) -> None:
+        """Keep the addresses and keys where the `til` command looks, for this user alone."""
+        values = {
+            "api_url": self.api_url,
+            **self.secrets,
+            "flower_url": self.flower_url,
+            "flower_user": "dev",
+            "flower_password": self.flower_password,
+            "database_url": self.database_url,
+            "redis_url": self.redis_url,
+            "metrics": {name: self._metrics_url(name) for name in self.metrics},
+            "pid": os.getpid(),
+        }
+        path = self.folder / "stack.json"
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(values, indent=2))
+        fresh.rename(path)
+
+    def dead(self) -> Child | None:
+        """The first process that has ended by itself."""
+        servers = [server.child for server in self._servers]
+        return next((child for child in [*servers, *self.children] if not child.running()), None)
+
+    def stop(self) -> None:
+        """Stop everything: the worker drains first, the servers go last."""
+        for child in reversed(self.children):
+            child.send(signal.SIGTERM)
+        for child in reversed(self.children):
+            child.stop(seconds=40)
+        for server in reversed(self._servers):
+            server.stop()
+        (self.folder / "children.json").unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End our own processes at once."""
+        for child in self.children:
+            child.kill()
+
+    def _remember(self, child: Child) -> None:
+        """Note the process, so that a run after a `kill -9` of this one can end it."""
+        path = self.folder / "children.json"
+        noted = json.loads(path.read_text()) if path.exists() else []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            noted.append([child.name, child.pid, psutil.Process(child.pid).create_time()])
+        path.write_text(json.dumps(noted))
+
+
+def read_stack(folder: Path) -> dict[str, Any]:
+    """What the last run wrote, or nothing."""
+    try:
+        return dict(json.loads((folder / "stack.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def end_leftovers(folder: Path) -> None:
+    """End exactly the processes that an earlier run left when it was killed: same id, same start time."""
+    path = folder / "children.json"
+    with contextlib.suppress(OSError, ValueError):
+        for name, pid, created in reversed(json.loads(path.read_text())):
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                if process.create_time() == created:
+                    process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+                    process.wait(15)
+    path.unlink(missing_ok=True)
+
+
+def answers(url: str, text: str = "") -> bool:
+    """Whether the URL answers 200, with `text` in it."""
+    try:
+        with urllib.request.urlopen(url, timeout=3) as response:  # noqa: S310 - our own loopback address
+            return text in response.read().decode(errors="replace")
+    except OSError:
+        return False
