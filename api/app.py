@@ -32,26 +32,9 @@ def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        redis_url = settings.redis_url.get_secret_value()
-        state = app.state
-        state.database = Database(settings.database_url.get_secret_value(), API)
-        state.live = Live(redis_url)
-        state.ringer = Ringer(redis_url)
-        state.submitter = Submitter(state.database)
-        state.waiters = Waiters(state.database, state.live)
-        state.keys = Keys(state.database)
-        state.webhooks = webhooks
-        state.aliases = settings.aliases()
-        background = [asyncio.create_task(state.waiters.run()), asyncio.create_task(_follow_slots(app))]
-        try:
+        async with connections(app, settings):
+            app.state.webhooks = webhooks
             yield
-        finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            await asyncio.to_thread(state.ringer.close)
-            await state.live.close()
-            await state.database.close()
 
     app = FastAPI(
         title="til-queue",
@@ -73,3 +56,27 @@ async def _follow_slots(app: FastAPI) -> None:
             async with app.state.database.session() as session:
                 app.state.ringer.set_slots((await figures.read(session)).slots)
         await asyncio.sleep(SLOTS_EVERY_SECONDS)
+
+
+@asynccontextmanager
+async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
+    """What the routes find in `app.state`, from the start of the process to its end."""
+    redis_url = settings.redis_url.get_secret_value()
+    state = app.state
+    state.database = Database(settings.database_url.get_secret_value(), API)
+    state.live = Live(redis_url)
+    state.ringer = Ringer(redis_url)
+    state.submitter = Submitter(state.database)
+    state.waiters = Waiters(state.database, state.live)
+    state.keys = Keys(state.database)
+    state.aliases = settings.aliases()
+    background = [asyncio.create_task(state.waiters.run()), asyncio.create_task(_follow_slots(app))]
+    try:
+        yield
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.to_thread(state.ringer.close)
+        await state.live.close()
+        await state.database.close()

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.errors import WorkerGone
+from jobs.fence import NOW, Claimed
 from jobs.states import Status
 from jobs.tables import Job, Worker
-from jobs.transitions import NOW, Claimed
 
 SUSPECT_LOSSES = 2
 """A job that lost this many workers may be what kills them: a worker carries at most one such job."""

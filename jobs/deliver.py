@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from jobs.fence import NOW
 from jobs.tables import Delivery, DeliveryAttempt, Job, Tenant
-from jobs.transitions import NOW
 from jobs.view import job_view, when
 from jobs.webhook import Attempt
 

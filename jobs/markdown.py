@@ -9,7 +9,7 @@ from jobs.languages import WORDS
 from jobs.post import SECTIONS, Draft, Point, Result, Section
 from jobs.request import TilRequest
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!:@])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@]|!(?=\[)|:(?=//))")
 LIST_START = re.compile(r"^(\d{1,9})([.)])")
 RULE_START = re.compile(r"^([-+=])")
 SHA = re.compile(r"[0-9a-fA-F]{7,64}")

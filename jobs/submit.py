@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.fence import NOW
 from jobs.ids import uuid7
 from jobs.outbox import post_events
 from jobs.request import TilRequest
 from jobs.states import Status
 from jobs.tables import Job
-from jobs.transitions import NOW
 
 BATCH = 100
 NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.claim import SUSPECT_LOSSES
+from jobs.fence import NOW, Claim
 from jobs.policy import QUEUE_DEADLINE, WORKER_LOST
 from jobs.states import Status
 from jobs.tables import Job, Worker
-from jobs.transitions import NOW, Claim
 
 BATCH = 500
 

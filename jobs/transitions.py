@@ -8,38 +8,29 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.errors import AlreadyFinished, ClaimLost, NoSuchJob
+from jobs.fence import (
+    NOW,
+    Claim,
+    Claimed,
+    back_to_queue,
+    ending,
+    fence,
+    fence_alive,
+    fence_any,
+    if_cancelled,
+    if_queued,
+    unless_cancelled,
+)
 from jobs.outbox import post_events
 from jobs.states import ENDINGS, Status
-from jobs.tables import Job, Worker
-
-NOW = func.clock_timestamp()
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One run of a job: `claim_no` never repeats, so a late writer is told apart from the present one."""
-
-    job_id: uuid.UUID
-    claim_no: int
-    worker_id: uuid.UUID
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A claim with what is needed to run it. `run_seconds` counts from the claim."""
-
-    claim: Claim
-    request: dict[str, Any]
-    run_seconds: int
-    failures: int
+from jobs.tables import Job
 
 
 async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: uuid.UUID) -> list[Claimed]:
@@ -79,10 +70,10 @@ async def succeed(
         session,
         claim,
         Status.SUCCEEDED,
-        result=_unless_cancelled(result),
+        result=unless_cancelled(result),
         usage=_with_run_seconds(usage),
         provenance=provenance,
-        partial_text=_if_cancelled(result.get("content")),
+        partial_text=if_cancelled(result.get("content")),
     )
 
 
@@ -98,7 +89,7 @@ async def fail(
         session,
         claim,
         Status.FAILED,
-        error=_unless_cancelled(error),
+        error=unless_cancelled(error),
         partial_text=partial_text,
         failures=Job.failures + 1,
         usage=_with_run_seconds(usage or {}),
@@ -116,7 +107,7 @@ async def retry(session: AsyncSession, claim: Claim, after_seconds: float) -> St
         session,
         claim,
         failures=Job.failures + 1,
-        not_before=_if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, after_seconds)),
+        not_before=if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, after_seconds)),
     )
 
 
@@ -127,8 +118,8 @@ async def release(session: AsyncSession, claim: Claim) -> Status:
 
 async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) -> list[uuid.UUID]:
     """running -> queued for the jobs of a dead worker, `losses + 1` if charged; cancelled ones end so."""
-    values = _back_to_queue() | {"losses": Job.losses + int(charged)}
-    statement = update(Job).where(_fence_any(claims)).values(values).returning(Job.id, Job.status)
+    values = back_to_queue() | {"losses": Job.losses + int(charged)}
+    statement = update(Job).where(fence_any(claims)).values(values).returning(Job.id, Job.status)
     rows = (await session.execute(statement)).all()
     await post_events(session, [row.id for row in rows if row.status == Status.CANCELLED], "cancelled")
     return [row.id for row in rows]
@@ -136,8 +127,8 @@ async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) 
 
 async def fail_lost(session: AsyncSession, claim: Claim, error: dict[str, Any]) -> None:
     """running -> failed for a job that has killed its workers; needs no live lease. Raises ClaimLost."""
-    values = _ending(Status.FAILED) | {"error": _unless_cancelled(error), "losses": Job.losses + 1}
-    await _write(session, _fence(claim), values)
+    values = ending(Status.FAILED) | {"error": unless_cancelled(error), "losses": Job.losses + 1}
+    await _write(session, fence(claim), values)
 
 
 async def expire(session: AsyncSession, limit: int, error: dict[str, Any]) -> int:
@@ -181,60 +172,21 @@ async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID)
     return Status(status)
 
 
-def _fence(claim: Claim) -> ColumnElement[bool]:
-    return and_(Job.id == claim.job_id, Job.claim_no == claim.claim_no, Job.status == Status.RUNNING)
-
-
-def _fence_any(claims: Sequence[Claim]) -> ColumnElement[bool]:
-    return or_(literal(False), *(_fence(claim) for claim in claims))
-
-
-def _fence_alive(claim: Claim) -> ColumnElement[bool]:
-    alive = exists().where(Worker.id == Job.worker_id, Worker.lease_expires_at > NOW)
-    return and_(_fence(claim), Job.worker_id == claim.worker_id, alive)
-
-
-def _ending(status: Status) -> dict[str, Any]:
-    ending = case((Job.cancel_requested_at.is_not(None), Status.CANCELLED.value), else_=status.value)
-    return {"status": ending, "finished_at": NOW, "worker_id": None}
-
-
-def _back_to_queue() -> dict[str, Any]:
-    cancelled = Job.cancel_requested_at.is_not(None)
-    return {
-        "status": case((cancelled, Status.CANCELLED.value), else_=Status.QUEUED.value),
-        "finished_at": case((cancelled, NOW)),
-        "worker_id": None,
-    }
-
-
-def _unless_cancelled(value: dict[str, Any]) -> Any:
-    return case((Job.cancel_requested_at.is_(None), literal(value, JSONB)), else_=null())
-
-
-def _if_cancelled(value: str | None) -> Any:
-    return case((Job.cancel_requested_at.is_not(None), value), else_=null())
-
-
-def _if_queued(value: Any) -> Any:
-    return case((Job.cancel_requested_at.is_(None), value))
-
-
 def _with_run_seconds(usage: dict[str, Any]) -> Any:
     seconds = func.extract("epoch", NOW - Job.claimed_at)
     return literal(usage, JSONB).op("||")(func.jsonb_build_object("run_seconds", func.round(seconds, 3)))
 
 
 async def _end(session: AsyncSession, claim: Claim, status: Status, **values: Any) -> Status:
-    return await _write(session, _fence_alive(claim), _ending(status) | values)
+    return await _write(session, fence_alive(claim), ending(status) | values)
 
 
 async def _give_up(session: AsyncSession, claim: Claim, **values: Any) -> Status:
-    return await _write(session, _fence_alive(claim), _back_to_queue() | values)
+    return await _write(session, fence_alive(claim), back_to_queue() | values)
 
 
-async def _write(session: AsyncSession, fence: ColumnElement[bool], values: dict[str, Any]) -> Status:
-    statement = update(Job).where(fence).values(values).returning(Job.id, Job.status)
+async def _write(session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]) -> Status:
+    statement = update(Job).where(condition).values(values).returning(Job.id, Job.status)
     row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise ClaimLost

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.errors import WorkerGone
+from jobs.fence import NOW, Claim
 from jobs.states import Status
 from jobs.tables import Job, Worker
-from jobs.transitions import NOW, Claim
 
 
 @dataclass(frozen=True)

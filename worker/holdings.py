@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jobs.transitions import Claim, Claimed
+from jobs.fence import Claim, Claimed
 
 Reason = Literal["cancelled", "lost", "drained"]
 

@@ -96,7 +96,7 @@ class Client:
         return self._patiently("POST", "/v1/til", wait=wait, headers=headers, content=encode(request))
 
     def job(self, job_id: str, wait: int | None = None) -> Job:
-        """The job as it is, or as it is at its end or after `wait` seconds (1..60). Tried again like `submit`."""
+        """The job as it is now, or at its end, or after `wait` seconds (1..60). Tried again like `submit`."""
         params = {"wait": wait} if wait else None
         return self._patiently("GET", job_path(job_id), wait=wait, params=params)
 

@@ -12,7 +12,7 @@ PATCH_BYTES = 32 * 1024
 PIECE_BYTES = 64 * 1024
 
 SHA = re.compile(rb"[0-9a-f]{40,64}\n?")
-RAW = re.compile(rb":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ([A-Z])\d*\t([^\t]+)(?:\t([^\t]+))?\n?")
+RAW = re.compile(rb":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ([A-Z])\d*\t([^\t\n]+)(?:\t([^\t\n]+))?\n?")
 ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 ESCAPED = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
 GITLINK = b"160000"
@@ -65,7 +65,7 @@ class Change:
 def read_changes(output: IO[bytes]) -> Iterator[Change]:
     """Every change in git's order. A path is C-quoted by git when it holds control characters or quotes.
 
-    Lines of a patch begin with a space, `+`, `-`, `@` or a backslash, so file contents can forge none of these.
+    Lines of a patch begin with a space, `+`, `-`, `@` or a backslash: contents can forge none of these.
     """
     sha, entries = "", deque[Entry]()
     change: Change | None = None

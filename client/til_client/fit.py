@@ -35,9 +35,7 @@ def fit(request: dict[str, Any], say: Callable[[str], None], limit_bytes: int = 
     excess = len(encode(request)) - limit_bytes
     excess, emptied = empty_largest(files, "latest_code", excess)
     if emptied:
-        say(
-            f"The code of the {emptied} largest files was left out to fit the API's limit; their patches are sent."
-        )
+        say(f"The code of the {emptied} largest files was left out to fit the limit; their patches are sent.")
     excess, emptied = empty_largest(patches, "patch", excess)
     if emptied:
         say(f"The {emptied} largest patches were left out to fit the API's limit.")

@@ -1,4 +1,4 @@
-"""The git program: started without a shell, with bounded time and output, and its failures as typed errors."""
+"""The git program: no shell, bounded time and output, its failures as typed errors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Git:
             given.seek(0)
             process = self._start(arguments, given, complaints)
             late = threading.Event()
-            timer = threading.Timer(self.timeout_seconds, lambda: (late.set(), process.kill()))
+            timer = threading.Timer(self.timeout_seconds, _end, (late, process))
             timer.start()
             assert process.stdout is not None  # noqa: S101
             unread = True
@@ -118,3 +118,8 @@ def environment() -> dict[str, str]:
     }
     kept = {name: value for name, value in os.environ.items() if name not in decided}
     return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+
+
+def _end(late: threading.Event, process: subprocess.Popen[bytes]) -> None:
+    late.set()
+    process.kill()

@@ -116,7 +116,7 @@ def show_queue(queue: dict[str, Any]) -> None:
 
 
 def show_api_error(error: ApiError) -> None:
-    """The problem's code and detail, each field that is wrong, and the id to look for in the server's logs."""
+    """The problem's code and detail, each wrong field, and the id to look for in the server's logs."""
     note(f"Error {error.status} {error.code}: {error.detail}", "red")
     for field in error.errors:
         note(f"  {field.get('pointer', '')}: {clean_line(field.get('message') or field.get('detail') or '')}")

@@ -73,9 +73,9 @@ class Child:
         return []
 
     def last_line(self) -> str:
-        """The last line of its log."""
-        lines = self.tail()
-        return lines[-1][:500] if lines else "no output"
+        """The line of its log that says most about its end: the last FATAL one, or else the last."""
+        lines = self.tail() or ["no output"]
+        return next((line for line in reversed(lines) if "FATAL" in line), lines[-1])[:500]
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself, if it still runs."""

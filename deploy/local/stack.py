@@ -15,10 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from deploy.local.checks import CanNotRun, port_of
 from deploy.local.child import Child
+from deploy.local.leftovers import Leftovers
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer, free_port
 from jobs.database import ADMIN, Database
@@ -34,6 +33,7 @@ class LocalStack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._left = Leftovers(folder / "children.json")
         self.api_port = port_of("API_PORT", 8000)
         self.flower_port = port_of("FLOWER_PORT", 5555)
         self.metrics = {name: free_port() for name in ("api", "worker", "steward")}
@@ -54,7 +54,7 @@ class LocalStack:
 
     def start(self) -> None:
         """Start everything and return when all of it is healthy. Raises CanNotRun, ChildFailed."""
-        end_leftovers(self.folder)
+        self._left.end()
         self._start_servers()
         self._migrate()
         self.secrets = asyncio.run(self._keys())
@@ -76,7 +76,7 @@ class LocalStack:
 
     def _start_server(self, server: PostgresServer | ValkeyServer) -> None:
         self._servers.append(server)
-        server.child.spawned = self._remember
+        server.child.spawned = self._left.remember
         server.start()
 
     def _migrate(self) -> None:
@@ -145,7 +145,7 @@ class LocalStack:
     def _spawn(self, name: str, command: list[str], **more: str) -> None:
         child = Child(name, command, self.folder / "log" / f"{name}.log")
         child.log.write_bytes(b"")
-        child.spawned = self._remember
+        child.spawned = self._left.remember
         port = {"TIL_METRICS_PORT": str(self.metrics[name])} if name in self.metrics else {}
         self.children.append(child)
         child.spawn(self.environment(**port, **more))
@@ -199,20 +199,12 @@ class LocalStack:
             child.stop(seconds=40)
         for server in reversed(self._servers):
             server.stop()
-        (self.folder / "children.json").unlink(missing_ok=True)
+        self._left.forget()
 
     def kill(self) -> None:
         """End our own processes at once."""
         for child in self.children:
             child.kill()
-
-    def _remember(self, child: Child) -> None:
-        """Note the process, so that a run after a `kill -9` of this one can end it."""
-        path = self.folder / "children.json"
-        noted = json.loads(path.read_text()) if path.exists() else []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            noted.append([child.name, child.pid, psutil.Process(child.pid).create_time()])
-        path.write_text(json.dumps(noted))
 
 
 def read_stack(folder: Path) -> dict[str, Any]:
@@ -221,19 +213,6 @@ def read_stack(folder: Path) -> dict[str, Any]:
         return dict(json.loads((folder / "stack.json").read_text()))
     except (OSError, ValueError):
         return {}
-
-
-def end_leftovers(folder: Path) -> None:
-    """End exactly the processes that an earlier run left when it was killed: same id, same start time."""
-    path = folder / "children.json"
-    with contextlib.suppress(OSError, ValueError):
-        for name, pid, created in reversed(json.loads(path.read_text())):
-            with contextlib.suppress(psutil.Error):
-                process = psutil.Process(pid)
-                if process.create_time() == created:
-                    process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
-                    process.wait(15)
-    path.unlink(missing_ok=True)
 
 
 def answers(url: str, text: str = "") -> bool:

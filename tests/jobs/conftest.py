@@ -11,10 +11,10 @@ from sqlalchemy import text, update
 
 from jobs.claim import claim
 from jobs.database import Database
+from jobs.fence import Claimed
 from jobs.request import TilRequest
 from jobs.submit import Submission, Submitter
 from jobs.tables import Job
-from jobs.transitions import Claimed
 from jobs.workers import register
 from tests.stack.processes import day
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from jobs import transitions
 from jobs.database import Database
 from jobs.errors import ClaimLost, WorkerGone
+from jobs.fence import Claim
 from jobs.states import Status
-from jobs.transitions import Claim
 from jobs.workers import drain, heartbeat
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
 

@@ -1,4 +1,4 @@
-"""The vllm engine on the real CPU build: shared by many calls, structured, abortable, honest about its health."""
+"""The vllm engine on the real CPU build: shared by many calls, structured, abortable, honest."""
 
 from __future__ import annotations
 

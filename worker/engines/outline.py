@@ -102,8 +102,6 @@ def outline(request: TilRequest, text_characters: int) -> Draft:
     fixes = [commit for commit in commits if FIX.search(commit.subject)]
     reasons = [commit for commit in commits if commit.body]
     first, top = commits[0], changes[0]
-    total = {"added": sum(c.added for c in changes), "removed": sum(c.removed for c in changes)}
-    tests = [c.file.filepath for c in changes if "test" in c.file.filepath.lower()]
     return Draft(
         title=_short(phrases["title"].format(repo=request.repo, subject=first.subject), TITLE_CHARACTERS),
         keywords=_keywords(request, changes),
@@ -117,13 +115,18 @@ def outline(request: TilRequest, text_characters: int) -> Draft:
         ],
         problem=[point("problem", c.source, subject=c.subject) for c in fixes[:MOST_POINTS]]
         or [point("problem_none", top.file.filepath, path=top.file.filepath)],
-        reflection=[
-            point("reflection", first.source, commits=len(commits), files=len(changes), **total),
-            point("tested", tests[0], path=tests[0])
-            if tests
-            else point("untested", top.file.filepath, path=top.file.filepath),
-        ],
+        reflection=_reflection(point, commits, changes),
     )
+
+
+def _reflection(point: Any, commits: list[Commit], changes: list[Change]) -> list[Point]:
+    total = {"added": sum(c.added for c in changes), "removed": sum(c.removed for c in changes)}
+    tests = [c.file.filepath for c in changes if "test" in c.file.filepath.lower()]
+    top = changes[0].file.filepath
+    return [
+        point("reflection", commits[0].source, commits=len(commits), files=len(changes), **total),
+        point("tested", tests[0], path=tests[0]) if tests else point("untested", top, path=top),
+    ]
 
 
 def _concepts(point: Any, changes: list[Change]) -> list[Point]:

@@ -1,0 +1,82 @@
+"""What a write after the claim must find, and what a cancel request makes of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, null, or_
+from sqlalchemy.dialects.postgresql import JSONB
+
+from jobs.states import Status
+from jobs.tables import Job, Worker
+
+NOW = func.clock_timestamp()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One run of a job: `claim_no` never repeats, so a late writer is told apart from the present one."""
+
+    job_id: uuid.UUID
+    claim_no: int
+    worker_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claim with what is needed to run it. `run_seconds` counts from the claim."""
+
+    claim: Claim
+    request: dict[str, Any]
+    run_seconds: int
+    failures: int
+
+
+def fence(claim: Claim) -> ColumnElement[bool]:
+    """This very run of the job, still running."""
+    return and_(Job.id == claim.job_id, Job.claim_no == claim.claim_no, Job.status == Status.RUNNING)
+
+
+def fence_any(claims: Sequence[Claim]) -> ColumnElement[bool]:
+    """Any of these runs."""
+    return or_(literal(False), *(fence(claim) for claim in claims))
+
+
+def fence_alive(claim: Claim) -> ColumnElement[bool]:
+    """This very run, and its worker's lease is live."""
+    alive = exists().where(Worker.id == Job.worker_id, Worker.lease_expires_at > NOW)
+    return and_(fence(claim), Job.worker_id == claim.worker_id, alive)
+
+
+def ending(status: Status) -> dict[str, Any]:
+    """The values of an ending; a cancel that was committed first wins."""
+    ending = case((Job.cancel_requested_at.is_not(None), Status.CANCELLED.value), else_=status.value)
+    return {"status": ending, "finished_at": NOW, "worker_id": None}
+
+
+def back_to_queue() -> dict[str, Any]:
+    """The values of a way back to the queue; a cancel that was committed first wins."""
+    cancelled = Job.cancel_requested_at.is_not(None)
+    return {
+        "status": case((cancelled, Status.CANCELLED.value), else_=Status.QUEUED.value),
+        "finished_at": case((cancelled, NOW)),
+        "worker_id": None,
+    }
+
+
+def unless_cancelled(value: dict[str, Any]) -> Any:
+    """JSON that a cancelled job does not get."""
+    return case((Job.cancel_requested_at.is_(None), literal(value, JSONB)), else_=null())
+
+
+def if_cancelled(value: str | None) -> Any:
+    """Text that only a cancelled job gets."""
+    return case((Job.cancel_requested_at.is_not(None), value), else_=null())
+
+
+def if_queued(value: Any) -> Any:
+    """A value for a job that does go back to the queue."""
+    return case((Job.cancel_requested_at.is_(None), value))
