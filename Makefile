@@ -23,7 +23,7 @@ check: .venv/.dev
 	.venv/bin/python -m pytest -q tests/test_architecture.py
 
 core: .venv/.dev
-	.venv/bin/python -m pytest -q -m "not vllm" --durations=10
+	.venv/bin/python -m pytest -q --ignore=tests/vllm --durations=10
 
 # What needs vLLM's CPU build, Linux on x86-64; there it must be there. Its older FastAPI serves the api tests too.
 ifeq ($(PLATFORM),Linux-x86_64)
