@@ -34,7 +34,7 @@ def complete(text: str) -> dict[str, Any]:
     """The JSON object that a cut text begins, closed after its last complete value."""
     for end, closing in reversed(_ends(text)[-4:]):
         try:
-            value = json.loads(text[:end] + closing)
+            value = json.loads(text[:end] + closing, strict=False)
         except ValueError:
             continue
         return value if isinstance(value, dict) else {}

@@ -15,6 +15,9 @@ LONGEST_ANSWER_BYTES = 4 * 1024 * 1024
 PROMPT_BUDGET_TOKENS = 24_000
 """What a server's context is taken for when it does not say: 32k less room for the answer."""
 
+MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+"""What reading JSON of another shape than the protocol's raises."""
+
 
 class OpenAIEngine:
     """`url` ends in `/v1`. Each piece of an answer must come within `timeout_seconds`."""
@@ -44,7 +47,7 @@ class OpenAIEngine:
             answer = await self._http.get("models")
             answer.raise_for_status()
             models = [str(model["id"]) for model in answer.json()["data"]]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, *MALFORMED) as error:
             raise EngineFailed(
                 f"The OpenAI-compatible server gives no list of models ({_kind(error)})."
             ) from error
@@ -69,7 +72,7 @@ class OpenAIEngine:
                 if response.status_code != 200:
                     raise EngineFailed(f"The model's server answered {response.status_code}.")
                 return await self._read(response, on_text)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (httpx.HTTPError, *MALFORMED) as error:
             raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
 
     def _body(self, call: Call) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""The outline engine always writes a valid post that cites only what is there, in every language."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from jobs.languages import WORDS
+from jobs.post import SECTIONS, Draft
+from jobs.request import Language, TilRequest
+from tests.post.requests import LANGUAGES, REQUESTS
+from tests.stack.processes import day
+from worker.engines import Written
+from worker.engines.outline import OutlineEngine, outline
+from worker.schema import parse, post_schema
+from worker.write import Progress, make_call, write
+
+
+@settings(max_examples=150, deadline=None)
+@given(REQUESTS)
+def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest) -> None:
+    schema = post_schema(request, 2048)
+    limit = schema["properties"]["learned"]["items"]["properties"]["text"]["maxLength"]
+    text = outline(request, limit).model_dump_json()
+    draft = parse(text, request)
+    Draft202012Validator(schema).validate(draft.model_dump())
+    assert outline(request, limit).model_dump_json() == text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_post_has_the_headings_the_note_and_the_date_of_its_language(language: Language) -> None:
+    request = TilRequest.model_validate(day(language=language))
+    post = await write(request, OutlineEngine(), "a:1", 1, lambda _: None)
+    words = WORDS[language]
+    assert [section.heading for section in post.result.sections] == list(words.headings)
+    for part in (*words.headings, words.outline_note, words.day(request.date), "fix: the crank turns"):
+        assert part in post.result.content
+    assert post.provenance["engine"] == "outline"
+    assert (post.provenance["model"], post.usage["calls"]) == (None, 1)
+
+
+async def test_it_finds_what_the_commits_say() -> None:
+    patches = [
+        {"commit_message": "feat: add a mill\n\nThe crank was too slow.\n\nSigned-off-by: A <a@b.c>",
+         "patch": "@@ -0,0 +1,2 @@\n+def turn_crank():\n+    pass\n", "sha": "a" * 40},
+        {"commit_message": "fix: the crank turns forward", "patch": "-x\n+y\n", "sha": "b" * 40},
+    ]  # fmt: skip
+    request = TilRequest.model_validate(day(files=[{"filepath": "src/mill.py", "patches": patches}]))
+    draft = outline(request, 200)
+    said = {name: [p.text for p in getattr(draft, name)] for name in SECTIONS}
+    assert said["learned"] == ["feat: add a mill", "fix: the crank turns forward"]
+    assert said["why"] == ["The crank was too slow."]
+    assert said["problem"] == ["fix: the crank turns forward"]
+    assert "turn_crank" in said["concepts"][0]
+    assert said["how"] == ["src/mill.py: 3 lines added, 1 removed"]
+    assert draft.problem[0].sources == ["b" * 40]
+    assert draft.keywords[:2] == ["Python", "turn_crank"]
+
+
+async def test_it_can_take_its_time_and_is_cancelled_at_once() -> None:
+    request = TilRequest.model_validate(day())
+    shown: list[Progress] = []
+    writing = asyncio.create_task(write(request, OutlineEngine(60), "a:1", 1, shown.append))
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    quick: list[str] = []
+    engine = OutlineEngine(0.02)
+    written = await engine.generate(make_call(request, engine, "a:2", 1), lambda text, _: quick.append(text))
+    assert isinstance(written, Written)
+    assert "".join(quick) == written.text
+    assert len(quick) > 5
+    Draft.model_validate_json(written.text)
+    assert re.search("learned", written.text)
