@@ -14,6 +14,7 @@ from api.auth import CallerOf
 from api.examples import JOB, JOBS, NEEDS_KEY, NOT_FOUND
 from jobs import read, transitions
 from jobs.live import CANCEL, DELIVERIES, ENDED
+from jobs.meter import FINISHED
 from jobs.read import Filter
 from jobs.states import Status
 
@@ -75,6 +76,7 @@ async def cancel_job(request: Request, caller: CallerOf, job_id: uuid.UUID) -> J
         status = await transitions.cancel(session, caller.tenant_id, job_id)
     log.info("cancel", job_id=str(job_id), status=status)
     if status == Status.CANCELLED:
+        FINISHED.labels(status).inc()
         await state.live.say(ENDED, str(job_id))
         await state.live.say(DELIVERIES, str(job_id))
     else:

@@ -33,6 +33,8 @@ class Claimed:
     request: dict[str, Any]
     run_seconds: int
     failures: int
+    attempts: int
+    waited_seconds: float
 
 
 def fence(claim: Claim) -> ColumnElement[bool]:

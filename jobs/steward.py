@@ -19,6 +19,7 @@ from jobs.database import STEWARD, Database
 from jobs.errors import DatabaseUnavailable
 from jobs.live import DELIVERIES, ENDED, Live
 from jobs.logs import set_up_logs
+from jobs.meter import FINISHED
 from jobs.ring import Ringer
 from jobs.settings import ServerSettings, WebhookSettings
 from jobs.tables import Figures
@@ -85,6 +86,7 @@ class Steward:
         for model, count in models.items():
             self._ringer.ring(model, ["steward"] * count)
         if expired:
+            FINISHED.labels("expired").inc(expired)
             log.info("expired", jobs=expired)
             await self._live.say(DELIVERIES, "expired")
         await self._rescue()

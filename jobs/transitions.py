@@ -32,6 +32,8 @@ from jobs.outbox import post_events
 from jobs.states import ENDINGS, Status
 from jobs.tables import Job
 
+WAITED = func.extract("epoch", Job.started_at - Job.created_at).label("waited")
+
 
 async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: uuid.UUID) -> list[Claimed]:
     """claim: queued -> running. The caller holds the locks of these rows and of the worker's."""
@@ -48,12 +50,12 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
             started_at=func.coalesce(Job.started_at, NOW),
             partial_text=None,
         )
-        .returning(Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures)
+        .returning(Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures, Job.attempts, WAITED)
     )
     rows = (await session.execute(statement)).all()
     await post_events(session, [row.id for row in rows], "started")
     return [
-        Claimed(Claim(row.id, row.claim_no, worker_id), row.request, row.run_seconds, row.failures)
+        Claimed(Claim(row.id, row.claim_no, worker_id), *row[2:-1], waited_seconds=float(row.waited))
         for row in rows
     ]
 

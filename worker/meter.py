@@ -12,7 +12,6 @@ BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280,
 
 QUEUE_SECONDS = Histogram("til_job_queue_seconds", "From submit to the first start.", buckets=BUCKETS)
 RUN_SECONDS = Histogram("til_job_run_seconds", "From claim to ending.", buckets=BUCKETS)
-FINISHED = Counter("til_jobs_finished_total", "Jobs that this worker ended.", ["status"])
 TOKENS = Counter("til_tokens_total", "Tokens by kind.", ["kind"])
 RUNNING = Gauge("til_engine_running", "Calls that the engine is generating.")
 WAITING = Gauge("til_engine_waiting", "Calls that wait inside the engine.")

@@ -14,13 +14,14 @@ from jobs import transitions
 from jobs.database import Database
 from jobs.errors import ClaimLost, DatabaseUnavailable
 from jobs.live import DELIVERIES, ENDED, Live
+from jobs.meter import FINISHED
 from jobs.policy import RUN_DEADLINE, Failure, GiveUp, Retry, after_failure
 from jobs.request import TilRequest
 from jobs.states import ENDINGS, Status
 from worker.claimer import Claimer
 from worker.engines import Engine, EngineFailed
 from worker.holdings import Holdings, Run
-from worker.meter import DOORBELLS_IGNORED, FINISHED, RUN_SECONDS, TOKENS
+from worker.meter import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS, TOKENS
 from worker.prompt import InputTooLarge
 from worker.schema import InvalidOutput
 from worker.watch import Watch
@@ -63,6 +64,8 @@ class Runner:
             DOORBELLS_IGNORED.inc()
             return
         claim = run.claimed.claim
+        if run.claimed.attempts == 1:
+            QUEUE_SECONDS.observe(run.claimed.waited_seconds)
         began = time.monotonic()
         with structlog.contextvars.bound_contextvars(job_id=str(claim.job_id), claim_no=claim.claim_no):
             try:

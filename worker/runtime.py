@@ -21,7 +21,7 @@ from jobs.ring import Ringer
 from worker.claimer import Claimer
 from worker.engines import Engine
 from worker.holdings import Holdings
-from worker.meter import READY, TokenRate
+from worker.meter import READY, RUNNING, WAITING, TokenRate
 from worker.pulse import Pulse
 from worker.run import Runner
 from worker.settings import WorkerSettings
@@ -74,6 +74,8 @@ class Runtime:
         await self.database.check()
         await self._engine.start()
         await self.pulse.register()
+        RUNNING.set_function(lambda: self._engine.load()[0])
+        WAITING.set_function(lambda: self._engine.load()[1])
         READY.set(1)
         self._background = [
             asyncio.create_task(self.pulse.beat_for_ever()),

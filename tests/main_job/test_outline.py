@@ -52,7 +52,10 @@ def test_a_submitted_day_comes_back_by_polling_and_by_a_signed_webhook(
         assert (hook["attempts"], hook["last_status"]) == (1, 204)
         queue = until(lambda: q if (q := client.get("/v1/queue").json())["workers"] else {})
         assert (queue["slots"], queue["queued"], queue["running"]) == (30, 0, 0)
-    assert 'til_jobs_finished_total{status="succeeded"} 1.0' in worker.metrics()
+    metrics = worker.metrics()
+    assert 'til_jobs_finished_total{status="succeeded"} 1.0' in metrics
+    assert "til_job_queue_seconds_count 1.0" in metrics
+    assert "til_engine_running 0.0" in metrics
 
 
 def _delivered(hook: dict[str, Any]) -> dict[str, Any]:

@@ -56,5 +56,12 @@ def test_many_jobs_share_one_engine_and_overlap_in_it(stack: Stack, tiny_model: 
 
 
 def _running(metrics: str) -> int:
-    lines = [line for line in metrics.splitlines() if line.startswith("vllm:num_requests_running{")]
-    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
+    """The engine's own count, as vLLM exports it; ours must say the same."""
+    lines = metrics.splitlines()
+    theirs = [
+        float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vllm:num_requests_running{")
+    ]
+    ours = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("til_engine_running ")]
+    assert theirs
+    assert abs(sum(theirs) - sum(ours)) <= JOBS // 2
+    return int(sum(theirs))

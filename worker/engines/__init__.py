@@ -80,5 +80,8 @@ class Engine(Protocol):
     async def alive(self) -> bool:
         """True when the part that computes answers now; bounded in time by the caller."""
 
+    def load(self) -> tuple[int, int]:
+        """Calls that are being generated, and those that wait inside the engine."""
+
     async def close(self) -> None:
         """Stop the engine and free what it holds."""

@@ -67,6 +67,7 @@ class OpenAIEngine:
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """Stream one chat completion. Raises EngineFailed; cancelling closes the connection."""
+        self._running += 1
         try:
             async with self._http.stream("POST", "chat/completions", json=self._body(call)) as response:
                 if response.status_code != 200:
@@ -74,6 +75,8 @@ class OpenAIEngine:
                 return await self._read(response, on_text)
         except (httpx.HTTPError, *MALFORMED) as error:
             raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
+        finally:
+            self._running -= 1
 
     def _body(self, call: Call) -> dict[str, Any]:
         schema = {"name": "til_post", "strict": True, "schema": call.schema}
@@ -118,6 +121,10 @@ class OpenAIEngine:
             return (await self._http.get("models")).status_code < 500
         except httpx.HTTPError:
             return False
+
+    def load(self) -> tuple[int, int]:
+        """The calls that are open; what waits in the server is not known here."""
+        return self._running, 0
 
     async def close(self) -> None:
         """Drop the connections."""

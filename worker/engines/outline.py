@@ -54,6 +54,7 @@ class OutlineEngine:
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds
+        self._running = 0
         self.info = EngineInfo("outline", version("til-queue"), None, None, None)
 
     async def start(self) -> None:
@@ -69,6 +70,13 @@ class OutlineEngine:
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """The outline as JSON, in pieces spread over `seconds`."""
+        self._running += 1
+        try:
+            return await self._generate(call, on_text)
+        finally:
+            self._running -= 1
+
+    async def _generate(self, call: Call, on_text: OnText) -> Written:
         limit = call.schema["properties"]["learned"]["items"]["properties"]["text"]["maxLength"]
         text = outline(call.request, limit).model_dump_json()
         if self._seconds <= 0:
@@ -83,6 +91,10 @@ class OutlineEngine:
     async def alive(self) -> bool:
         """It answers as long as its process does."""
         return True
+
+    def load(self) -> tuple[int, int]:
+        """Nothing waits in it."""
+        return self._running, 0
 
     async def close(self) -> None:
         """There is nothing to free."""

@@ -122,6 +122,10 @@ class VllmEngine:
             return False
         return True
 
+    def load(self) -> tuple[int, int]:
+        """The core's own count of sequences that it generates, and of those that wait in it."""
+        return running_and_waiting()
+
     async def close(self) -> None:
         """End the core process."""
         if self._llm is not None:
@@ -140,9 +144,9 @@ def _sampling(call: Call) -> SamplingParams:
 
 
 def running_and_waiting() -> tuple[int, int]:
-    """The engine's own count of sequences that it generates and of those that wait inside it."""
+    """What vLLM's own metrics in this process say of it."""
     counts = {"vllm:num_requests_running": 0.0, "vllm:num_requests_waiting": 0.0}
-    for metric in REGISTRY.collect():
+    for metric in REGISTRY.restricted_registry(list(counts)).collect():
         for sample in metric.samples:
             if sample.name in counts:
                 counts[sample.name] += sample.value
