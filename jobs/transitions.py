@@ -55,7 +55,14 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
     rows = (await session.execute(statement)).all()
     await post_events(session, [row.id for row in rows], "started")
     return [
-        Claimed(Claim(row.id, row.claim_no, worker_id), *row[2:-1], waited_seconds=float(row.waited))
+        Claimed(
+            claim=Claim(row.id, row.claim_no, worker_id),
+            request=row.request or {},
+            run_seconds=row.run_seconds,
+            failures=row.failures,
+            attempts=row.attempts,
+            waited_seconds=float(row.waited),
+        )
         for row in rows
     ]
 

@@ -89,6 +89,8 @@ def table(stack: LocalStack) -> Table:
     rows.add_row("metrics", f"http://127.0.0.1, ports: {metrics}")
     rows.add_row("engine", stack.engine())
     rows.add_row("data, logs, addresses", f"{stack.folder.name}/ (stack.json, log/)")
+    if stack.opened:
+        rows.add_row("opened to pass through", f"{', '.join(stack.opened)} (PostgreSQL can't run as root)")
     return rows
 
 

@@ -39,6 +39,7 @@ class LocalStack:
         self.metrics = {name: free_port() for name in ("api", "worker", "steward")}
         self.flower_password = secrets.token_urlsafe(12)
         self.secrets: dict[str, str] = {}
+        self.opened: list[str] = []
         self.children: list[Child] = []
         self._servers: list[PostgresServer | ValkeyServer] = []
 
@@ -72,6 +73,7 @@ class LocalStack:
         if not self.database_url:
             postgres = PostgresServer(self.folder / "postgres", {}, log / "postgres.log")
             self._start_server(postgres)
+            self.opened = [str(folder) for folder in postgres.opened]
             self.database_url = postgres.url
 
     def _start_server(self, server: PostgresServer | ValkeyServer) -> None:
