@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -31,9 +32,16 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def servers() -> Iterator[Path]:
+    """A folder for the servers' data; pytest's own are removed by other runs of pytest on this machine."""
+    with tempfile.TemporaryDirectory(prefix="til-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers: Path) -> Iterator[PostgresServer]:
     """The PostgreSQL server of this test run."""
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = servers / "postgres"
     server = PostgresServer(folder / "data", FAST, folder / "log")
     server.start()
     yield server
@@ -41,9 +49,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 
 @pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+def valkey(servers: Path) -> Iterator[ValkeyServer]:
     """The Valkey server of this test run."""
-    folder = tmp_path_factory.mktemp("valkey")
+    folder = servers / "valkey"
     server = ValkeyServer(folder / "data", folder / "log")
     server.start()
     yield server

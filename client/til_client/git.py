@@ -96,7 +96,7 @@ class Git:
     def _failure(self, complaint: str) -> CollectError:
         if "not a git repository" in complaint or "cannot change to" in complaint:
             return NotARepository(f"{self.folder} is not in a git repository.")
-        if "does not have any commits" in complaint or "unknown revision" in complaint:
+        if "does not have any commits" in complaint or "revision" in complaint:
             return NoCommits(f"{self.folder} has no commits yet.")
         first = next(
             (line for line in complaint.splitlines() if line.startswith("fatal:")), complaint.strip()

@@ -13,12 +13,12 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from deploy.local.checks import CanNotRun, port_of
 from deploy.local.child import Child
 from deploy.local.leftovers import Leftovers
 from deploy.local.postgres import PostgresServer
+from deploy.local.stack_file import read_stack, write_stack
 from deploy.local.valkey import ValkeyServer, free_port
 from jobs.database import ADMIN, Database
 from jobs.tenants import bootstrap, find_caller, key_hash
@@ -169,7 +169,7 @@ class LocalStack:
         return "unknown"
 
     def write(self) -> None:
-        """Keep the addresses and keys where the `til` command looks, for this user alone."""
+        """Keep the addresses and keys where the `til` command looks."""
         values = {
             "api_url": self.api_url,
             **self.secrets,
@@ -181,12 +181,7 @@ class LocalStack:
             "metrics": {name: self._metrics_url(name) for name in self.metrics},
             "pid": os.getpid(),
         }
-        path = self.folder / "stack.json"
-        fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(values, indent=2))
-        fresh.rename(path)
+        write_stack(self.folder, values)
 
     def dead(self) -> Child | None:
         """The first process that has ended by itself."""
@@ -207,14 +202,6 @@ class LocalStack:
         """End our own processes at once."""
         for child in self.children:
             child.kill()
-
-
-def read_stack(folder: Path) -> dict[str, Any]:
-    """What the last run wrote, or nothing."""
-    try:
-        return dict(json.loads((folder / "stack.json").read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def answers(url: str, text: str = "") -> bool:

@@ -28,8 +28,8 @@ import sys, pathlib
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer
 folder = pathlib.Path(sys.argv[1])
-servers = [PostgresServer(folder / "pg", {}, folder / "pg.log"), ValkeyServer(folder / "vk", folder / "vk.log")]
-for server in servers:
+log = folder / "log"
+for server in (PostgresServer(folder / "pg", {}, log), ValkeyServer(folder / "vk", log)):
     server.start()
     server.stop()
 print("both started")
