@@ -18,6 +18,11 @@ OLDEST_SERVER = 170_000
 """`transaction_timeout` came with PostgreSQL 17."""
 
 
+TRANSIENT = ("08", "25P0", "40", "53", "55P03", "57")
+"""SQLSTATEs that another try may not meet: connection, timeouts of a transaction, deadlock and serialization,
+resources, lock timeout, shutdown and cancelled statements (PostgreSQL, appendix A)."""
+
+
 @dataclass(frozen=True)
 class Role:
     """What one kind of process may do to the database. Times in seconds."""
@@ -104,7 +109,7 @@ def unavailable_is_one_error() -> Iterator[None]:
     except (OSError, TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable from error
     except DBAPIError as error:
-        if error.connection_invalidated or sqlstate(error).startswith(("57P", "53", "08", "25P0")):
+        if error.connection_invalidated or sqlstate(error).startswith(TRANSIENT):
             raise DatabaseUnavailable from error
         raise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -19,6 +20,8 @@ ENDED = "til:ended"
 CANCEL = "til:cancel"
 DELIVERIES = "til:deliveries"
 PROGRESS_KEPT_SECONDS = 120
+PING_AFTER_SECONDS = 5
+GIVE_UP_AFTER_SECONDS = 10
 log = structlog.get_logger()
 
 
@@ -77,24 +80,22 @@ class Live:
                 await asyncio.sleep(1)
 
     async def _messages(self, channel: str) -> AsyncIterator[str]:
-        """A silent connection is pinged every 5 s, so a half-open one is found within about 10 s."""
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
+        """A connection silent for 5 s is pinged, and given up after 10 s: so a half-open one is found."""
+        async with self._redis.pubsub() as subscription:
             await subscription.subscribe(channel)
-            silent = 0
+            heard_at, pinged = time.monotonic(), False
             while True:
-                message = await subscription.get_message(timeout=self._timeout)
-                if message and message["type"] == "message":
-                    yield message["data"]
-                silent = 0 if message else silent + 1
-                if silent * self._timeout >= 5:
-                    await self._ping(subscription)
-                    silent = 0
-
-    async def _ping(self, subscription: Any) -> None:
-        await subscription.ping()
-        async with asyncio.timeout(5):
-            while await subscription.get_message(ignore_subscribe_messages=False, timeout=5) is None:
-                pass
+                message = await subscription.get_message(timeout=1)
+                silent_seconds = time.monotonic() - heard_at
+                if message:
+                    heard_at, pinged = time.monotonic(), False
+                    if message["type"] == "message":
+                        yield message["data"]
+                elif silent_seconds >= GIVE_UP_AFTER_SECONDS:
+                    raise TimeoutError
+                elif silent_seconds >= PING_AFTER_SECONDS and not pinged:
+                    await subscription.ping()
+                    pinged = True
 
     async def close(self) -> None:
         """Drop the connections."""

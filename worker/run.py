@@ -90,12 +90,8 @@ class Runner:
             if run.stopped is None:
                 raise
             return Stopped()
-        except EngineFailed as error:
-            return Failure("engine_failed", str(error))
-        except InputTooLarge as error:
-            return Failure("input_too_large", str(error))
-        except InvalidOutput as error:
-            return Failure("invalid_output", str(error))
+        except Exception as error:  # noqa: BLE001 - the outermost of a run: logged and charged
+            return why_it_failed(error)
 
     async def _post(self, run: Run) -> Post:
         claimed = run.claimed
@@ -158,3 +154,19 @@ class Runner:
             job_id = str(run.claimed.claim.job_id)
             await self._live.say(DELIVERIES, job_id)
             await self._live.say(ENDED, job_id)
+
+
+FAILURES: dict[type[Exception], str] = {
+    EngineFailed: "engine_failed",
+    InputTooLarge: "input_too_large",
+    InvalidOutput: "invalid_output",
+}
+
+
+def why_it_failed(error: Exception) -> Failure:
+    """The job error of an expected failure; a bug is charged as one too, or the job would run for ever."""
+    code = FAILURES.get(type(error))
+    if code is None:
+        log.error("run_crashed", exc_info=error)
+        return Failure("engine_failed", "The run ended unexpectedly.")
+    return Failure(code, str(error))

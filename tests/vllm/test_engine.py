@@ -59,7 +59,7 @@ async def engine(tiny_model: Path) -> AsyncIterator[VllmEngine]:
 
 async def until_running(count: int) -> None:
     async with asyncio.timeout(60):
-        while running_and_waiting()[0] != count:  # noqa: ASYNC110 - another process's count
+        while running_and_waiting()[0] != count:
             await asyncio.sleep(0.02)
 
 
