@@ -25,10 +25,11 @@ LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
-def pytest_report_header() -> str:
-    """Say which tests this machine can run."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests this machine selects."""
     here = f"{platform.system()} {platform.machine()}"
-    return f"platform: {here}; the real vLLM is tested {'here' if LINUX_X86_64 else 'on Linux x86-64 only'}"
+    vllm = "by `make vllm`" if LINUX_X86_64 else "on Linux x86-64 only"
+    terminalreporter.write_line(f"{here}, Python {platform.python_version()}; the real vLLM is tested {vllm}")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -17,7 +18,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from sqlalchemy import text
 
+from jobs.database import ADMIN, Database
 from tests.stack.processes import until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,9 +101,9 @@ def serving(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(
             command(), cwd=checkout, env=environment(checkout), stdout=out, stderr=out, start_new_session=True
         )
-    text = checkout / "out"
-    until(lambda: "serving" in text.read_text() or process.poll() is not None, 60)
-    assert process.poll() is None, text.read_text()
+    said = checkout / "out"
+    until(lambda: "serving" in said.read_text() or process.poll() is not None, 60)
+    assert process.poll() is None, said.read_text()
     yield process
     if process.poll() is None:
         process.kill()
@@ -163,3 +166,38 @@ def test_a_broken_migration_is_one_sentence_and_leaves_nothing_running(checkout:
     assert "can't be migrated" in said
     assert "FUNKTION" in said
     assert left_running(checkout) == []
+
+
+def test_make_run_needs_nothing_but_git_make_and_python(checkout: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    python = sys.base_prefix + f"/bin/python3.{sys.version_info.minor}"
+    done = subprocess.run(
+        ["make", "run", "ONCE=1", f"PYTHON={python}"],
+        check=False,
+        cwd=checkout,
+        env=environment(checkout, HOME=str(home), PYTHONPATH=""),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "signature verified" in done.stdout
+    assert not (checkout / ".venv" / "bin" / "pytest").exists()
+    assert left_running(checkout) == []
+
+
+def test_existing_servers_are_used_instead(checkout: Path, database_url: str, redis_url: str) -> None:
+    done = run_once(checkout, DATABASE_URL=database_url, REDIS_URL=redis_url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (checkout / ".local" / "postgres").exists()
+    assert not (checkout / ".local" / "valkey").exists()
+    assert asyncio.run(count_jobs(database_url)) == 1
+
+
+async def count_jobs(database_url: str) -> int:
+    database = Database(database_url, ADMIN)
+    async with database.session() as session:
+        count = (await session.execute(text("SELECT count(*) FROM jobs"))).scalar_one()
+    await database.close()
+    return int(count)
