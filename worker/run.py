@@ -169,4 +169,5 @@ def why_it_failed(error: Exception) -> Failure:
     if code is None:
         log.error("run_crashed", exc_info=error)
         return Failure("engine_failed", "The run ended unexpectedly.")
+    log.warning("run_failed", code=code, reason=str(error), cause=repr(error.__cause__)[:300])
     return Failure(code, str(error))

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,13 @@ async def test_thirty_structured_calls_share_the_engine_and_overlap_in_it(engine
         validator.validate(json.loads(one.text))
     assert most >= 20
     assert len({one.text for one in written}) > 20
+
+
+async def test_long_seeded_prompts_that_arrive_together_do_no_harm(engine: VllmEngine) -> None:
+    asked = [replace(call(f"l{n}", seed=n), user=f"{n} " + "def claim(session): " * 100) for n in range(30)]
+    written = await asyncio.gather(*(engine.generate(one, ignore) for one in asked))
+    assert sum(one.prompt_tokens for one in written) > 2 * 8192
+    assert all(one.complete for one in written)
 
 
 async def test_the_live_text_adds_up_to_the_answer_and_the_tokens_are_counted(engine: VllmEngine) -> None:

@@ -18,6 +18,7 @@ os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
 
 from vllm import AsyncEngineArgs, SamplingParams
 from vllm import __version__ as vllm_version
+from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
@@ -53,7 +54,11 @@ class VllmEngine:
             "enable_prefix_caching": True,
             "disable_log_stats": False,
             "structured_outputs_config": GRAMMAR,
-        } | more
+        }
+        if current_platform.is_cpu():
+            # A prompt in several chunks rewinds a seeded generator, which torch's CPU generator can't.
+            self._arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max_model_len}
+        self._arguments |= more
         self._llm: AsyncLLM | None = None
         self._tokenizer: Any = None
         self._max_model_len = 0
