@@ -84,7 +84,7 @@ async def test_thirty_structured_calls_share_the_engine_and_overlap_in_it(engine
 async def test_long_seeded_prompts_that_arrive_together_do_no_harm(engine: VllmEngine) -> None:
     asked = [replace(call(f"l{n}", seed=n), user=f"{n} " + "def claim(session): " * 100) for n in range(30)]
     written = await asyncio.gather(*(engine.generate(one, ignore) for one in asked))
-    assert sum(one.prompt_tokens for one in written) > 2 * 8192
+    assert sum(one.prompt_tokens for one in written) > 8192
     assert all(one.complete for one in written)
 
 
