@@ -29,16 +29,22 @@ async def claim(session: AsyncSession, worker_id: uuid.UUID, k: int) -> list[Cla
     model = (await session.execute(worker.with_for_update())).scalar_one_or_none()
     if model is None:
         raise WorkerGone
-    rows = (await session.execute(_waiting(model, k))).all()
-    suspects_left = 0 if await _carries_suspect(session, worker_id) else 1
-    chosen: list[uuid.UUID] = []
-    for row in rows:
-        if row.losses >= SUSPECT_LOSSES:
-            if not suspects_left:
-                continue
-            suspects_left -= 1
-        chosen.append(row.id)
+    chosen = await _choose(session, worker_id, model, k)
     return await transitions.start(session, chosen, worker_id) if chosen else []
+
+
+async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: int) -> list[uuid.UUID]:
+    """The first `k` that may run here; where suspects must wait, the innocent behind them go first."""
+    innocent = Job.losses < SUSPECT_LOSSES
+    if await _carries_suspect(session, worker_id):
+        return [row.id for row in (await session.execute(_waiting(model, k).where(innocent))).all()]
+    rows = (await session.execute(_waiting(model, k))).all()
+    suspects = [row.id for row in rows if row.losses >= SUSPECT_LOSSES]
+    chosen = [row.id for row in rows if row.id not in suspects[1:]]
+    if len(suspects) > 1:
+        others = _waiting(model, k - len(chosen)).where(innocent, Job.id.not_in(chosen))
+        chosen += [row.id for row in (await session.execute(others)).all()]
+    return chosen
 
 
 def _waiting(model: str, k: int) -> Select[uuid.UUID, int]:

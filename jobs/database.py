@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import text
+import asyncpg
+from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from jobs.errors import BadDatabaseUrl, DatabaseUnavailable, NotMigrated, UnsupportedDatabase
+from jobs.errors import BadDatabaseUrl, DatabaseUnavailable, LockTimeout, NotMigrated, UnsupportedDatabase
 
 OLDEST_SERVER = 170_000
 """`transaction_timeout` came with PostgreSQL 17."""
 
 
-TRANSIENT = ("08", "25P0", "40", "53", "55P03", "57")
+TRANSIENT = ("08", "25P0", "40", "53", "57")
 """SQLSTATEs that another try may not meet: connection, timeouts of a transaction, deadlock and serialization,
-resources, lock timeout, shutdown and cancelled statements (PostgreSQL, appendix A)."""
+resources, shutdown and cancelled statements (PostgreSQL, appendix A)."""
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,17 @@ class Role:
 
 
 API = Role("api", 10, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
-WORKER = Role("worker", 6, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
-STEWARD = Role("steward", 8, transaction_seconds=20, idle_in_transaction_seconds=3, lock_seconds=2)
+WORKER = Role("worker", 6, transaction_seconds=4, idle_in_transaction_seconds=3, lock_seconds=2)
+STEWARD = Role("steward", 8, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
 ADMIN = Role("admin", 2, transaction_seconds=600, idle_in_transaction_seconds=60, lock_seconds=10)
 
 
 class Database:
-    """A pool of connections for one role. `url` is `postgresql://...`; the driver is asyncpg."""
+    """A pool of connections for one role. `url` is `postgresql://...`; the driver is asyncpg.
+
+    The server ends a transaction after the role's `transaction_seconds`. Where even that is not heard of, a
+    second later the network has gone silent: every connection is dropped, and the next ones are new.
+    """
 
     def __init__(self, url: str, role: Role) -> None:
         self.engine: AsyncEngine = create_async_engine(
@@ -63,20 +72,32 @@ class Database:
             pool_timeout=3,
             pool_recycle=1800,
             pool_use_lifo=True,
-            connect_args={
-                "server_settings": role.server_settings(),
-                "timeout": 3,
-                "command_timeout": role.transaction_seconds + 1,
-            },
+            connect_args={"server_settings": role.server_settings(), "timeout": 3},
         )
+        self._limit_seconds = role.transaction_seconds + 1
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._open: weakref.WeakSet[asyncpg.Connection] = weakref.WeakSet()
+        event.listen(self.engine.sync_engine, "connect", self._opened)
+
+    def _opened(self, connection: DBAPIConnection, _: object) -> None:
+        self._open.add(connection.driver_connection)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self, limit_seconds: float | None = None) -> AsyncIterator[AsyncSession]:
         """One transaction: committed at the end of the block. Raises DatabaseUnavailable."""
         with unavailable_is_one_error():
-            async with self._sessions() as session, session.begin():
-                yield session
+            try:
+                async with asyncio.timeout(limit_seconds or self._limit_seconds) as limit:
+                    async with self._sessions() as session, session.begin():
+                        yield session
+            finally:
+                if limit.expired():
+                    await self._drop_all()
+
+    async def _drop_all(self) -> None:
+        await self.engine.dispose(close=False)
+        for connection in list(self._open):
+            connection.terminate()
 
     async def check(self) -> None:
         """Raise UnsupportedDatabase, NotMigrated or DatabaseUnavailable unless it can be used."""
@@ -109,6 +130,8 @@ def unavailable_is_one_error() -> Iterator[None]:
     except (OSError, TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable from error
     except DBAPIError as error:
+        if sqlstate(error) == LOCK_NOT_AVAILABLE:
+            raise LockTimeout from error
         if error.connection_invalidated or sqlstate(error).startswith(TRANSIENT):
             raise DatabaseUnavailable from error
         raise

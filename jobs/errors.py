@@ -34,6 +34,10 @@ class DatabaseUnavailable(JobError):
     """PostgreSQL can't be reached at the moment."""
 
 
+class LockTimeout(DatabaseUnavailable):
+    """Another transaction holds what this one needs, and does not end."""
+
+
 class UnsupportedDatabase(JobError):
     """PostgreSQL 17 or newer is needed."""
 

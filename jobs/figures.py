@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, exists, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.tables import Figures
@@ -38,10 +38,13 @@ FROM w, q, r, a, s
 """)
 
 WRITE = text("""
-INSERT INTO figures (id, at, queued, running, workers, slots, oldest_queued_at, tokens_per_second,
-                     mean_run_seconds, arrivals_per_second, workers_desired)
-VALUES (1, :at, :queued, :running, :workers, :slots, :oldest, :tokens_per_second, :mean, :arrivals, :desired)
+INSERT INTO figures (id, at, steady_since, queued, running, workers, slots, oldest_queued_at,
+                     tokens_per_second, mean_run_seconds, arrivals_per_second, workers_desired)
+VALUES (1, :at, :at, :queued, :running, :workers, :slots, :oldest,
+        :tokens_per_second, :mean, :arrivals, :desired)
 ON CONFLICT (id) DO UPDATE SET
+    steady_since = CASE WHEN figures.at < excluded.at - make_interval(secs => :gap)
+                        THEN excluded.at ELSE figures.steady_since END,
     at = excluded.at, queued = excluded.queued, running = excluded.running, workers = excluded.workers,
     slots = excluded.slots, oldest_queued_at = excluded.oldest_queued_at,
     tokens_per_second = excluded.tokens_per_second, mean_run_seconds = excluded.mean_run_seconds,
@@ -49,10 +52,13 @@ ON CONFLICT (id) DO UPDATE SET
 """)
 
 
-async def measure(session: AsyncSession, slots_per_worker: int) -> Figures:
-    """Count, write the row and return it. Waiting rows are counted up to 100,000."""
+async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: float) -> Figures:
+    """Count, write the row and return it. Waiting rows are counted up to 100,000.
+
+    A break of more than `longest_gap_seconds` in this begins `steady_since` anew.
+    """
     row = (await session.execute(MEASURE, {"count_limit": COUNT_LIMIT})).mappings().one()
-    values = dict(row) | {"arrivals": float(row["arrivals"])}
+    values = dict(row) | {"arrivals": float(row["arrivals"]), "gap": longest_gap_seconds(lease_seconds)}
     values["mean"] = None if row["mean"] is None else float(row["mean"])
     values["desired"] = workers_desired(
         queued=row["queued"],
@@ -63,6 +69,21 @@ async def measure(session: AsyncSession, slots_per_worker: int) -> Figures:
     )
     await session.execute(WRITE, values)
     return await read(session)
+
+
+def longest_gap_seconds(lease_seconds: float) -> float:
+    """Half a lease: a shorter outage leaves a lease, two thirds of which were left, time to be renewed."""
+    return lease_seconds / 2
+
+
+def steady(lease_seconds: float) -> ColumnElement[bool]:
+    """The stewards have been here for a whole lease without a break: every worker could renew its own."""
+    now = func.clock_timestamp()
+    whole, gap = (
+        func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+        for seconds in (lease_seconds, longest_gap_seconds(lease_seconds))
+    )
+    return exists().where(Figures.steady_since <= now - whole, Figures.at > now - gap)
 
 
 async def read(session: AsyncSession) -> Figures:

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 ENDED = "til:ended"
 CANCEL = "til:cancel"
 DELIVERIES = "til:deliveries"
+SWEEP = "til:sweep"
 PROGRESS_KEPT_SECONDS = 120
 PING_AFTER_SECONDS = 5
 GIVE_UP_AFTER_SECONDS = 10

@@ -12,12 +12,13 @@ from importlib.metadata import version
 
 import structlog
 from prometheus_client import Gauge, start_http_server
+from pydantic import Field
 
 from jobs import deliver, figures, sweep
 from jobs.claim import waiting_models
 from jobs.database import STEWARD, Database
 from jobs.errors import DatabaseUnavailable
-from jobs.live import DELIVERIES, ENDED, Live
+from jobs.live import DELIVERIES, ENDED, SWEEP, Live
 from jobs.logs import set_up_logs
 from jobs.meter import FINISHED
 from jobs.ring import Ringer
@@ -38,9 +39,13 @@ DESIRED = Gauge("til_workers_desired", "Workers that the load asks for.")
 class StewardSettings(ServerSettings):
     """`slots_per_worker`: C of the autoscaling formula. `lease_seconds`: that of the workers."""
 
-    tick_seconds: float = 1.0
     slots_per_worker: int = 30
-    lease_seconds: float = 15.0
+    lease_seconds: float = Field(default=15.0, gt=0)
+
+    @property
+    def tick_seconds(self) -> float:
+        """A second, or with a short lease less, since a break of half a lease counts as an outage."""
+        return min(1.0, self.lease_seconds / 6)
 
 
 class Steward:
@@ -55,60 +60,63 @@ class Steward:
         self._sender = sender
         self._settings = settings
         self._woken = asyncio.Event()
+        self._nudged = asyncio.Event()
         self._posting: set[asyncio.Task[None]] = set()
-        self._steady_since: float | None = None
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._live.listen(DELIVERIES, lambda _: self._woken.set()))
-            group.create_task(self._for_ever("tick", self._tick, self._settings.tick_seconds))
-            group.create_task(self._for_ever("forget_keys", self._forget_keys, 60))
-            group.create_task(self._for_ever("deliver", self._deliver, 0))
+            group.create_task(self._live.listen(SWEEP, lambda _: self._nudged.set()))
+            group.create_task(self._for_ever("tick", self._tick))
+            group.create_task(self._for_ever("forget_keys", self._forget_keys))
+            group.create_task(self._for_ever("deliver", self._deliver))
 
-    async def _for_ever(self, name: str, step: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+    async def _for_ever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await step()
             except DatabaseUnavailable:
-                self._steady_since = None
                 log.warning("database_unavailable", step=name)
-                await asyncio.sleep(1)
-            await asyncio.sleep(pause_seconds)
+                await asyncio.sleep(self._settings.tick_seconds)
 
     async def _tick(self) -> None:
+        """Count, expire, rescue, ring for what waits; then pause, unless a worker says that it is lost."""
+        self._nudged.clear()
+        settings = self._settings
         async with self._database.session() as session:
-            now = await figures.measure(session, self._settings.slots_per_worker)
-            models = await waiting_models(session, 2 * now.slots + 64)
+            now = await figures.measure(session, settings.slots_per_worker, settings.lease_seconds)
             expired = await sweep.expire_jobs(session)
         show(now)
-        self._ringer.set_slots(now.slots)
-        for model, count in models.items():
-            self._ringer.ring(model, ["steward"] * count)
         if expired:
             FINISHED.labels("expired").inc(expired)
             log.info("expired", jobs=expired)
             await self._live.say(DELIVERIES, "expired")
         await self._rescue()
+        await self._ring(now.slots)
+        await _first_of(self._nudged, settings.tick_seconds)
 
     async def _rescue(self) -> None:
-        """After an outage nobody could renew a lease, so none is judged before one whole lease has passed."""
-        now = asyncio.get_running_loop().time()
-        self._steady_since = self._steady_since or now
-        if now - self._steady_since < self._settings.lease_seconds:
-            return
         while True:
             async with self._database.session() as session:
-                rescued = await sweep.rescue_one_worker(session)
+                rescued = await sweep.rescue_one_worker(session, self._settings.lease_seconds)
             if rescued is None:
                 return
             log.warning("worker_lost", jobs=rescued)
             await self._live.say(DELIVERIES, "rescued")
             await self._live.say(ENDED, "?")
 
+    async def _ring(self, slots: int) -> None:
+        async with self._database.session() as session:
+            models = await waiting_models(session, 2 * slots + 64)
+        self._ringer.set_slots(slots)
+        for model, count in models.items():
+            self._ringer.ring(model, ["steward"] * count)
+
     async def _forget_keys(self) -> None:
         async with self._database.session() as session:
             await sweep.forget_idempotency_keys(session)
+        await asyncio.sleep(60)
 
     async def _deliver(self) -> None:
         self._woken.clear()
@@ -122,8 +130,7 @@ class Steward:
             self._posting.add(task)
             task.add_done_callback(self._posted)
         if not due or len(self._posting) >= POSTS_AT_ONCE:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), 1)
+            await _first_of(self._woken, 1)
 
     def _posted(self, task: asyncio.Task[None]) -> None:
         self._posting.discard(task)
@@ -141,6 +148,12 @@ class Steward:
                 await deliver.record(session, due, attempt, decision)
         outcome = {"status": attempt.status, "error": attempt.error, "milliseconds": attempt.milliseconds}
         log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)
+
+
+async def _first_of(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def show(now: Figures) -> None:

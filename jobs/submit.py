@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, func, select, tuple_, update
+from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.database import Database
-from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused, LockTimeout
 from jobs.fence import NOW
 from jobs.ids import uuid7
 from jobs.outbox import post_events
@@ -102,28 +102,28 @@ class Submitter:
                 else:
                     future.set_exception(outcome)
 
-    async def _commit(self, batch: Sequence[Submission]) -> list[Submitted | Exception]:
+    async def _commit(self, batch: Sequence[Submission], again: bool = False) -> list[Submitted | Exception]:
+        """What became of each. Where the outcome of COMMIT is unknown, the same rows are inserted again: that
+        waits for the first transaction to end, and finds its rows or makes them."""
+        committing = False
         try:
             async with self._database.session() as session:
                 found = await insert_batch(session, batch)
+                committing = True
         except DatabaseUnavailable as error:
-            return await self._look_up(batch, error)
+            if committing and not again:
+                return await self._commit(batch, again=True)
+            if isinstance(error, LockTimeout) and len(batch) > 1:
+                return await self._one_by_one(batch)
+            return [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - it is handed to every waiting caller, who raises it
             return [error] * len(batch)
         return [found[submission.id] for submission in batch]
 
-    async def _look_up(
-        self, batch: Sequence[Submission], error: DatabaseUnavailable
-    ) -> list[Submitted | Exception]:
-        """The outcome of a COMMIT may be unknown: tell each caller what the table says."""
-        try:
-            async with self._database.session() as session:
-                ids = [submission.id for submission in batch]
-                rows = await session.execute(select(Job.id, Job.reused).where(Job.id.in_(ids)))
-                there = {row.id: Submitted(row.id, reused=row.reused) for row in rows}
-        except DatabaseUnavailable:
-            there = {}
-        return [there.get(submission.id, error) for submission in batch]
+    async def _one_by_one(self, batch: Sequence[Submission]) -> list[Submitted | Exception]:
+        """Somebody else's open transaction holds one of these keys: the others need not suffer."""
+        outcomes = await asyncio.gather(*(self._commit([submission]) for submission in batch))
+        return [outcome for (outcome,) in outcomes]
 
 
 async def insert_batch(
@@ -168,10 +168,12 @@ async def _forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) -
 async def _replay(
     session: AsyncSession, submission: Submission, request_hash: bytes
 ) -> Submitted | IdempotencyKeyReused:
-    query = select(Job.id, Job.request_hash).where(
-        Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key
-    )
+    """The row in the way is this very one, from a COMMIT whose outcome was unknown, or the key's first."""
+    key = and_(Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key)
+    query = select(Job.id, Job.request_hash, Job.reused).where(or_(Job.id == submission.id, key))
     row = (await session.execute(query)).one()
+    if row.id == submission.id:
+        return Submitted(row.id, reused=row.reused)
     if row.request_hash != request_hash:
         return IdempotencyKeyReused()
     return Submitted(row.id, replayed=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from jobs import transitions
 from jobs.claim import SUSPECT_LOSSES
 from jobs.fence import NOW, Claim
+from jobs.figures import steady
 from jobs.policy import QUEUE_DEADLINE, WORKER_LOST
 from jobs.states import Status
 from jobs.tables import Job, Worker
@@ -18,22 +18,15 @@ from jobs.tables import Job, Worker
 BATCH = 500
 
 
-@dataclass(frozen=True)
-class Swept:
-    """How many jobs were rescued from dead workers, and how many expired."""
-
-    rescued: int = 0
-    expired: int = 0
-
-
-async def rescue_one_worker(session: AsyncSession) -> int | None:
+async def rescue_one_worker(session: AsyncSession, lease_seconds: float) -> int | None:
     """Take the jobs of one worker whose lease has ended; how many, or None when there is no such worker.
 
     The worker's row is locked and the lease checked under the lock, so a heartbeat that came first wins.
+    Nobody is judged until the stewards have been steady for `lease_seconds`: an outage ends every lease.
     """
     query = (
         select(Worker.id)
-        .where(Worker.lease_expires_at <= NOW)
+        .where(Worker.lease_expires_at <= NOW, steady(lease_seconds))
         .order_by(Worker.lease_expires_at)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -169,11 +169,15 @@ class DeliveryAttempt(Table):
 
 
 class Figures(Table):
-    """The one row of depth figures that the steward writes each second and every api reads."""
+    """The one row of depth figures that the steward writes each second and every api reads.
+
+    `steady_since`: since when the stewards have been writing it without a break.
+    """
 
     __tablename__ = "figures"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[Time]
+    steady_since: Mapped[Time]
     queued: Mapped[int]
     running: Mapped[int]
     workers: Mapped[int]

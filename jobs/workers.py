@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
@@ -41,15 +41,19 @@ async def heartbeat(
     held: Collection[Claim],
     lease_seconds: float,
     tokens_per_second: float,
+    through_outage: bool = False,
 ) -> Beat:
     """Renew the lease, and compare the claims that the worker holds with those that the database gives it.
 
     A claim that the worker does not know of (its answer was lost after COMMIT) is released. Raises
-    WorkerGone when the lease has ended: the worker's jobs run elsewhere, it must begin anew.
+    WorkerGone when the lease has ended: the worker's jobs run elsewhere, it must begin anew. Only a worker
+    that was awake and could not reach the database meanwhile (`through_outage`) renews an ended lease, as
+    long as no steward has taken its jobs.
     """
+    live = true() if through_outage else Worker.lease_expires_at > NOW
     renewal = (
         update(Worker)
-        .where(Worker.id == worker_id, Worker.lease_expires_at > NOW)
+        .where(Worker.id == worker_id, live)
         .values(lease_expires_at=_in(lease_seconds), tokens_per_second=tokens_per_second)
         .returning(Worker.id)
     )
@@ -70,6 +74,11 @@ async def heartbeat(
 async def drain(session: AsyncSession, worker_id: uuid.UUID) -> None:
     """No more claims for this worker."""
     await session.execute(update(Worker).where(Worker.id == worker_id).values(draining=True))
+
+
+async def give_up(session: AsyncSession, worker_id: uuid.UUID) -> None:
+    """End the lease now: this worker can run nothing more, and its jobs are to be rescued as losses."""
+    await session.execute(update(Worker).where(Worker.id == worker_id).values(lease_expires_at=NOW))
 
 
 async def leave(session: AsyncSession, worker_id: uuid.UUID) -> None:

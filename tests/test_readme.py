@@ -90,4 +90,4 @@ def test_every_setting_of_the_operators_page_is_one_that_is_read() -> None:
     }
     known |= {f"TIL_WEBHOOK_{name.upper()}" for name in WebhookSettings.model_fields}
     assert named <= known
-    assert known - named <= {"TIL_DATABASE_URL", "TIL_REDIS_URL", "TIL_TICK_SECONDS"}
+    assert known - named <= {"TIL_DATABASE_URL", "TIL_REDIS_URL"}

@@ -24,6 +24,7 @@ class Claimer:
     ) -> None:
         self.worker_id = worker_id
         self.draining = False
+        self.dead = False
         self._database = database
         self._holdings = holdings
         self._ringer = ringer
@@ -39,6 +40,10 @@ class Claimer:
             self._claiming = asyncio.create_task(self._claim_all())
         return await future
 
+    def ring(self) -> None:
+        """A job went back to the queue: another worker may take it now."""
+        self._ringer.ring(self._alias, ["released"])
+
     async def _claim_all(self) -> None:
         while self._waiting:
             async with self._holdings.lock:
@@ -50,7 +55,7 @@ class Claimer:
                 await self._ring_for_more(len(asking))
 
     async def _claim(self, k: int) -> list[Run]:
-        if self.draining:
+        if self.draining or self.dead:
             return []
         try:
             async with self._database.session() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -19,7 +20,7 @@ from jobs.policy import RUN_DEADLINE, Failure, GiveUp, Retry, after_failure
 from jobs.request import TilRequest
 from jobs.states import ENDINGS, Status
 from worker.claimer import Claimer
-from worker.engines import Engine, EngineFailed
+from worker.engines import Engine, EngineDead, EngineFailed, EngineTimeout
 from worker.holdings import Holdings, Run
 from worker.meter import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS, TOKENS
 from worker.prompt import InputTooLarge
@@ -49,6 +50,8 @@ class Runner:
         holdings: Holdings,
         claimer: Claimer,
         watch: Watch,
+        beat: Callable[[], Awaitable[None]],
+        engine_died: Callable[[], None],
     ) -> None:
         self._database = database
         self._engine = engine
@@ -56,6 +59,8 @@ class Runner:
         self._holdings = holdings
         self._claimer = claimer
         self._watch = watch
+        self._beat = beat
+        self._engine_died = engine_died
 
     async def run_one(self) -> None:
         """Serve one doorbell to the end of the job that it brings, if it brings one."""
@@ -81,17 +86,20 @@ class Runner:
         run.writing = asyncio.create_task(self._post(run))
         if run.stopped:
             run.writing.cancel()
+        limit = asyncio.timeout(run.claimed.run_seconds)
         try:
-            async with asyncio.timeout(run.claimed.run_seconds):
+            async with limit:
                 return await run.writing
-        except TimeoutError:
-            return RUN_DEADLINE
         except asyncio.CancelledError:
             if run.stopped is None:
                 raise
             return Stopped()
+        except EngineDead:
+            self._engine_died()
+            run.stop("lost")
+            return Stopped()
         except Exception as error:  # noqa: BLE001 - the outermost of a run: logged and charged
-            return why_it_failed(error)
+            return RUN_DEADLINE if limit.expired() else why_it_failed(error)
 
     async def _post(self, run: Run) -> Post:
         claimed = run.claimed
@@ -106,8 +114,12 @@ class Runner:
         )
 
     async def _settle(self, run: Run, outcome: Outcome) -> None:
-        """Write the outcome, through any outage, until it is written or the claim is known to be lost."""
-        pause = 0.1
+        """Write the outcome, through any outage, until it is written or the claim is known to be lost.
+
+        A write that finds nothing is followed by a heartbeat, which tells a lost claim from a lease that
+        ended while the database was away.
+        """
+        pause, refused = 0.1, False
         while run.stopped != "lost":
             try:
                 async with self._database.session() as session:
@@ -117,7 +129,10 @@ class Runner:
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 2)
             except ClaimLost:
-                break
+                if refused:
+                    break
+                refused = True
+                await self._beat()
             else:
                 await self._tell(run, outcome, status)
                 return
@@ -154,10 +169,13 @@ class Runner:
             job_id = str(run.claimed.claim.job_id)
             await self._live.say(DELIVERIES, job_id)
             await self._live.say(ENDED, job_id)
+        elif isinstance(outcome, Stopped):
+            self._claimer.ring()
 
 
 FAILURES: dict[type[Exception], str] = {
     EngineFailed: "engine_failed",
+    EngineTimeout: "engine_timeout",
     InputTooLarge: "input_too_large",
     InvalidOutput: "invalid_output",
 }

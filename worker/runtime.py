@@ -16,7 +16,7 @@ import structlog
 from jobs import workers
 from jobs.database import WORKER, Database
 from jobs.errors import DatabaseUnavailable
-from jobs.live import CANCEL, Live
+from jobs.live import CANCEL, SWEEP, Live
 from jobs.ring import Ringer
 from worker.claimer import Claimer
 from worker.engines import Engine
@@ -28,6 +28,8 @@ from worker.settings import WorkerSettings
 from worker.watch import Watch
 
 SHORTEST_RELEASE_SECONDS = 3.0
+ENGINE_DIED = 70
+"""Exit code: sysexits' EX_SOFTWARE."""
 log = structlog.get_logger()
 
 
@@ -41,6 +43,7 @@ class Runtime:
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-loop", daemon=True)
         self._background: list[asyncio.Task[None]] = []
         self._draining = threading.Event()
+        self._dying: asyncio.Task[None] | None = None
         self._thread.start()
         self._call(self._build())
 
@@ -54,7 +57,6 @@ class Runtime:
         self.ringer = Ringer(redis_url)
         self.claimer = Claimer(self.database, self.holdings, self.ringer, settings.alias, uuid.uuid4())
         watch = Watch(self.live, rate)
-        self.runner = Runner(self.database, self._engine, self.live, self.holdings, self.claimer, watch)
         self.pulse = Pulse(
             self.database,
             self._engine,
@@ -64,6 +66,17 @@ class Runtime:
             settings.slots,
             settings.lease_seconds,
             rate.per_second,
+            self._engine_died,
+        )
+        self.runner = Runner(
+            self.database,
+            self._engine,
+            self.live,
+            self.holdings,
+            self.claimer,
+            watch,
+            self.pulse.beat,
+            self._engine_died,
         )
 
     def start(self) -> None:
@@ -117,6 +130,23 @@ class Runtime:
     def _release_all(self) -> None:
         for run in self.holdings.runs():
             run.stop("drained")
+
+    def _engine_died(self) -> None:
+        """Called on the loop. The lease ends now, its jobs are rescued; the supervisor begins anew."""
+        if self._dying is None:
+            log.error("engine_died", held=len(self.holdings))
+            READY.set(0)
+            self.claimer.dead = True
+            for task in self._background:
+                task.cancel()
+            self._dying = asyncio.create_task(self._die())
+
+    async def _die(self) -> None:
+        with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(5), self.database.session() as session:
+                await workers.give_up(session, self.claimer.worker_id)
+        await self.live.say(SWEEP, str(self.claimer.worker_id))
+        os._exit(ENGINE_DIED)
 
     def _give_up(self) -> None:
         log.error("drain_overran", held=len(self.holdings))

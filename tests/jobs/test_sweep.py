@@ -8,17 +8,24 @@ import uuid
 import pytest
 from sqlalchemy import text
 
-from jobs import sweep, transitions
+from jobs import figures, sweep, transitions
 from jobs.database import Database
 from jobs.errors import ClaimLost, WorkerGone
 from jobs.states import Status
 from jobs.workers import heartbeat, leave
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
 
+LEASE = 15.0
+
 
 async def rescue(database: Database) -> int | None:
+    """With stewards that have been steady for long."""
     async with database.session() as session:
-        return await sweep.rescue_one_worker(session)
+        await figures.measure(session, 30, LEASE)
+        steady = text("UPDATE figures SET steady_since = clock_timestamp() - make_interval(secs => :lease)")
+        await session.execute(steady, {"lease": LEASE})
+    async with database.session() as session:
+        return await sweep.rescue_one_worker(session, LEASE)
 
 
 async def test_the_jobs_of_a_dead_worker_go_back_to_the_queue_and_its_late_finish_finds_nothing(

@@ -13,6 +13,14 @@ class EngineFailed(Exception):
     """The engine could not finish this call; another attempt may succeed."""
 
 
+class EngineTimeout(EngineFailed):
+    """The engine did not answer in time; another attempt may succeed."""
+
+
+class EngineDead(Exception):
+    """The engine has died and won't come back in this process."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One generation asked of an engine.
@@ -74,11 +82,11 @@ class Engine(Protocol):
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """Write the answer to `call`. Cancelling the awaiting task aborts it in the engine.
 
-        Raises EngineFailed when this attempt failed.
+        Raises EngineFailed when this attempt failed, EngineDead when no attempt here can succeed.
         """
 
     async def alive(self) -> bool:
-        """True when the part that computes answers now; bounded in time by the caller."""
+        """True when the part that computes answers now; bounded in time by the caller. Raises EngineDead."""
 
     def load(self) -> tuple[int, int]:
         """Calls that are being generated, and those that wait inside the engine."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from worker.engines import Call, EngineFailed, EngineInfo, OnText, Written
+from worker.engines import Call, EngineFailed, EngineInfo, EngineTimeout, OnText, Written
 
 LONGEST_ANSWER_BYTES = 4 * 1024 * 1024
 PROMPT_BUDGET_TOKENS = 24_000
@@ -73,6 +73,8 @@ class OpenAIEngine:
                 if response.status_code != 200:
                     raise EngineFailed(f"The model's server answered {response.status_code}.")
                 return await self._read(response, on_text)
+        except httpx.TimeoutException as error:
+            raise EngineTimeout("The model's server did not answer in time.") from error
         except (httpx.HTTPError, *MALFORMED) as error:
             raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
         finally:

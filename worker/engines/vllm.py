@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from worker.engines import Call, EngineFailed, EngineInfo, OnText, Written
+from worker.engines import Call, EngineDead, EngineFailed, EngineInfo, OnText, Written
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
@@ -103,7 +103,9 @@ class VllmEngine:
                 cached = max(cached, output.num_cached_tokens or 0)
                 if piece.text:
                     on_text(piece.text, written)
-        except (EngineDeadError, EngineGenerateError, ValueError) as error:
+        except EngineDeadError as error:
+            raise EngineDead from error
+        except (EngineGenerateError, ValueError) as error:
             raise EngineFailed(f"vLLM stopped the generation ({type(error).__name__}).") from error
         return Written(text, reason == "stop", len(prompt["prompt_token_ids"]), cached, written)
 
@@ -123,8 +125,8 @@ class VllmEngine:
         """A question that the core process itself must answer (`check_health` only reads a flag here)."""
         try:
             await self._ready().is_sleeping()
-        except (EngineDeadError, EngineFailed):
-            return False
+        except EngineDeadError as error:
+            raise EngineDead from error
         return True
 
     def load(self) -> tuple[int, int]:
