@@ -85,6 +85,19 @@ def _problem(status: int, code: str, detail: str) -> dict[int | str, Any]:
 
 JOB = _json(QUEUED)
 JOBS = _json({"jobs": [QUEUED], "next_cursor": None})
+HISTORY = _json(
+    {
+        "events": [
+            {
+                "at": "2025-04-24T18:00:00.000Z",
+                "event": "submit",
+                "status": "queued",
+                "claim_no": 0,
+                "worker_id": None,
+            }
+        ]
+    }
+)
 QUEUE = _json(
     {
         "queued": 12,

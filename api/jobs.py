@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from api.auth import CallerOf
-from api.examples import JOB, JOBS, NEEDS_KEY, NOT_FOUND
+from api.examples import HISTORY, JOB, JOBS, NEEDS_KEY, NOT_FOUND
 from jobs import read, transitions
 from jobs.live import CANCEL, DELIVERIES, ENDED
 from jobs.meter import FINISHED
@@ -44,6 +44,17 @@ async def get_job(
     if wait:
         await request.app.state.waiters.until_ended(caller.tenant_id, job_id, wait)
     return JSONResponse(await show_job(request, caller.tenant_id, job_id))
+
+
+@router.get(
+    "/v1/jobs/{job_id}/history",
+    summary="What happened to a job",
+    responses={200: {"content": HISTORY}, **NOT_FOUND},
+)
+async def get_history(request: Request, caller: CallerOf, job_id: uuid.UUID) -> JSONResponse:
+    """The append-only events of the job, oldest first: what happened, when, under which claim and worker."""
+    async with request.app.state.database.session() as session:
+        return JSONResponse({"events": await read.history(session, caller.tenant_id, job_id)})
 
 
 @router.get("/v1/jobs", summary="List jobs, newest first", responses={200: {"content": JOBS}})

@@ -10,9 +10,9 @@ from celery import Celery
 TASK = "til.run"
 
 WORKER_SOCKET = {
-    "socket_timeout": 5,
+    "socket_timeout": 3,
     "socket_connect_timeout": 2,
-    "health_check_interval": 5,
+    "health_check_interval": 3,
     "retry_on_timeout": True,
     "socket_keepalive": True,
 }
@@ -25,9 +25,9 @@ def queue_name(model: str) -> str:
     return f"til.{model}"
 
 
-def make_broker(url: str, socket: dict[str, Any]) -> Celery:
+def make_broker(url: str, socket: dict[str, Any], **classes: type) -> Celery:
     """A Celery application without any of what PostgreSQL does better: results, retries, beat, ETA."""
-    app = Celery("til", broker=url, set_as_current=False)
+    app = Celery("til", broker=url, set_as_current=False, **classes)
     app.conf.update(
         task_ignore_result=True,
         task_acks_late=False,

@@ -18,10 +18,11 @@ from sqlalchemy.orm import defer
 from jobs import figures
 from jobs.errors import NoSuchJob
 from jobs.states import ENDINGS, Status
-from jobs.tables import Delivery, Job
-from jobs.view import job_view
+from jobs.tables import Delivery, Job, JobEvent
+from jobs.view import job_view, when
 
 FURTHEST_POSITION = 1000
+MOST_EVENTS = 1000
 
 
 class BadCursor(ValueError):
@@ -51,6 +52,26 @@ async def show(
     if job.status != Status.QUEUED:
         return job_view(job, delivery, progress=progress)
     return job_view(job, delivery, await position(session, job), await figures.read(session))
+
+
+async def history(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What happened to the job, oldest first. Raises NoSuchJob, also for another tenant's."""
+    known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
+    if (await session.execute(known)).scalar_one_or_none() is None:
+        raise NoSuchJob
+    events = await session.scalars(
+        select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id).limit(MOST_EVENTS)
+    )
+    return [
+        {
+            "at": when(event.at),
+            "event": event.verb,
+            "status": event.status,
+            "claim_no": event.claim_no,
+            "worker_id": str(event.worker_id) if event.worker_id else None,
+        }
+        for event in events
+    ]
 
 
 async def latest_delivery(session: AsyncSession, job_id: uuid.UUID) -> Delivery | None:

@@ -7,12 +7,11 @@ import sys
 from types import FrameType
 
 import structlog
-from celery import signals
 from prometheus_client import start_http_server
 
-from jobs.broker import TASK, WORKER_SOCKET, make_broker, queue_name
 from jobs.errors import JobError
 from jobs.logs import set_up_logs
+from worker.doorbells import consume, make_consumer
 from worker.engines import EngineFailed
 from worker.engines.choose import EngineUnavailable, choose
 from worker.runtime import Runtime
@@ -32,9 +31,15 @@ def main() -> int:
         log.error("worker_not_started", error=str(error))
         return 1
     serve(settings, runtime)
+    return 0
+
+
+def serve(settings: WorkerSettings, runtime: Runtime) -> None:
+    """Serve doorbells until SIGTERM and until every slot is free."""
+    redis_url = settings.redis_url.get_secret_value()
+    consume(make_consumer(redis_url, settings.alias, runtime.serve_doorbell), settings.slots, runtime.drain)
     runtime.close()
     log.info("worker_stopped")
-    return 0
 
 
 def make_runtime(settings: WorkerSettings) -> Runtime:
@@ -56,30 +61,6 @@ def make_runtime(settings: WorkerSettings) -> Runtime:
     runtime = Runtime(settings, engine)
     runtime.start()
     return runtime
-
-
-def serve(settings: WorkerSettings, runtime: Runtime) -> None:
-    """Run Celery's consumer and its threads until it is asked to stop and every slot is free."""
-    app = make_broker(settings.redis_url.get_secret_value(), WORKER_SOCKET)
-    queue = queue_name(settings.alias)
-    app.conf.task_default_queue = queue
-
-    @app.task(name=TASK)  # type: ignore[untyped-decorator]
-    def run(_: str) -> None:
-        runtime.serve_doorbell()
-
-    @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
-    def keep_our_logs(**_: object) -> None:
-        """Celery leaves the logging alone when somebody answers this signal."""
-
-    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
-    def drain(**_: object) -> None:
-        runtime.drain()
-
-    arguments = ["worker", "--pool=threads", f"--concurrency={settings.slots}", f"--queues={queue}"]
-    app.worker_main(
-        [*arguments, "--without-mingle", "--without-gossip", "--task-events", "--loglevel=WARNING"]
-    )
 
 
 def interrupted(_: int, __: FrameType | None) -> None:

@@ -15,7 +15,7 @@ RUN_SECONDS = Histogram("til_job_run_seconds", "From claim to ending.", buckets=
 TOKENS = Counter("til_tokens_total", "Tokens by kind.", ["kind"])
 RUNNING = Gauge("til_engine_running", "Calls that the engine is generating.")
 WAITING = Gauge("til_engine_waiting", "Calls that wait inside the engine.")
-DOORBELLS_IGNORED = Counter("til_doorbells_ignored_total", "Doorbells that found no job.")
+DOORBELLS_IGNORED = Counter("til_doorbells_ignored_total", "Doorbells without a job.", ["why"])
 READY = Gauge("til_engine_ready", "1 when the engine is loaded and answers.")
 
 

@@ -66,7 +66,7 @@ class Runner:
         """Serve one doorbell to the end of the job that it brings, if it brings one."""
         run = await self._claimer.next()
         if run is None:
-            DOORBELLS_IGNORED.inc()
+            DOORBELLS_IGNORED.labels("no_job").inc()
             return
         claim = run.claimed.claim
         if run.claimed.attempts == 1:

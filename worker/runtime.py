@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import signal
 import threading
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -28,6 +29,7 @@ from worker.settings import WorkerSettings
 from worker.watch import Watch
 
 SHORTEST_RELEASE_SECONDS = 3.0
+CELERY_SECONDS = 2.0
 ENGINE_DIED = 70
 """Exit code: sysexits' EX_SOFTWARE."""
 log = structlog.get_logger()
@@ -43,6 +45,7 @@ class Runtime:
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-loop", daemon=True)
         self._background: list[asyncio.Task[None]] = []
         self._draining = threading.Event()
+        self._closing = threading.Event()
         self._dying: asyncio.Task[None] | None = None
         self._thread.start()
         self._call(self._build())
@@ -110,9 +113,13 @@ class Runtime:
             return
         self._draining.set()
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
-        watchdog = threading.Timer(self._settings.drain_seconds + 2, self._give_up)
-        watchdog.daemon = True
-        watchdog.start()
+        self._timer(self._settings.drain_seconds + 2, self._give_up)
+
+    @staticmethod
+    def _timer(seconds: float, action: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
 
     async def _drain(self) -> None:
         self.claimer.draining = True
@@ -126,6 +133,8 @@ class Runtime:
             async with asyncio.timeout(patience):
                 await self.holdings.empty()
         self._release_all()
+        await self.holdings.empty()
+        self._timer(CELERY_SECONDS, self._exit)
 
     def _release_all(self) -> None:
         for run in self.holdings.runs():
@@ -150,15 +159,30 @@ class Runtime:
 
     def _give_up(self) -> None:
         log.error("drain_overran", held=len(self.holdings))
+        faulthandler.dump_traceback()
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def _exit(self) -> None:
+        """Celery's goodbye takes long when Redis doesn't answer; nothing is held, so nothing is lost."""
+        if not self._closing.is_set():
+            log.warning("celery_overran")
+            self._call(self._leave())
+            os._exit(0)
 
     def close(self) -> None:
         """Leave: nothing is held any more."""
+        self._closing.set()
         self._call(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
     async def _close(self) -> None:
+        await self._leave()
+        await asyncio.to_thread(self.ringer.close)
+        await self.live.close()
+        await self.database.close()
+
+    async def _leave(self) -> None:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -166,9 +190,6 @@ class Runtime:
             async with self.database.session() as session:
                 await workers.leave(session, self.claimer.worker_id)
         await self._engine.close()
-        await asyncio.to_thread(self.ringer.close)
-        await self.live.close()
-        await self.database.close()
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()

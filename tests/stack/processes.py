@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -52,14 +53,24 @@ class Process:
         except httpx.TransportError:
             return ""
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM, also to a frozen process."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            self.popen.send_signal(signal.SIGCONT)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, at most so long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(seconds)
+
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 40) -> int:
-        """Send the signal and wait for the end; the exit code."""
+        """Send the signal and wait for the end; the exit code. Its own children do not outlive it."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
-            try:
-                return self.popen.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
+            self.wait(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
         return self.popen.wait(10)
 
 
@@ -119,7 +130,11 @@ class Stack:
 
     def worker(self, **more: str) -> Process:
         """Start a worker and wait until its engine is ready."""
-        process = self.start("worker", **more)
+        return self.start_ready("worker", **more)
+
+    def start_ready(self, module: str, **more: str) -> Process:
+        """Start a worker that lives in `module` and wait until its engine is ready."""
+        process = self.start(module, **more)
         ready = "til_engine_ready 1.0"
         until(lambda: process.popen.poll() is not None or ready in process.metrics(), 180)
         assert process.popen.poll() is None, process.log.read_text()
@@ -138,9 +153,15 @@ class Stack:
         return httpx.Client(base_url=self.api_url, headers=headers, timeout=70)
 
     def stop(self) -> None:
-        """Stop whatever still runs, the last started first."""
-        for process in reversed(self._processes):
-            process.stop()
+        """Stop whatever still runs; a worker that is asked twice releases its jobs at once."""
+        for seconds in (0.5, 5.0):
+            for process in self._processes:
+                process.ask_to_stop()
+            deadline = time.monotonic() + seconds
+            for process in self._processes:
+                process.wait(max(0.0, deadline - time.monotonic()))
+        for process in self._processes:
+            process.stop(signal.SIGKILL)
 
 
 def day(**more: Any) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""What the fault tests ask of a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack.processes import Stack, day, until
+
+SHORT = {"TIL_LEASE_SECONDS": "2"}
+
+
+class Jobs:
+    """The jobs of a stack's tenant, through its API."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def submit(self, **more: Any) -> str:
+        """Submit a day; the job's id."""
+        answer = self.client.post("/v1/til", json=day(**more))
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def get(self, job_id: str, wait: int | None = None) -> dict[str, Any]:
+        """The job, after its end or `wait` seconds."""
+        answer = self.client.get(f"/v1/jobs/{job_id}", params={"wait": wait} if wait else {})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def history(self, job_id: str) -> list[str]:
+        """What happened to the job."""
+        events = self.client.get(f"/v1/jobs/{job_id}/history").json()["events"]
+        return [event["event"] for event in events]
+
+    def until_running(self, *job_ids: str, seconds: float = 20) -> None:
+        """Wait until each of them runs."""
+        until(lambda: {self.get(i)["status"] for i in job_ids} == {"running"}, seconds)
+
+
+@pytest.fixture
+def jobs(stack: Stack) -> Any:
+    """The jobs of a stack whose api has been started."""
+    stack.api()
+    with stack.client() as client:
+        yield Jobs(client)

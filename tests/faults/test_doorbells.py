@@ -1,0 +1,147 @@
+"""Redis flushed, stopped, frozen, or full of what is no doorbell: no job depends on it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from sqlalchemy.engine import make_url
+
+from deploy.local.valkey import ValkeyServer
+from jobs.broker import TASK, WORKER_SOCKET, make_broker
+from tests.faults.conftest import Jobs
+from tests.stack.processes import Stack, day, until
+from tests.stack.proxy import Proxy
+
+WAITING = 1000
+
+
+def submit_many(jobs: Jobs, count: int) -> list[str]:
+    return [jobs.client.post("/v1/til", json=day()).json()["id"] for _ in range(count)]
+
+
+def ended_once(jobs: Jobs, ids: list[str]) -> bool:
+    """Whether each has succeeded in its first run; by the list, not one by one."""
+    queue = jobs.client.get("/v1/queue").json()
+    if queue["queued"] or queue["running"]:
+        return False
+    return all(jobs.history(i) == ["submit", "claim", "succeed"] for i in ids)
+
+
+def test_a_flush_with_a_thousand_jobs_waiting_loses_none_and_doubles_none(stack: Stack, jobs: Jobs) -> None:
+    ids = submit_many(jobs, WAITING)
+    with Redis.from_url(stack.redis_url) as redis:
+        redis.flushall()
+        stack.steward()
+        stack.worker()
+        until(lambda: jobs.get(ids[100])["finished_at"], 30)
+        redis.flushall()
+    until(lambda: ended_once(jobs, ids), 60)
+
+
+def test_redis_stopped_during_submits_is_202_and_the_jobs_run_within_2_seconds_of_its_return(
+    stack: Stack, jobs: Jobs, valkey: ValkeyServer
+) -> None:
+    stack.steward()
+    worker = stack.worker()
+    valkey.stop()
+    try:
+        ids = submit_many(jobs, 20)
+        # Longer than Celery's own first pauses before it connects again.
+        until(lambda: worker.log.read_text().count("Cannot connect to redis") >= 8, 30)
+    finally:
+        valkey.start()
+    began = time.monotonic()
+    until(lambda: all(jobs.get(i)["started_at"] for i in ids), 10)
+    assert time.monotonic() - began < 2 + 1
+    until(lambda: ended_once(jobs, ids))
+
+
+def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, jobs: Jobs) -> None:
+    stack.steward()
+    worker = stack.worker()
+    app = make_broker(stack.redis_url, WORKER_SOCKET)
+    job_id = jobs.submit()
+    for _ in range(5):
+        app.send_task(TASK, args=[job_id], queue="til.default")
+    app.send_task("no.such.task", args=[], queue="til.default")
+    app.send_task(TASK, args=[1, 2, 3], kwargs={"x": "y"}, queue="til.default")
+    with Redis.from_url(stack.redis_url) as redis:
+        for garbage in ("garbage", "[]", "{}", json.dumps({"properties": {}}), "null", b"\xff\xfe", "7"):
+            redis.lpush("til.default", garbage)
+        until(lambda: redis.llen("til.default") == 0)
+    assert jobs.get(job_id, wait=10)["status"] == "succeeded"
+    after = jobs.submit()
+    assert jobs.get(after, wait=10)["status"] == "succeeded"
+    assert [jobs.history(i) for i in (job_id, after)] == [["submit", "claim", "succeed"]] * 2
+    assert worker.popen.poll() is None
+    until(lambda: ignored(worker.metrics(), "malformed") == 7)
+    until(lambda: ignored(worker.metrics(), "unknown") >= 1)
+    until(lambda: ignored(worker.metrics(), "no_job") >= 5)
+
+
+def ignored(metrics: str, why: str) -> float:
+    prefix = f'til_doorbells_ignored_total{{why="{why}"}} '
+    return sum(float(line.removeprefix(prefix)) for line in metrics.splitlines() if line.startswith(prefix))
+
+
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_a_worker_drains_and_exits_with_0_while_redis_is_away(
+    stack: Stack, jobs: Jobs, valkey: ValkeyServer, how: str
+) -> None:
+    worker = stack.worker(TIL_OUTLINE_SECONDS="60", TIL_DRAIN_SECONDS="4")
+    job_id = jobs.submit()
+    jobs.until_running(job_id)
+    if how == "stopped":
+        valkey.stop()
+    else:
+        valkey.child.send(signal.SIGSTOP)
+    try:
+        worker.popen.terminate()
+        assert worker.popen.wait(6) == 0
+        assert jobs.history(job_id) == ["submit", "claim", "release"]
+    finally:
+        if how == "stopped":
+            valkey.start()
+        else:
+            valkey.child.send(signal.SIGCONT)
+
+
+@pytest.fixture
+def proxy(valkey: ValkeyServer) -> Iterator[Proxy]:
+    made = Proxy(lambda: socket.create_connection(("127.0.0.1", valkey.port)))
+    yield made
+    made.close()
+
+
+def test_half_open_connections_to_redis_are_found_within_15_seconds(
+    stack: Stack, proxy: Proxy, valkey: ValkeyServer
+) -> None:
+    stack.redis_url = make_url(valkey.url).set(port=proxy.port).render_as_string(hide_password=False)
+    stack.api()
+    stack.steward()
+    stack.worker()
+    with stack.client() as client:
+        jobs = Jobs(client)
+        assert jobs.get(jobs.submit(), wait=10)["status"] == "succeeded"
+        assert proxy.freeze() >= 5
+        began = time.monotonic()
+        first = jobs.submit()
+        assert time.monotonic() - began < 2
+        assert jobs.get(first, wait=20)["status"] == "succeeded"
+        assert time.monotonic() - began < 15
+        # Nudges and endings are heard again too.
+        until(lambda: said_and_heard(jobs), 15)
+        assert time.monotonic() - began < 20
+
+
+def said_and_heard(jobs: Jobs) -> bool:
+    """A waiting reader is woken by Redis, long before the api's own look every few seconds."""
+    began = time.monotonic()
+    job = jobs.get(jobs.submit(), wait=10)
+    return job["status"] == "succeeded" and time.monotonic() - began < 1

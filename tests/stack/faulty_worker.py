@@ -1,0 +1,83 @@
+"""`python -m tests.stack.faulty_worker`: a worker whose engine has the fault that `FAULT` names."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+
+from prometheus_client import start_http_server
+
+from jobs.logs import set_up_logs
+from worker.__main__ import serve
+from worker.engines import Call, Engine, EngineDead, OnText, Written
+from worker.engines.outline import OutlineEngine
+from worker.runtime import Runtime
+from worker.settings import WorkerSettings
+
+
+class Poisoned(OutlineEngine):
+    """A job for the repo `poison` kills its worker."""
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """Write, or die."""
+        if call.request.repo == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await super().generate(call, on_text)
+
+
+class Stubborn(OutlineEngine):
+    """Its calls never end, whoever cancels them."""
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """Refuse to die."""
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+
+
+class Silent(OutlineEngine):
+    """Says nothing for eight seconds, then everything."""
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """Be silent, then write."""
+        await asyncio.sleep(8)
+        return await super().generate(call, on_text)
+
+
+class Mortal(OutlineEngine):
+    """A job for the repo `deadly` ends the engine, not the process."""
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """Write, or say that the engine has died."""
+        if call.request.repo == "deadly":
+            raise EngineDead
+        return await super().generate(call, on_text)
+
+
+class Uneven(OutlineEngine):
+    """A job for the repo `long` takes a minute, any other two seconds."""
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """Take that time, then write."""
+        await asyncio.sleep(60 if call.request.repo == "long" else 2)
+        return await super().generate(call, on_text)
+
+
+FAULTS: dict[str, type[OutlineEngine]] = {
+    "poisoned": Poisoned,
+    "stubborn": Stubborn,
+    "silent": Silent,
+    "mortal": Mortal,
+    "uneven": Uneven,
+}
+
+if __name__ == "__main__":
+    settings = WorkerSettings()
+    set_up_logs("worker", settings.log_level)
+    start_http_server(settings.metrics_port, settings.metrics_host)
+    engine: Engine = FAULTS[os.environ["FAULT"]](settings.outline_seconds)
+    runtime = Runtime(settings, engine)
+    runtime.start()
+    serve(settings, runtime)

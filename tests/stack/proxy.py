@@ -1,0 +1,98 @@
+"""A TCP proxy that lets a test freeze a network path, or cut it at a chosen moment."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+CHUNK = 65_536
+
+
+class Proxy:
+    """Listens on loopback and forwards to what `connect` opens.
+
+    `freeze` keeps every present connection open and forwards nothing more on it, as after a cable was cut;
+    new ones work. `cut_at(marker)` closes the next connection whose client sends `marker`: after forwarding
+    it and seeing it answered with `forward`, else before.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._frozen: set[int] = set()
+        self._muted: set[int] = set()
+        self._open: dict[int, tuple[socket.socket, socket.socket]] = {}
+        self._marker: tuple[bytes, bool] | None = None
+        self.cuts = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def freeze(self) -> int:
+        """Silence all present connections; how many there were."""
+        with self._lock:
+            self._frozen |= self._open.keys()
+            return len(self._open)
+
+    def cut_at(self, marker: bytes, forward: bool) -> None:
+        """Cut once, at the next client message that contains `marker`."""
+        self._marker = (marker, forward)
+
+    def close(self) -> None:
+        """Close everything."""
+        self._listener.close()
+        with self._lock:
+            pairs = list(self._open.values())
+        for pair in pairs:
+            self._shut(pair)
+
+    def _accept(self) -> None:
+        number = 0
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                number += 1
+                try:
+                    server = self._connect()
+                except OSError:
+                    client.close()
+                    continue
+                with self._lock:
+                    self._open[number] = (client, server)
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(number, source, target), daemon=True).start()
+
+    def _pump(self, number: int, source: socket.socket, target: socket.socket) -> None:
+        pair = self._open[number]
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK):
+                if number in self._frozen:
+                    continue
+                if number in self._muted or (source is pair[0] and self._cut(number, target, data)):
+                    break
+                target.sendall(data)
+        if number not in self._frozen:
+            self._shut(pair)
+            with self._lock:
+                self._open.pop(number, None)
+
+    def _cut(self, number: int, server: socket.socket, data: bytes) -> bool:
+        """Whether to close now. When the data is forwarded, its answer closes the connection instead."""
+        if self._marker is None or self._marker[0] not in data:
+            return False
+        (_, forward), self._marker = self._marker, None
+        self.cuts += 1
+        if forward:
+            self._muted.add(number)
+            server.sendall(data)
+            server.recv_into(bytearray(1), 1, socket.MSG_PEEK)
+        return True
+
+    @staticmethod
+    def _shut(pair: tuple[socket.socket, socket.socket]) -> None:
+        for end in pair:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
