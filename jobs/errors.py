@@ -33,6 +33,11 @@ class WorkerGone(JobError):
 class DatabaseUnavailable(JobError):
     """PostgreSQL can't be reached at the moment."""
 
+    @property
+    def reason(self) -> str:
+        """What the driver said, for the log."""
+        return repr(self.__cause__)[:200]
+
 
 class LockTimeout(DatabaseUnavailable):
     """Another transaction holds what this one needs, and does not end."""

@@ -76,8 +76,8 @@ class Steward:
         while True:
             try:
                 await step()
-            except DatabaseUnavailable:
-                log.warning("database_unavailable", step=name)
+            except DatabaseUnavailable as error:
+                log.warning("database_unavailable", step=name, error=error.reason)
                 await asyncio.sleep(self._settings.tick_seconds)
 
     async def _tick(self) -> None:

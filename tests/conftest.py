@@ -19,6 +19,7 @@ from deploy.local.valkey import ValkeyServer
 from jobs.database import API, Database
 from jobs.server import migrate
 from jobs.tenants import bootstrap
+from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
 
 LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
@@ -124,3 +125,11 @@ def stack(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
     processes = Stack(database_url, redis_url, tmp_path)
     yield processes
     processes.stop()
+
+
+@pytest.fixture
+def jobs(stack: Stack) -> Iterator[Jobs]:
+    """The jobs of a stack whose api has been started."""
+    stack.api()
+    with stack.client() as client:
+        yield Jobs(client)

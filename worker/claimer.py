@@ -61,7 +61,7 @@ class Claimer:
             async with self._database.session() as session:
                 claimed = await claim(session, self.worker_id, k)
         except (DatabaseUnavailable, WorkerGone) as error:
-            log.warning("not_claimed", error=type(error).__name__)
+            log.warning("not_claimed", error=type(error).__name__, cause=repr(error.__cause__)[:200])
             return []
         return [self._holdings.take(one) for one in claimed]
 

@@ -88,9 +88,9 @@ class Pulse:
                 self._through_outage = False
         except EngineDead:
             self._engine_died()
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             self._through_outage = True
-            log.warning("heartbeat_failed", error="database_unavailable")
+            log.warning("heartbeat_failed", error=error.reason)
         except WorkerGone:
             self._through_outage = False
             log.warning("lease_lost", held=len(self._holdings))

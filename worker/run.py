@@ -124,8 +124,8 @@ class Runner:
             try:
                 async with self._database.session() as session:
                     status = await self._finish(session, run, outcome)
-            except DatabaseUnavailable:
-                log.warning("finish_delayed", error="database_unavailable")
+            except DatabaseUnavailable as error:
+                log.warning("finish_delayed", error=error.reason)
                 await asyncio.sleep(pause)
                 pause = min(2.0, pause * 2)
             except ClaimLost:

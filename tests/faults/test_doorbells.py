@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.valkey import ValkeyServer
 from jobs.broker import TASK, WORKER_SOCKET, make_broker
-from tests.faults.conftest import Jobs
+from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.proxy import Proxy
 

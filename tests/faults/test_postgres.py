@@ -20,7 +20,7 @@ from deploy.local.postgres import PostgresServer
 from jobs.database import WORKER, Database
 from jobs.server import migrate
 from jobs.workers import register
-from tests.faults.conftest import SHORT, Jobs
+from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.proxy import Proxy
 

@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy import text
 
 from jobs.database import ADMIN, Database
-from tests.faults.conftest import SHORT, Jobs
+from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Process, Stack, until
 
 LONG = {"TIL_OUTLINE_SECONDS": "60"}

@@ -91,9 +91,11 @@ async def test_a_worker_carries_at_most_one_suspect(
     async with database.session() as session:
         await session.execute(text("UPDATE jobs SET losses = 2 WHERE id = ANY(:ids)"), {"ids": ids[:3]})
     worker = await new_worker()
-    first = {c.claim.job_id for c in await claimed(database, worker, 4)}
+    first = {c.claim.job_id for c in await claimed(database, worker, 2)}
     assert first == {ids[0], ids[3]}
     assert await claimed(database, worker, 4) == []
+    innocent = await submit()
+    assert [c.claim.job_id for c in await claimed(database, worker, 1)] == [innocent]
 
 
 async def test_a_finish_needs_the_claim_its_number_and_a_live_lease(

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import func, select, text
 
 from jobs import transitions
-from jobs.database import Database
-from jobs.errors import IdempotencyKeyReused
+from jobs.database import ADMIN, Database
+from jobs.errors import IdempotencyKeyReused, LockTimeout
 from jobs.request import TilRequest
-from jobs.submit import Submission, Submitter
+from jobs.submit import Submission, Submitted, Submitter, insert_batch
 from jobs.tables import Job
 from tests.jobs.conftest import NewWorker, claimed, job, verbs
 from tests.stack.processes import day
@@ -61,16 +61,6 @@ async def test_the_same_key_with_another_body_is_refused_and_hurts_nobody_else(
     assert await count(database) == 2
 
 
-async def test_two_apis_with_opposite_orders_of_keys_never_deadlock(
-    database: Database, tenant_id: uuid.UUID
-) -> None:
-    keys = [f"k{n}" for n in range(40)]
-    apis = [(Submitter(database), keys), (Submitter(database), keys[::-1])]
-    asked = [api.submit(submission(tenant_id, key)) for api, order in apis for key in order]
-    done = await asyncio.gather(*asked)
-    assert len({one.job_id for one in done}) == 40 == await count(database)
-
-
 async def test_a_key_is_remembered_for_a_day_only(database: Database, tenant_id: uuid.UUID) -> None:
     submitter = Submitter(database)
     first = await submitter.submit(submission(tenant_id, "k"))
@@ -105,3 +95,41 @@ async def test_reuse_takes_the_result_of_an_equal_finished_request(
 @pytest.mark.parametrize("language", ["ko-KR", "en-GB", "JA", "zh-Hant-TW"])
 def test_a_language_is_chosen_by_its_primary_subtag(language: str) -> None:
     assert TilRequest.model_validate(day(language=language)).language == language[:2].lower()
+
+
+async def test_two_apis_with_opposite_orders_of_keys_never_deadlock(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
+    for number in range(20):
+        keys = [f"{number}-{n}" for n in range(10)]
+        barrier = asyncio.Barrier(2)
+        found = await asyncio.gather(
+            insert_when_both_are_ready(database, tenant_id, keys, barrier),
+            insert_when_both_are_ready(database, tenant_id, keys[::-1], barrier),
+        )
+        outcomes = [one for side in found for one in side.values()]
+        assert all(isinstance(one, Submitted) for one in outcomes)
+        assert len({one.job_id for one in outcomes if isinstance(one, Submitted)}) == len(keys)
+
+
+async def insert_when_both_are_ready(
+    database: Database, tenant_id: uuid.UUID, keys: list[str], barrier: asyncio.Barrier
+) -> dict[uuid.UUID, Submitted | Exception]:
+    async with database.session() as session:
+        await session.execute(text("SELECT 1"))
+        await barrier.wait()
+        return await insert_batch(session, [submission(tenant_id, key) for key in keys])
+
+
+async def test_a_key_that_somebody_holds_does_not_hurt_the_rest_of_its_batch(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
+    submitter = Submitter(database)
+    patient = Database(database.engine.url.render_as_string(hide_password=False), ADMIN)
+    async with patient.session() as session:
+        await insert_batch(session, [submission(tenant_id, "held")])
+        asked = [submitter.submit(submission(tenant_id, key)) for key in ("a", "held", "b")]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in outcomes] == [Submitted, LockTimeout, Submitted]
+    assert (await submitter.submit(submission(tenant_id, "held"))).replayed
+    await patient.close()

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from jobs import figures, sweep, transitions
 from jobs.database import Database
 from jobs.errors import ClaimLost, WorkerGone
+from jobs.fence import Claim
 from jobs.states import Status
-from jobs.workers import heartbeat, leave
+from jobs.workers import Beat, heartbeat, leave
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
 
 LEASE = 15.0
@@ -120,3 +121,55 @@ async def test_a_worker_that_holds_something_does_not_leave(
             assert (await session.execute(there, {"id": worker})).scalar_one() == expected
             if expected:
                 await transitions.release(session, one.claim)
+
+
+async def test_nobody_is_judged_until_the_stewards_have_been_here_for_a_whole_lease(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    await submit()
+    worker = await new_worker()
+    (one,) = await claimed(database, worker)
+    await end_lease(database, worker)
+    assert await tick(database) is None
+    with pytest.raises(WorkerGone):
+        await beat(database, worker, one.claim, through_outage=False)
+    assert (await beat(database, worker, one.claim, through_outage=True)).lost == frozenset()
+    await end_lease(database, worker)
+    await age_figures(database, "steady_since", 2 * LEASE)
+    assert await tick(database) == 1
+
+
+async def test_a_break_of_half_a_lease_begins_the_wait_anew(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    await submit()
+    worker = await new_worker()
+    await claimed(database, worker)
+    await end_lease(database, worker)
+    await tick(database)
+    await age_figures(database, "steady_since", 10 * LEASE)
+    await age_figures(database, "at", LEASE / 2 + 1)
+    async with database.session() as session:
+        assert await sweep.rescue_one_worker(session, LEASE) is None
+    assert await tick(database) is None
+    await age_figures(database, "steady_since", 2 * LEASE)
+    assert await tick(database) == 1
+
+
+async def tick(database: Database) -> int | None:
+    """What a steward does: measure, then rescue."""
+    async with database.session() as session:
+        await figures.measure(session, 30, LEASE)
+    async with database.session() as session:
+        return await sweep.rescue_one_worker(session, LEASE)
+
+
+async def age_figures(database: Database, column: str, seconds: float) -> None:
+    async with database.session() as session:
+        older = text(f"UPDATE figures SET {column} = {column} - make_interval(secs => :seconds)")
+        await session.execute(older, {"seconds": seconds})
+
+
+async def beat(database: Database, worker: uuid.UUID, held: Claim, through_outage: bool) -> Beat:
+    async with database.session() as session:
+        return await heartbeat(session, worker, [held], LEASE, 0.0, through_outage)

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.request import TilRequest
 from tests.stack.processes import day
-from worker.engines import Call, EngineFailed
+from worker.engines import Call, EngineFailed, EngineTimeout
 from worker.engines.choose import EngineUnavailable, choose
 from worker.engines.openai import OpenAIEngine
 from worker.write import make_call
@@ -170,3 +170,17 @@ def test_auto_takes_the_best_that_is_there_and_says_why() -> None:
     assert (engine.info.engine, "TIL_OPENAI_URL is not set" in why) == ("outline", True)
     engine, why = choose("auto", openai_url="http://127.0.0.1:1/v1", openai_model="m")
     assert (engine.info.engine, "TIL_OPENAI_URL is set" in why) == ("openai", True)
+
+
+async def test_a_server_that_is_silent_for_too_long_is_a_timeout() -> None:
+    async def answer(writer: asyncio.StreamWriter, _: dict[str, Any]) -> None:
+        writer.write(OK)
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async with serving(answer) as url:
+        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=0.2)
+        await engine.start()
+        with pytest.raises(EngineTimeout):
+            await engine.generate(ask(engine), lambda *_: None)
+        await engine.close()

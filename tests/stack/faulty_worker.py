@@ -73,11 +73,25 @@ FAULTS: dict[str, type[OutlineEngine]] = {
     "uneven": Uneven,
 }
 
+
+def narrow(settings: WorkerSettings) -> Engine:
+    """vLLM that generates one call at a time, whatever the number of slots: the others wait in it."""
+    from worker.engines.vllm import VllmEngine
+
+    model, length = str(settings.model), settings.max_model_len
+    return VllmEngine(model, max_num_seqs=1, max_model_len=length, enforce_eager=True)
+
+
+def faulty(settings: WorkerSettings) -> Engine:
+    """The engine that `FAULT` names."""
+    name = os.environ["FAULT"]
+    return narrow(settings) if name == "narrow" else FAULTS[name](settings.outline_seconds)
+
+
 if __name__ == "__main__":
     settings = WorkerSettings()
     set_up_logs("worker", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
-    engine: Engine = FAULTS[os.environ["FAULT"]](settings.outline_seconds)
-    runtime = Runtime(settings, engine)
+    runtime = Runtime(settings, faulty(settings))
     runtime.start()
     serve(settings, runtime)

@@ -1,13 +1,12 @@
-"""What the fault tests ask of a stack."""
+"""The jobs of a stack, as tests of the whole ask for them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import httpx
-import pytest
 
-from tests.stack.processes import Stack, day, until
+from tests.stack.processes import day, until
 
 SHORT = {"TIL_LEASE_SECONDS": "2"}
 
@@ -39,11 +38,3 @@ class Jobs:
     def until_running(self, *job_ids: str, seconds: float = 20) -> None:
         """Wait until each of them runs."""
         until(lambda: {self.get(i)["status"] for i in job_ids} == {"running"}, seconds)
-
-
-@pytest.fixture
-def jobs(stack: Stack) -> Any:
-    """The jobs of a stack whose api has been started."""
-    stack.api()
-    with stack.client() as client:
-        yield Jobs(client)

@@ -1,0 +1,95 @@
+"""The real engine cancelled, too slow, silent, frozen and killed under the jobs of a whole stack."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.stack.jobs import Jobs
+from tests.stack.processes import Process, Stack, until
+from tests.vllm.conftest import CPU
+
+LEASE = {"TIL_LEASE_SECONDS": "6"}
+LONG = {"options": {"max_output_tokens": 6000, "temperature": 1.0}}
+
+
+@pytest.fixture
+def engine(tiny_model: Path) -> dict[str, str]:
+    """The settings of a worker with the tiny model."""
+    model = {"TIL_ENGINE": "vllm", "TIL_MODEL": str(tiny_model), "TIL_MAX_MODEL_LEN": "8192"}
+    return {**CPU, **LEASE, **model, "TIL_ENFORCE_EAGER": "1", "TIL_SLOTS": "8"}
+
+
+def core_of(worker: Process) -> psutil.Process:
+    """The process in which vLLM computes."""
+    children = psutil.Process(worker.popen.pid).children(recursive=True)
+    (core,) = [child for child in children if "EngineCore" in " ".join([child.name(), *child.cmdline()])]
+    return core
+
+
+def in_engine(worker: Process) -> float:
+    """How many calls vLLM itself says that it runs."""
+    lines = worker.metrics().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:num_requests_running{"))
+
+
+def test_cancelled_and_overdue_runs_are_aborted_in_the_engine(
+    stack: Stack, jobs: Jobs, engine: dict[str, str]
+) -> None:
+    stack.steward(**LEASE)
+    worker = stack.worker(**engine)
+    job_id = jobs.submit(**LONG)
+    until(lambda: in_engine(worker) == 1)
+    assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    began = time.monotonic()
+    assert jobs.get(job_id, wait=10)["status"] == "cancelled"
+    until(lambda: in_engine(worker) == 0, 2)
+    assert time.monotonic() - began < 2
+    ids = [jobs.submit(run_seconds=1, **LONG) for _ in range(8)]
+    for job in (jobs.get(i, wait=30) for i in ids):
+        assert (job["status"], job["error"]["code"], job["attempts"]) == ("failed", "run_deadline", 3)
+        assert job["partial_text"]
+    until(lambda: in_engine(worker) == 0, 2)
+
+
+def test_a_call_that_waits_in_a_live_engine_for_longer_than_the_lease_keeps_it(
+    stack: Stack, jobs: Jobs, engine: dict[str, str]
+) -> None:
+    stack.steward(**LEASE)
+    stack.start_ready("tests.stack.faulty_worker", FAULT="narrow", **engine)
+    ids = [jobs.submit(**LONG) for _ in range(8)]
+    ended = [jobs.get(i, wait=60) for i in ids]
+    assert {(job["status"], job["attempts"]) for job in ended} == {("succeeded", 1)}
+    assert max(job["usage"]["run_seconds"] for job in ended) > 1.5 * float(LEASE["TIL_LEASE_SECONDS"])
+
+
+def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
+    stack: Stack, jobs: Jobs, engine: dict[str, str]
+) -> None:
+    stack.steward(**LEASE)
+    worker = stack.worker(**engine)
+    ids = [jobs.submit(**LONG) for _ in range(5)]
+    until(lambda: in_engine(worker) == 5)
+    os.kill(core_of(worker).pid, signal.SIGSTOP)
+    elsewhere = stack.worker(**LEASE)
+    for job_id in ids:
+        assert jobs.get(job_id, wait=40)["status"] == "succeeded"
+        assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim", "succeed"]
+    assert "til_engine_ready 0.0" in worker.metrics()
+    elsewhere.stop()
+    os.kill(core_of(worker).pid, signal.SIGCONT)
+    until(lambda: "til_engine_ready 1.0" in worker.metrics())
+    until(lambda: in_engine(worker) == 0)
+    again = [jobs.submit(**LONG) for _ in range(5)]
+    until(lambda: in_engine(worker) == 5)
+    core_of(worker).kill()
+    assert worker.popen.wait(15) == 70
+    stack.worker(**LEASE)
+    for job_id in again:
+        assert jobs.get(job_id, wait=40)["status"] == "succeeded"
+        assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim", "succeed"]
