@@ -1,5 +1,6 @@
 # make run    everything on this machine, from nothing     make test   every test, from nothing
 # make check  lint, types, architecture                    make lock   renew requirements/*.txt
+# make chaos  JOBS=10000 FAULTS=50 SEED=1: everything under random faults
 
 PYTHON ?= python3
 PLATFORM := $(shell uname -s)-$(shell uname -m)
@@ -7,14 +8,15 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 CONSTRAINTS = requirements/constraints.txt
 PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help run test check core vllm lock clean
+.PHONY: help run test check core vllm chaos lock clean
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 run: .venv/.run
 	@.venv/bin/python -m deploy.local $(if $(filter 1 yes true,$(ONCE)),--once)
 
 test: check core vllm
+	$(MAKE) chaos JOBS=600 FAULTS=8 SEED=7
 
 check: .venv/.dev
 	.venv/bin/ruff check .
@@ -33,6 +35,9 @@ else
 vllm:
 	@echo "vLLM's CPU build exists for Linux x86-64 only: its tests were not selected on $(PLATFORM)."
 endif
+
+chaos: .venv/.dev
+	@JOBS=$(JOBS) FAULTS=$(FAULTS) SEED=$(SEED) .venv/bin/python -m tests.chaos
 
 .venv/bin/python:
 	@command -v git >/dev/null || { echo "git is missing: install it and run make again." >&2; exit 1; }

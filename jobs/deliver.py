@@ -17,14 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from jobs.fence import NOW
+from jobs.policy import SCHEDULE_SECONDS
 from jobs.tables import Delivery, DeliveryAttempt, Job, Tenant
 from jobs.view import job_view, when
 from jobs.webhook import Attempt
 
-SCHEDULE_SECONDS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""After the first attempt: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."""
 LONGEST_RETRY_AFTER_SECONDS = 86_400
-LEASE_SECONDS = 30
 DELIVERIES = Counter("til_webhook_deliveries_total", "Webhook attempts by outcome.", ["outcome"])
 DELAY = Histogram("til_webhook_delay_seconds", "From the event to the first POST of its webhook.")
 
@@ -63,13 +61,19 @@ class Done:
     state: str
 
 
-def after_attempt(attempts: int, attempt: Attempt, draw: float, now: datetime.datetime) -> Again | Done:
+def after_attempt(
+    attempts: int,
+    attempt: Attempt,
+    draw: float,
+    now: datetime.datetime,
+    schedule_seconds: Sequence[float] = SCHEDULE_SECONDS,
+) -> Again | Done:
     """Decide after an attempt with `attempts` before it; `draw` in [0, 1) spreads the schedule by +-20 %."""
     if attempt.delivered:
         return Done("delivered")
-    if attempt.status == 410 or attempts >= len(SCHEDULE_SECONDS):
+    if attempt.status == 410 or attempts >= len(schedule_seconds):
         return Done("failed")
-    planned = SCHEDULE_SECONDS[attempts] * (0.8 + 0.4 * draw)
+    planned = schedule_seconds[attempts] * (0.8 + 0.4 * draw)
     return Again(max(planned, retry_after_seconds(attempt.retry_after, now)))
 
 
@@ -87,7 +91,7 @@ def retry_after_seconds(value: str | None, now: datetime.datetime) -> float:
     return min(max(0.0, (asked - now).total_seconds()), float(LONGEST_RETRY_AFTER_SECONDS))
 
 
-async def claim_due(session: AsyncSession, limit: int) -> list[Due]:
+async def claim_due(session: AsyncSession, limit: int, lease_seconds: float) -> list[Due]:
     """Lease up to `limit` due deliveries to this steward, so that no other posts the same attempt."""
     due = (
         select(Delivery.id)
@@ -100,7 +104,7 @@ async def claim_due(session: AsyncSession, limit: int) -> list[Due]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    lease = NOW + func.make_interval(0, 0, 0, 0, 0, 0, LEASE_SECONDS)
+    lease = NOW + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
     statement = (
         update(Delivery)
         .where(Delivery.id.in_(due))

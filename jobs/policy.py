@@ -8,6 +8,8 @@ from typing import Any
 MAX_FAILURES = 3
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 60.0
+SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+"""Webhooks, after the first attempt: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."""
 TRANSIENT = frozenset({"engine_failed", "engine_timeout", "run_deadline"})
 
 

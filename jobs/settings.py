@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jobs.addresses import Network
+from jobs.policy import SCHEDULE_SECONDS
 
 
 class ServerSettings(BaseSettings):
@@ -30,7 +31,14 @@ class WebhookSettings(BaseSettings):
 
     allow_http: bool = False
     allowed_networks: Annotated[list[Network], NoDecode] = []
-    timeout_seconds: float = 15.0
+    timeout_seconds: float = Field(default=15.0, gt=0)
+    schedule_seconds: Annotated[list[float], NoDecode] = list(SCHEDULE_SECONDS)
+
+    @field_validator("schedule_seconds", mode="before")
+    @classmethod
+    def seconds(cls, value: object) -> object:
+        """Comma-separated pauses after the first attempt, the second, and so on, e.g. `5,300,1800`."""
+        return value.split(",") if isinstance(value, str) else value
 
     @field_validator("allowed_networks", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import contextlib
 import datetime
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 
 import structlog
@@ -52,13 +52,20 @@ class Steward:
     """Its loops, each of which outlives any outage of PostgreSQL or Redis."""
 
     def __init__(
-        self, database: Database, live: Live, ringer: Ringer, sender: Sender, settings: StewardSettings
+        self,
+        database: Database,
+        live: Live,
+        ringer: Ringer,
+        sender: Sender,
+        settings: StewardSettings,
+        schedule_seconds: Sequence[float],
     ) -> None:
         self._database = database
         self._live = live
         self._ringer = ringer
         self._sender = sender
         self._settings = settings
+        self._schedule = schedule_seconds
         self._woken = asyncio.Event()
         self._nudged = asyncio.Event()
         self._posting: set[asyncio.Task[None]] = set()
@@ -124,7 +131,7 @@ class Steward:
         due: list[deliver.Due] = []
         if room:
             async with self._database.session() as session:
-                due = await deliver.claim_due(session, room)
+                due = await deliver.claim_due(session, room, 2 * self._sender.timeout_seconds)
         for one in due:
             task = asyncio.create_task(self._post(one))
             self._posting.add(task)
@@ -141,7 +148,7 @@ class Steward:
     async def _post(self, due: deliver.Due) -> None:
         attempt = await self._sender.post(due.url, due.message_id, [due.secret], due.body)
         now = datetime.datetime.now(datetime.UTC)
-        decision = deliver.after_attempt(due.attempts, attempt, random.random(), now)  # noqa: S311
+        decision = deliver.after_attempt(due.attempts, attempt, random.random(), now, self._schedule)  # noqa: S311
         deliver.observe(due, attempt)
         with contextlib.suppress(DatabaseUnavailable):
             async with self._database.session() as session:
@@ -174,7 +181,8 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
     ringer = Ringer(settings.redis_url.get_secret_value())
     agent = f"til-queue/{version('til-queue')}"
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
-    running = asyncio.create_task(Steward(database, live, ringer, sender, settings).run())
+    steward = Steward(database, live, ringer, sender, settings, webhooks.schedule_seconds)
+    running = asyncio.create_task(steward.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     log.info("steward_started")

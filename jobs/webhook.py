@@ -38,7 +38,7 @@ class Sender:
 
     def __init__(self, user_agent: str, timeout_seconds: float, allowed: Sequence[Network]) -> None:
         self._user_agent = user_agent
-        self._timeout = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
             network_backend=PinnedBackend(allowed),
@@ -51,7 +51,7 @@ class Sender:
         """Send one signed message; redirects are not followed. Never raises for what a receiver does."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout_seconds):
                 return await self._post(began, url, self._headers(message_id, secrets, body), body)
         except TimeoutError:
             return Attempt(_since(began), error="timeout")
