@@ -31,7 +31,10 @@ class Consumer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # The sender was killed in the middle of it.
                 self.send_response(consumer.take(body, dict(self.headers.items())))
                 self.send_header("content-length", "0")
                 self.end_headers()

@@ -22,7 +22,7 @@ from jobs.tenants import bootstrap
 from jobs.workers import register
 from tests.jobs.test_transitions import SETS
 
-LEASE = 60.0
+LEASE = 3600.0
 RESULT = {"content": "# t"}
 ERROR = {"code": "engine_failed", "message": "m", "retryable": True}
 LEGAL = {(source, target) for _, source, target in ARROWS}
@@ -135,7 +135,7 @@ class World:
         async with self.pool.session() as session:
             await figures.measure(session, 30, LEASE)
             await session.execute(
-                text("UPDATE figures SET steady_since = clock_timestamp() - interval '1 h'")
+                text("UPDATE figures SET steady_since = clock_timestamp() - interval '2 h'")
             )
             ended = text("UPDATE workers SET lease_expires_at = clock_timestamp() WHERE id = :id")
             await session.execute(ended, {"id": worker})
