@@ -27,6 +27,8 @@ class Child:
         self.spawned: Callable[[Child], None] = lambda _: None
         self._command = list(command)
         self._popen: subprocess.Popen[bytes] | None = None
+        self._spawned_with: tuple[Mapping[str, str] | None, dict[str, Any]] = (None, {})
+        self.spawned_at = 0.0
 
     @property
     def pid(self) -> int:
@@ -35,6 +37,8 @@ class Child:
 
     def spawn(self, environment: Mapping[str, str] | None = None, **options: Any) -> None:
         """Start it; its output is appended to the log."""
+        self._spawned_with = (environment, options)
+        self.spawned_at = time.monotonic()
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(  # noqa: S603 - our own commands
                 self._command,
@@ -46,6 +50,11 @@ class Child:
                 **options,
             )
         self.spawned(self)
+
+    def respawn(self) -> None:
+        """Start it once more, as the last time."""
+        environment, options = self._spawned_with
+        self.spawn(environment, **options)
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for the fact. Raises ChildFailed when the process ends or the time is up first."""
@@ -76,6 +85,10 @@ class Child:
         """The line of its log that says most about its end: the last FATAL one, or else the last."""
         lines = self.tail() or ["no output"]
         return next((line for line in reversed(lines) if "FATAL" in line), lines[-1])[:500]
+
+    def epitaph(self) -> str:
+        """What a person should know when it has ended by itself."""
+        return f"{self.name} ended by itself: {self.last_line()} (more in {self.log})"
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself, if it still runs."""

@@ -124,11 +124,10 @@ def newest_job(stack: LocalStack) -> str:
 
 
 def serve(stack: LocalStack) -> None:
-    """Until Ctrl-C; raises CanNotRun when a process ends by itself."""
+    """Until Ctrl-C, under supervision. Raises CanNotRun when a process can't be kept up."""
     console.print("serving; Ctrl-C stops everything. Try: .venv/bin/til queue")
     while True:
-        dead = stack.dead()
-        if dead is not None:
-            raise CanNotRun(f"{dead.name} ended by itself: {dead.last_line()} (more in {dead.log})")
+        for child in stack.tend():
+            console.print(f"{child.name} ended by itself and was started again; see {child.log}")
         with contextlib.suppress(InterruptedError):
             time.sleep(0.5)

@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ from jobs.database import ADMIN, Database
 from jobs.tenants import bootstrap, find_caller, key_hash
 
 START_SECONDS = 60
+SHORTEST_LIFE_SECONDS = 5
+"""What ends sooner than this would only end again."""
 ENGINE_SECONDS = 900
 """Loading a real model takes minutes."""
 
@@ -183,10 +186,17 @@ class LocalStack:
         }
         write_stack(self.folder, values)
 
-    def dead(self) -> Child | None:
-        """The first process that has ended by itself."""
-        servers = [server.child for server in self._servers]
-        return next((child for child in [*servers, *self.children] if not child.running()), None)
+    def tend(self) -> list[Child]:
+        """Start what has ended by itself once more; what that was. Raises CanNotRun where it can't help."""
+        for server in self._servers:
+            if not server.child.running():
+                raise CanNotRun(server.child.epitaph())
+        dead = [child for child in self.children if not child.running()]
+        for child in dead:
+            if time.monotonic() - child.spawned_at < SHORTEST_LIFE_SECONDS:
+                raise CanNotRun(child.epitaph())
+            child.respawn()
+        return dead
 
     def stop(self) -> None:
         """Stop everything: the worker drains first, the servers go last."""

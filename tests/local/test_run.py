@@ -20,6 +20,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from deploy.local.stack import SHORTEST_LIFE_SECONDS
 from jobs.database import ADMIN, Database
 from tests.stack.processes import until
 
@@ -153,6 +154,27 @@ def test_a_port_in_use_is_one_sentence_with_the_variable_to_set(checkout: Path) 
             said = sentence(run_once(checkout, **{variable: port}))
             assert port in said
             assert variable in said
+
+
+def test_a_process_that_ends_by_itself_is_started_again(
+    checkout: Path, serving: subprocess.Popen[bytes]
+) -> None:
+    worker = next(p for p in psutil.Process(serving.pid).children() if p.cmdline()[-1] == "worker")
+    metrics = json.loads((checkout / ".local" / "stack.json").read_text())["metrics"]["worker"]
+    until(lambda: time.time() - worker.create_time() > SHORTEST_LIFE_SECONDS)
+    worker.kill()
+    until(lambda: "worker ended by itself and was started again" in (checkout / "out").read_text())
+    until(lambda: "til_engine_ready 1.0" in text_of(metrics), 30)
+    serving.terminate()
+    assert serving.wait(60) == 0
+    assert left_running(checkout) == []
+
+
+def text_of(url: str) -> str:
+    try:
+        return httpx.get(url).text
+    except httpx.TransportError:
+        return ""
 
 
 def test_a_missing_git_is_one_sentence(checkout: Path, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Cancels and deadlines in a whole stack, also while Redis is away."""
+
+from __future__ import annotations
+
+import time
+
+from deploy.local.valkey import ValkeyServer
+from tests.stack.jobs import Jobs
+from tests.stack.processes import Process, Stack, until
+
+LONG = {"TIL_OUTLINE_SECONDS": "60"}
+
+
+def in_engine(worker: Process) -> float:
+    """How many calls the engine is writing."""
+    lines = worker.metrics().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("til_engine_running "))
+
+
+def test_a_running_job_is_cancelled_within_a_second_and_aborted_in_the_engine(
+    stack: Stack, jobs: Jobs
+) -> None:
+    stack.steward()
+    worker = stack.worker(**LONG)
+    job_id = jobs.submit()
+    until(lambda: in_engine(worker) == 1)
+    began = time.monotonic()
+    assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert jobs.get(job_id, wait=5)["status"] == "cancelled"
+    assert time.monotonic() - began < 1
+    assert in_engine(worker) == 0
+    assert jobs.history(job_id) == ["submit", "claim", "ask_cancel", "cancel"]
+
+
+def test_without_redis_a_cancel_takes_a_heartbeat_at_most(
+    stack: Stack, jobs: Jobs, valkey: ValkeyServer
+) -> None:
+    lease_seconds = 6
+    stack.steward(TIL_LEASE_SECONDS=str(lease_seconds))
+    worker = stack.worker(TIL_LEASE_SECONDS=str(lease_seconds), **LONG)
+    job_id = jobs.submit()
+    until(lambda: in_engine(worker) == 1)
+    valkey.stop()
+    try:
+        began = time.monotonic()
+        assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+        until(lambda: jobs.get(job_id)["status"] == "cancelled", 10)
+        assert time.monotonic() - began < lease_seconds / 3 + 1
+        assert in_engine(worker) == 0
+    finally:
+        valkey.start()
+
+
+def test_a_cancel_survives_the_death_of_its_worker(stack: Stack, jobs: Jobs) -> None:
+    short = {"TIL_LEASE_SECONDS": "2"}
+    stack.steward(**short)
+    worker = stack.worker(**short, **LONG)
+    job_id = jobs.submit()
+    jobs.until_running(job_id)
+    worker.popen.kill()
+    assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert jobs.get(job_id, wait=10)["status"] == "cancelled"
+    assert jobs.history(job_id) == ["submit", "claim", "ask_cancel", "cancel"]
+
+
+def test_a_job_that_nobody_starts_in_time_expires_and_one_that_was_started_does_not(
+    stack: Stack, jobs: Jobs
+) -> None:
+    stack.steward()
+    never = jobs.submit(queue_seconds=1)
+    job = jobs.get(never, wait=10)
+    assert (job["status"], job["error"]["code"], job["attempts"]) == ("expired", "queue_deadline", 0)
+    worker = stack.worker(TIL_DRAIN_SECONDS="3", **LONG)
+    started = jobs.submit(queue_seconds=3)
+    jobs.until_running(started)
+    assert worker.stop() == 0
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began > 4)
+    assert jobs.history(started) == ["submit", "claim", "release"]
+    stack.worker()
+    assert jobs.get(started, wait=10)["status"] == "succeeded"
