@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import random
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
 import structlog
 from prometheus_client import Gauge, start_http_server
 from pydantic import Field
 
-from jobs import deliver, figures, sweep
+from jobs import figures, sweep
 from jobs.claim import waiting_models
 from jobs.database import STEWARD, Database
 from jobs.errors import DatabaseUnavailable
 from jobs.live import DELIVERIES, ENDED, SWEEP, Live
 from jobs.logs import set_up_logs
 from jobs.meter import FINISHED
+from jobs.postman import Postman
 from jobs.ring import Ringer
 from jobs.settings import ServerSettings, WebhookSettings
 from jobs.tables import Figures
 from jobs.webhook import Sender
 
-POSTS_AT_ONCE = 64
 log = structlog.get_logger()
 
 JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
@@ -56,28 +54,24 @@ class Steward:
         database: Database,
         live: Live,
         ringer: Ringer,
-        sender: Sender,
+        postman: Postman,
         settings: StewardSettings,
-        schedule_seconds: Sequence[float],
     ) -> None:
         self._database = database
         self._live = live
         self._ringer = ringer
-        self._sender = sender
+        self._postman = postman
         self._settings = settings
-        self._schedule = schedule_seconds
-        self._woken = asyncio.Event()
         self._nudged = asyncio.Event()
-        self._posting: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._live.listen(DELIVERIES, lambda _: self._woken.set()))
+            group.create_task(self._live.listen(DELIVERIES, lambda _: self._postman.wake()))
             group.create_task(self._live.listen(SWEEP, lambda _: self._nudged.set()))
             group.create_task(self._for_ever("tick", self._tick))
             group.create_task(self._for_ever("forget_keys", self._forget_keys))
-            group.create_task(self._for_ever("deliver", self._deliver))
+            group.create_task(self._for_ever("deliver", self._postman.step))
 
     async def _for_ever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -125,37 +119,6 @@ class Steward:
             await sweep.forget_idempotency_keys(session)
         await asyncio.sleep(60)
 
-    async def _deliver(self) -> None:
-        self._woken.clear()
-        room = POSTS_AT_ONCE - len(self._posting)
-        due: list[deliver.Due] = []
-        if room:
-            async with self._database.session() as session:
-                due = await deliver.claim_due(session, room, 2 * self._sender.timeout_seconds)
-        for one in due:
-            task = asyncio.create_task(self._post(one))
-            self._posting.add(task)
-            task.add_done_callback(self._posted)
-        if not due or len(self._posting) >= POSTS_AT_ONCE:
-            await _first_of(self._woken, 1)
-
-    def _posted(self, task: asyncio.Task[None]) -> None:
-        self._posting.discard(task)
-        self._woken.set()
-        if not task.cancelled() and (error := task.exception()):
-            log.error("delivery_crashed", error=repr(error))
-
-    async def _post(self, due: deliver.Due) -> None:
-        attempt = await self._sender.post(due.url, due.message_id, [due.secret], due.body)
-        now = datetime.datetime.now(datetime.UTC)
-        decision = deliver.after_attempt(due.attempts, attempt, random.random(), now, self._schedule)  # noqa: S311
-        deliver.observe(due, attempt)
-        with contextlib.suppress(DatabaseUnavailable):
-            async with self._database.session() as session:
-                await deliver.record(session, due, attempt, decision)
-        outcome = {"status": attempt.status, "error": attempt.error, "milliseconds": attempt.milliseconds}
-        log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)
-
 
 async def _first_of(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
@@ -181,7 +144,8 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
     ringer = Ringer(settings.redis_url.get_secret_value())
     agent = f"til-queue/{version('til-queue')}"
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
-    steward = Steward(database, live, ringer, sender, settings, webhooks.schedule_seconds)
+    postman = Postman(database, sender, webhooks.schedule_seconds)
+    steward = Steward(database, live, ringer, postman, settings)
     running = asyncio.create_task(steward.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)

@@ -6,7 +6,18 @@ import datetime
 import uuid
 from typing import Any, ClassVar
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Identity, LargeBinary, MetaData, Text, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    LargeBinary,
+    MetaData,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -38,7 +49,8 @@ class Table(DeclarativeBase):
 
 
 class Tenant(Table):
-    """A customer: sees only its own jobs. `webhook_secret` signs its webhooks (`whsec_...`)."""
+    """A customer: sees only its own jobs. `webhook_secret` signs its webhooks (`whsec_...`), and until
+    `previous_secret_until` the previous one does too."""
 
     __tablename__ = "tenants"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -46,6 +58,8 @@ class Tenant(Table):
     weight: Mapped[int] = mapped_column(server_default="1")
     limits: Mapped[Json] = mapped_column(server_default="{}")
     webhook_secret: Mapped[str]
+    previous_secret: Mapped[str | None]
+    previous_secret_until: Mapped[Time | None]
     created_at: Mapped[Time] = mapped_column(server_default=NOW)
 
 
@@ -135,7 +149,10 @@ class JobEvent(Table):
 
 
 class Delivery(Table):
-    """A webhook to be sent, written in the same transaction as the event that it tells (outbox)."""
+    """A webhook to be sent, written in the same transaction as the event that it tells (outbox).
+
+    While a steward posts it, `next_attempt_at` lies ahead by the lease, and `lease_no` is the fence.
+    """
 
     __tablename__ = "deliveries"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -147,10 +164,21 @@ class Delivery(Table):
     state: Mapped[str] = mapped_column(server_default="pending")
     attempts: Mapped[int] = mapped_column(server_default="0")
     next_attempt_at: Mapped[Time | None] = mapped_column(server_default=NOW)
-    lease_expires_at: Mapped[Time | None]
     lease_no: Mapped[int] = mapped_column(server_default="0")
     last_status: Mapped[int | None]
+    last_error: Mapped[str | None]
+    host: Mapped[str] = mapped_column(Computed("lower(substring(url from '^[A-Za-z]+://([^/?#]*)'))"))
     finished_at: Mapped[Time | None]
+
+
+class WebhookEndpoint(Table):
+    """A tenant's URL that has failed lately, and since when; nothing is sent to it once it is disabled."""
+
+    __tablename__ = "webhook_endpoints"
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(primary_key=True)
+    failing_since: Mapped[Time] = mapped_column(server_default=NOW)
+    disabled_at: Mapped[Time | None]
 
 
 class DeliveryAttempt(Table):

@@ -94,5 +94,6 @@ def _webhook(job: Job, delivery: Delivery | None) -> dict[str, Any] | None:
         "state": delivery.state if delivery else "none",
         "attempts": delivery.attempts if delivery else 0,
         "last_status": delivery.last_status if delivery else None,
+        "last_error": delivery.last_error if delivery else None,
         "next_attempt_at": when(delivery.next_attempt_at) if delivery else None,
     }

@@ -42,8 +42,8 @@ class Sender:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
             network_backend=PinnedBackend(allowed),
-            max_connections=200,
-            max_keepalive_connections=50,
+            max_connections=1000,
+            max_keepalive_connections=200,
             keepalive_expiry=5,
         )
 
