@@ -12,7 +12,15 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from jobs.addresses import WebhookUrlForbidden
-from jobs.errors import AlreadyFinished, DatabaseUnavailable, IdempotencyKeyReused, NoSuchJob, NotMigrated
+from jobs.errors import (
+    AlreadyFinished,
+    DatabaseUnavailable,
+    DeliveryPending,
+    IdempotencyKeyReused,
+    NoSuchDelivery,
+    NoSuchJob,
+    NotMigrated,
+)
 from jobs.read import BadCursor
 
 log = structlog.get_logger()
@@ -64,6 +72,8 @@ def _unavailable() -> Problem:
 
 FACTS: dict[type[Exception], Problem] = {
     NoSuchJob: Problem(404, "not_found", "There is no such job."),
+    NoSuchDelivery: Problem(404, "not_found", "There is no such delivery."),
+    DeliveryPending: Problem(409, "not_finished", "The delivery is still pending; it will be sent anyway."),
     AlreadyFinished: Problem(409, "already_finished", "The job has already ended."),
     IdempotencyKeyReused: Problem(
         422, "idempotency_key_reused", "This Idempotency-Key was used with another body."
@@ -91,11 +101,17 @@ def answer(problem: Problem, request_id: str) -> JSONResponse:
     return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
 
 
+def _problem_of(error: Exception) -> Problem:
+    return next(FACTS[kind] for kind in type(error).__mro__ if kind in FACTS)
+
+
 def handle_problems(app: FastAPI) -> None:
     """Make every error of the application an `application/problem+json`."""
 
     async def told(request: Request, error: Exception) -> JSONResponse:
-        problem = error if isinstance(error, Problem) else FACTS[type(error)]
+        if isinstance(error, DatabaseUnavailable):
+            log.warning("database_unavailable", error=error.reason)
+        problem = error if isinstance(error, Problem) else _problem_of(error)
         return answer(problem, request.state.request_id)
 
     async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -69,10 +69,10 @@ class Database:
             asyncpg_url(url),
             pool_size=role.connections,
             max_overflow=0,
-            pool_timeout=3,
+            pool_timeout=5,
             pool_recycle=1800,
             pool_use_lifo=True,
-            connect_args={"server_settings": role.server_settings(), "timeout": 3},
+            connect_args={"server_settings": role.server_settings(), "timeout": 5},
         )
         self._limit_seconds = role.transaction_seconds + 1
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)

@@ -77,6 +77,7 @@ class Due:
     tenant_id: uuid.UUID
     lease_no: int
     attempts: int
+    attempts_before: int
     event: str
     url: str
     host: str
@@ -194,6 +195,7 @@ def _due(delivery: Delivery, job: Job, secret: str, previous: str | None, overla
         tenant_id=delivery.tenant_id,
         lease_no=delivery.lease_no,
         attempts=delivery.attempts,
+        attempts_before=delivery.attempts_before,
         event=delivery.event,
         url=delivery.url,
         host=delivery.host,

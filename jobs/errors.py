@@ -18,6 +18,14 @@ class NoSuchJob(JobError):
     """There is no such job."""
 
 
+class NoSuchDelivery(JobError):
+    """There is no such delivery."""
+
+
+class DeliveryPending(JobError):
+    """The delivery is still pending; it will be sent anyway."""
+
+
 class AlreadyFinished(JobError):
     """The job has already ended."""
 

@@ -18,7 +18,7 @@ from jobs.errors import DatabaseUnavailable
 from jobs.webhook import Sender
 
 IN_FLIGHT = 900
-NARROW, USUAL, WIDE = 1, 4, 32
+NARROW, USUAL, WIDE = 1, 4, 64
 QUICK_MILLISECONDS = 1000
 REMEMBERED_HOSTS = 10_000
 CLAIM_AT_ONCE = 100
@@ -101,8 +101,10 @@ class Postman:
             well = attempt.delivered and attempt.milliseconds < QUICK_MILLISECONDS
         finally:
             self._hosts.ended(due.host, well)
+            self._woken.set()
         now = datetime.datetime.now(datetime.UTC)
-        decision = deliver.after_attempt(due.attempts, attempt, random.random(), now, self._schedule)  # noqa: S311
+        round_attempts, draw = due.attempts - due.attempts_before, random.random()  # noqa: S311
+        decision = deliver.after_attempt(round_attempts, attempt, draw, now, self._schedule)
         deliver.observe(due, attempt)
         outcome = {"status": attempt.status, "error": attempt.error, "milliseconds": attempt.milliseconds}
         log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -25,6 +26,7 @@ from jobs.settings import ServerSettings, WebhookSettings
 from jobs.tables import Figures
 from jobs.webhook import Sender
 
+OPEN_FILES = 4096
 log = structlog.get_logger()
 
 JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
@@ -136,8 +138,16 @@ def show(now: Figures) -> None:
     DESIRED.set(now.workers_desired)
 
 
+def allow_many_connections() -> None:
+    """A post to a receiver that hangs holds its connection: raise the soft limit of open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
     """Run one steward until SIGTERM or SIGINT."""
+    allow_many_connections()
     start_http_server(settings.metrics_port, settings.metrics_host)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     live = Live(settings.redis_url.get_secret_value())

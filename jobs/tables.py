@@ -152,6 +152,7 @@ class Delivery(Table):
     """A webhook to be sent, written in the same transaction as the event that it tells (outbox).
 
     While a steward posts it, `next_attempt_at` lies ahead by the lease, and `lease_no` is the fence.
+    `attempts_before`: those of earlier rounds; the schedule counts from there.
     """
 
     __tablename__ = "deliveries"
@@ -164,6 +165,7 @@ class Delivery(Table):
     state: Mapped[str] = mapped_column(server_default="pending")
     attempts: Mapped[int] = mapped_column(server_default="0")
     next_attempt_at: Mapped[Time | None] = mapped_column(server_default=NOW)
+    attempts_before: Mapped[int] = mapped_column(server_default="0")
     lease_no: Mapped[int] = mapped_column(server_default="0")
     last_status: Mapped[int | None]
     last_error: Mapped[str | None]

@@ -8,7 +8,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,9 +44,27 @@ async def make_key(session: AsyncSession, tenant_id: uuid.UUID, scopes: list[str
     return key
 
 
+def new_webhook_secret() -> str:
+    """256 random bits, in the form of Standard Webhooks."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+async def rotate_webhook_secret(session: AsyncSession, tenant_id: uuid.UUID, overlap_seconds: int) -> str:
+    """A new secret, shown this once; for the overlap the one before signs too."""
+    secret = new_webhook_secret()
+    until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_seconds)
+    values = {
+        "webhook_secret": secret,
+        "previous_secret": Tenant.webhook_secret,
+        "previous_secret_until": until,
+    }
+    await session.execute(update(Tenant).where(Tenant.id == tenant_id).values(values))
+    return secret
+
+
 async def bootstrap(session: AsyncSession, name: str) -> dict[str, str]:
     """Make the tenant unless it is there, and two new keys. Returns them and the webhook secret."""
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    secret = new_webhook_secret()
     await session.execute(
         insert(Tenant).values(id=uuid7(), name=name, webhook_secret=secret).on_conflict_do_nothing()
     )

@@ -43,7 +43,7 @@ class Sender:
             ssl_context=ssl.create_default_context(),
             network_backend=PinnedBackend(allowed),
             max_connections=1000,
-            max_keepalive_connections=200,
+            max_keepalive_connections=32,
             keepalive_expiry=5,
         )
 

@@ -20,6 +20,7 @@ CREATE TABLE webhook_endpoints (
     PRIMARY KEY (tenant_id, url)
 );
 ALTER TABLE deliveries DROP COLUMN lease_expires_at, ADD COLUMN last_error text,
+    ADD COLUMN attempts_before integer NOT NULL DEFAULT 0,
     ADD COLUMN host text NOT NULL GENERATED ALWAYS AS
         (coalesce(lower(substring(url from '^[A-Za-z]+://([^/?#]*)')), '')) STORED;
 DROP INDEX deliveries_due;
@@ -30,7 +31,8 @@ CREATE INDEX deliveries_recent ON deliveries (tenant_id, event_at);
 DOWN = """
 DROP INDEX deliveries_recent;
 DROP INDEX deliveries_due;
-ALTER TABLE deliveries DROP COLUMN host, DROP COLUMN last_error, ADD COLUMN lease_expires_at timestamptz;
+ALTER TABLE deliveries DROP COLUMN host, DROP COLUMN last_error, DROP COLUMN attempts_before,
+    ADD COLUMN lease_expires_at timestamptz;
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE state = 'pending';
 DROP TABLE webhook_endpoints;
 ALTER TABLE tenants DROP COLUMN previous_secret, DROP COLUMN previous_secret_until;

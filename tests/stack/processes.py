@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.0/8"
 T = TypeVar("T")
 
 
-def until(fact: Callable[[], T], seconds: float = 20) -> T:
+def until(fact: Callable[[], T], seconds: float = 20, pause_seconds: float = 0.05) -> T:
     """Wait for `fact` to be true and return it; fail when it isn't in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -31,7 +31,7 @@ def until(fact: Callable[[], T], seconds: float = 20) -> T:
         if found:
             return found
         assert time.monotonic() < deadline, f"not within {seconds} s: {fact}"
-        time.sleep(0.05)
+        time.sleep(pause_seconds)
 
 
 class Process:

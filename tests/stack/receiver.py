@@ -18,6 +18,7 @@ class Receiver:
         self.ids: list[str] = []
         self.refused: list[str] = []
         self.status = status
+        self.answer = ""
         receiver, verifier = self, Webhook(secret)
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,8 +33,10 @@ class Receiver:
                     receiver.ids.append(self.headers["webhook-id"])
                     receiver.messages.append(message)
                 self.send_response(receiver.status)
-                self.send_header("content-length", "0")
+                answer = receiver.answer.encode() if receiver.status != 204 else b""
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing to say."""

@@ -75,22 +75,27 @@ def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
     stack.steward(**LEASE)
     worker = stack.worker(**engine)
     ids = [jobs.submit(**LONG) for _ in range(5)]
-    until(lambda: in_engine(worker) == 5)
+    until(lambda: in_engine(worker) >= 3)
     os.kill(core_of(worker).pid, signal.SIGSTOP)
     elsewhere = stack.worker(**LEASE)
-    for job_id in ids:
-        assert jobs.get(job_id, wait=40)["status"] == "succeeded"
-        assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim", "succeed"]
+    assert rescued(jobs, ids) >= 3
     assert "til_engine_ready 0.0" in worker.metrics()
     elsewhere.stop()
     os.kill(core_of(worker).pid, signal.SIGCONT)
     until(lambda: "til_engine_ready 1.0" in worker.metrics())
     until(lambda: in_engine(worker) == 0)
     again = [jobs.submit(**LONG) for _ in range(5)]
-    until(lambda: in_engine(worker) == 5)
+    until(lambda: in_engine(worker) >= 3)
     core_of(worker).kill()
     assert worker.popen.wait(15) == 70
     stack.worker(**LEASE)
-    for job_id in again:
-        assert jobs.get(job_id, wait=40)["status"] == "succeeded"
-        assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim", "succeed"]
+    assert rescued(jobs, again) >= 3
+
+
+def rescued(jobs: Jobs, ids: list[str]) -> int:
+    """How many of these jobs, all of which must succeed, were rescued, and that only once."""
+    assert {jobs.get(i, wait=40)["status"] for i in ids} == {"succeeded"}
+    histories = [jobs.history(i) for i in ids]
+    ways = (["submit", "claim", "succeed"], ["submit", "claim", "rescue", "claim", "succeed"])
+    assert all(history in ways for history in histories)
+    return sum("rescue" in history for history in histories)

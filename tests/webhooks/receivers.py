@@ -1,0 +1,56 @@
+"""`python -m tests.webhooks.receivers COUNT HANGING`: receivers on COUNT ports, in one process.
+
+The first HANGING of them read and never answer. Prints the ports as JSON; `GET /` on the last port tells of
+each message of the others when it came (seconds since the epoch) and how long after its event (seconds).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import resource
+import sys
+import time
+
+SEEN: list[tuple[float, float]] = []
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hangs: bool) -> None:
+    """Answer what comes over one connection."""
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if head.startswith(b"GET"):
+                body = json.dumps(SEEN).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+                continue
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            if hangs:
+                await asyncio.Event().wait()
+            stamp = body.split(b'"timestamp":"')[1].split(b'"')[0].decode()
+            event_at = datetime.datetime.fromisoformat(stamp)
+            now = time.time()
+            SEEN.append((now, now - event_at.timestamp()))
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def main(count: int, hanging: int) -> None:
+    """Listen until killed."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 16_384), most))
+    ports = []
+    servers = []
+    for number in range(count):
+        hangs = number < hanging
+        server = await asyncio.start_server(lambda r, w, h=hangs: serve(r, w, h), "127.0.0.1", 0)  # type: ignore[misc]
+        servers.append(server)
+        ports.append(server.sockets[0].getsockname()[1])
+    print(json.dumps(ports), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
