@@ -45,8 +45,8 @@ def test_imports_follow_the_arrows(package: str) -> None:
     assert not {path: names for path, names in wrong.items() if names}
 
 
-def test_the_client_needs_only_httpx_typer_and_rich() -> None:
-    allowed = {"httpx", "typer", "rich", "til_client"}
+def test_the_client_needs_only_httpx_typer_rich_and_standardwebhooks() -> None:
+    allowed = {"httpx", "typer", "rich", "standardwebhooks", "til_client"}
     foreign = set().union(*(imported(path) for path in sources("client"))) - allowed
     assert not foreign - set(sys.stdlib_module_names)
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +10,15 @@ import typer
 
 from . import options
 from .client import ApiError, Client, Job, Unreachable
-from .config import ConfigError, find_server
-from .git import CollectError
+from .config import find_server
+from .connect import FAILED, Told, connected
 from .options import AsJson, Timeout
-from .show import show_api_error, show_ending, show_job, show_jobs, show_json, show_queue
+from .show import show_ending, show_job, show_jobs, show_json, show_queue
 from .terminal import clean_line, note
 from .watch import StillRunning, watch
+from .webhooks import app as webhooks
 
-FAILED, MISUSED, STILL_RUNNING, INTERRUPTED = 1, 2, 3, 130
+STILL_RUNNING, INTERRUPTED = 3, 130
 
 app = typer.Typer(
     name="til",
@@ -30,15 +28,8 @@ app = typer.Typer(
     help="A day's git commits in, a TIL post out.",
 )
 
+app.add_typer(webhooks, name="webhooks")
 Id = Annotated[uuid.UUID, typer.Argument(metavar="ID", help="The job's id.")]
-
-
-@dataclass(frozen=True)
-class Told:
-    """Which server was named on the command line or in the environment, if any."""
-
-    url: str | None
-    key: str | None
 
 
 @app.callback()
@@ -139,25 +130,6 @@ def queue(context: typer.Context, as_json: AsJson = False) -> None:
         show_json(figures) if as_json else show_queue(figures)
 
 
-@contextmanager
-def connected(context: typer.Context) -> Iterator[Client]:
-    """The client of the server that was found; every expected error becomes a sentence and an exit code."""
-    told: Told = context.obj
-    try:
-        server = find_server(told.url, told.key, Path.cwd())
-        with Client(server.url, server.key, on_retry=tell_of_retry) as client:
-            yield client
-    except (ConfigError, CollectError) as error:
-        note(str(error), "red")
-        raise typer.Exit(MISUSED) from None
-    except ApiError as error:
-        show_api_error(error)
-        raise typer.Exit(FAILED) from None
-    except Unreachable as error:
-        note(str(error), "red")
-        raise typer.Exit(FAILED) from None
-
-
 def follow(client: Client, job: Job, as_json: bool, timeout_seconds: float | None) -> None:
     """Watches until the end and shows it. Leaving early leaves the job running."""
     try:
@@ -184,10 +156,6 @@ def tell_what_is_sent(context: typer.Context, body: Job) -> None:
     note(
         f"{body.get('repo')} on {body.get('date')}: {count} changed file{'s' * (count != 1)} to {server.url}"
     )
-
-
-def tell_of_retry(why: str, seconds: float) -> None:
-    note(f"{why} - trying again in {seconds:g} s", "yellow")
 
 
 def tell_it_goes_on(job: Job) -> None:

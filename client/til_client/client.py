@@ -113,6 +113,11 @@ class Client:
         """The queue's figures: `queued`, `running`, `workers`, `slots`, ..."""
         return self._once("GET", "/v1/queue")
 
+    def rotate_webhook_secret(self, overlap_seconds: int) -> dict[str, Any]:
+        """A new signing secret, shown this once: `secret`, `previous_valid_until`."""
+        body = {"overlap_seconds": overlap_seconds}
+        return self._once("POST", "/v1/webhook-secret/rotate", json=body)
+
     def ready(self) -> bool:
         """Whether the API can take jobs now. Raises `Unreachable` when nothing answers."""
         return self._send("GET", "/readyz").status_code == httpx.codes.OK
