@@ -14,6 +14,18 @@ import httpcore
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out as global unicast (RFC 4291, IANA); whatever lies outside is special."""
+SPECIAL: Sequence[Network] = [
+    ipaddress.ip_network("168.63.129.16/32"),
+    ipaddress.ip_network("192.88.99.0/24"),
+    ipaddress.ip_network("192.0.0.0/24"),
+    ipaddress.ip_network("3fff::/20"),
+    ipaddress.ip_network("2001::/23"),
+]
+"""Global by number only: a cloud's metadata host, 6to4 relays, documentation, protocol assignments."""
+INTERNAL = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "onion", "arpa")
+"""Names that no public receiver has; most of them are reserved (RFC 6761, RFC 6762, RFC 8375)."""
 
 
 class WebhookUrlForbidden(Exception):
@@ -31,7 +43,9 @@ def is_allowed(address: Address, allowed: Iterable[Network]) -> bool:
     inner = _translated(address)
     if inner is not None:
         return is_allowed(inner, ())
-    if isinstance(address, ipaddress.IPv6Address) and (address.sixtofour or address.teredo):
+    if isinstance(address, ipaddress.IPv6Address) and (address.sixtofour or address not in UNICAST):
+        return False
+    if any(address.version == network.version and address in network for network in SPECIAL):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
@@ -53,15 +67,23 @@ def check_url(url: str, allow_http: bool, allowed: Sequence[Network]) -> None:
     except ValueError as error:
         raise WebhookUrlForbidden from error
     schemes = ("https", "http") if allow_http else ("https",)
-    host = parts.hostname or ""
-    plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
-    if not plain or parts.scheme not in schemes or not host or parts.username is not None or port == 0:
+    host = (parts.hostname or "").removesuffix(".")
+    plain = url.isascii() and url.isprintable() and not set(url) & set(' \\"<>^`{|}')
+    if not plain or parts.scheme not in schemes or not host or parts.username is not None or "%" in host:
+        raise WebhookUrlForbidden
+    if not _port_is_allowed(port, parts.scheme, allowed):
         raise WebhookUrlForbidden
     literal = _literal(host)
     if literal is not None and not is_allowed(literal, allowed):
         raise WebhookUrlForbidden
-    if host == "localhost" or host.endswith((".localhost", ".internal", ".local")):
+    if literal is None and not allowed and ("." not in host or host.split(".")[-1] in INTERNAL):
         raise WebhookUrlForbidden
+
+
+def _port_is_allowed(port: int | None, scheme: str, allowed: Sequence[Network]) -> bool:
+    """The scheme's own, or an unprivileged one: a webhook is no way to speak to a mail server."""
+    usual = {"https": 443, "http": 80}[scheme]
+    return port is None or port == usual or port >= 1024 or (port > 0 and bool(allowed))
 
 
 def _literal(host: str) -> Address | None:

@@ -1,0 +1,225 @@
+"""Webhooks reach public addresses only, however an address is spelt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.addresses import AddressForbidden, PinnedBackend, WebhookUrlForbidden, check_url, is_allowed
+from jobs.webhook import Sender
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+PRIVATE = [
+    *("127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254"),
+    *("100.64.0.1", "100.127.255.254", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1"),
+    *("255.255.255.255", "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "192.0.0.1"),
+    *("::1", "::", "fe80::1", "fc00::1", "fd12:3456::1", "ff02::1", "2001:db8::1", "100::1"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "2002:a00:1::"),
+    *("64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::1", "2001:0:4136:e378:8000:63bf:f5ff:fffe"),
+    *(
+        "::127.0.0.1",
+        "::8.8.8.8",
+        "fd00:ec2::254",
+        "fec0::1",
+        "3fff::1",
+        "5f00::1",
+        "2001:10::1",
+        "2001:20::1",
+    ),
+    *(
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "192.88.99.1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:c0a8:1::1",
+    ),
+]
+FORBIDDEN = [
+    *(f"https://{a}/" if ":" not in a else f"https://[{a}]/hook" for a in PRIVATE),
+    "http://example.com/",
+    "ftp://example.com/",
+    "https:///hook",
+    "https://user:secret@example.com/",
+    "https://user@example.com/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0x7f.0.0.1/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://127.0.1/",
+    "https://0300.0250.1.1/",
+    "https://0xa9.0xfe.0xa9.0xfe/",
+    "https://0xa9fea9fe/",
+    "https://2852039166/",
+    "https://025177524776/",
+    "https://017700000001/",
+    "https://[::ffff:7f00:1]/",
+    "https://[0:0:0:0:0:0:0:1]/",
+    "https://[fe80::1%25eth0]/",
+    "https://127.0.0.1./",
+    "https://localhost./",
+    "https://LOCALHOST/",
+    "https://metadata/",
+    "https://redis/",
+    "https://1.0.0.127.in-addr.arpa/",
+    "https://router.home/",
+    "https://example.com%00.internal/",
+    "https://example.com:22/",
+    "https://example.com:25/",
+    "https://example.com:80/",
+    "https://example.com:-1/",
+    "https://example.com:x/",
+    "https://{host}/",
+    "https://127.0.0.1#@example.com/",
+    "https://example.com@127.0.0.1/",
+    "gopher://example.com/",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "https:example.com",
+    "https://",
+    "https://10.1/",
+    "https://0/",
+    "https://localhost/",
+    "https://a.localhost/",
+    "https://metadata.google.internal/",
+    "https://printer.local/",
+    "https://example.com:0/",
+    "https://example.com:99999/",
+    "https://exa mple.com/",
+    "https://example.com\\@127.0.0.1/",
+    "https://ex\u0430mple.com/",
+    "https://[::1",
+    "https://example.com/\r\nx: y",
+    "//example.com/",
+    "example.com",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_no_private_or_special_address_is_reached(address: str) -> None:
+    assert not is_allowed(ipaddress.ip_address(address), ())
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
+def test_public_addresses_are_reached(address: str) -> None:
+    assert is_allowed(ipaddress.ip_address(address), ())
+
+
+@pytest.mark.parametrize("url", FORBIDDEN)
+def test_a_url_that_could_never_be_delivered_to_is_refused(url: str) -> None:
+    with pytest.raises(WebhookUrlForbidden):
+        check_url(url, allow_http=False, allowed=())
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/", "https://example.com:8443/a?b=c", "https://8.8.8.8/"]
+)
+def test_ordinary_urls_are_accepted(url: str) -> None:
+    check_url(url, allow_http=False, allowed=())
+
+
+def test_development_may_allow_networks_and_http() -> None:
+    loopback = [ipaddress.ip_network("127.0.0.0/8")]
+    check_url("http://127.0.0.1:9000/hook", allow_http=True, allowed=loopback)
+    with pytest.raises(WebhookUrlForbidden):
+        check_url("http://10.0.0.1/", allow_http=True, allowed=loopback)
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(set(FORBIDDEN)) >= 80
+
+
+class Resolver:
+    """Answers of the system's resolver, one list of addresses after the other."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def __call__(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        """As `getaddrinfo` does."""
+        self.asked += 1
+        found = self.answers.pop(0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+
+async def test_a_name_is_resolved_once_and_every_address_of_it_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    loopback = [ipaddress.ip_network("127.0.0.0/8")]
+    resolver = Resolver(["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["169.254.169.254"], [])
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolver)
+    async with server:
+        stream = await PinnedBackend(loopback).connect_tcp("rebinding.example.com", port)
+        await stream.aclose()
+        assert resolver.asked == 1
+        for _ in range(3):
+            with pytest.raises(AddressForbidden):
+                await PinnedBackend(()).connect_tcp("rebinding.example.com", port)
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[Sender]:
+    made = Sender("til-queue/test", 2, [ipaddress.ip_network("127.0.0.0/8")])
+    yield made
+    await made.close()
+
+
+async def test_redirects_are_not_followed(sender: Sender) -> None:
+    hits: list[bytes] = []
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hits.append(await reader.readuntil(b"\r\n\r\n"))
+        where = f"http://127.0.0.1:{port}/elsewhere"
+        writer.write(f"HTTP/1.1 302 Found\r\nlocation: {where}\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(redirect, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        attempt = await sender.post(f"http://127.0.0.1:{port}/hook", "msg_1", [SECRET], "{}")
+    assert (attempt.status, attempt.delivered, len(hits)) == (302, False, 1)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: Sender) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        attempt = await sender.post(f"https://127.0.0.1:{port}/hook", "msg_1", [SECRET], "{}")
+    assert (attempt.status, attempt.error) == (None, "tls_failed")
+
+
+async def test_the_whole_post_is_bounded_in_time_and_the_answer_in_size(sender: Sender) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
+        if b"/long" in head:
+            writer.write(b"x" * 100_000)
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    slow = await sender.post(f"http://127.0.0.1:{port}/slow", "msg_1", [SECRET], "{}")
+    long = await sender.post(f"http://127.0.0.1:{port}/long", "msg_1", [SECRET], "{}")
+    server.close()
+    assert (slow.error, 1900 < slow.milliseconds < 4000) == ("timeout", True)
+    assert (long.status, len(long.answer)) == (200, 1024)
