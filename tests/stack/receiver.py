@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +20,7 @@ class Receiver:
         self.refused: list[str] = []
         self.status = status
         self.answer = ""
+        self.before_answer: Callable[[], None] = lambda: None
         receiver, verifier = self, Webhook(secret)
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,6 +34,7 @@ class Receiver:
                     assert message == json.loads(body)
                     receiver.ids.append(self.headers["webhook-id"])
                     receiver.messages.append(message)
+                receiver.before_answer()
                 self.send_response(receiver.status)
                 answer = receiver.answer.encode() if receiver.status != 204 else b""
                 self.send_header("content-length", str(len(answer)))
