@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from prometheus_client import Counter, Histogram
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from jobs.fence import NOW
-from jobs.policy import SCHEDULE_SECONDS
-from jobs.tables import Delivery, Job, Tenant
+from jobs.redeliver import Again, Done
+from jobs.states import Status
+from jobs.tables import Delivery, Job, Tenant, WebhookEndpoint
 from jobs.view import job_view, when
 from jobs.webhook import Attempt
 
-LONGEST_RETRY_AFTER_SECONDS = 86_400
 DELIVERIES = Counter("til_webhook_deliveries_total", "Webhook attempts by outcome.", ["outcome"])
 DELAY = Histogram("til_webhook_delay_seconds", "From the event to the first POST of its webhook.")
 
@@ -92,20 +91,6 @@ class Due:
 
 
 @dataclass(frozen=True)
-class Again:
-    """Try again after this many seconds."""
-
-    after_seconds: float
-
-
-@dataclass(frozen=True)
-class Done:
-    """No further attempt: `state` is `delivered` or `failed`."""
-
-    state: str
-
-
-@dataclass(frozen=True)
 class Tried:
     """An attempt, with what is to become of its delivery."""
 
@@ -127,36 +112,6 @@ class Tried:
             "state": "pending" if isinstance(self.decision, Again) else self.decision.state,
             "after_seconds": self.decision.after_seconds if again else None,  # type: ignore[union-attr]
         }
-
-
-def after_attempt(
-    attempts: int,
-    attempt: Attempt,
-    draw: float,
-    now: datetime.datetime,
-    schedule_seconds: Sequence[float] = SCHEDULE_SECONDS,
-) -> Again | Done:
-    """Decide after an attempt with `attempts` before it; `draw` in [0, 1) spreads the schedule by +-20 %."""
-    if attempt.delivered:
-        return Done("delivered")
-    if attempt.status == 410 or attempts >= len(schedule_seconds):
-        return Done("failed")
-    planned = schedule_seconds[attempts] * (0.8 + 0.4 * draw)
-    return Again(max(planned, retry_after_seconds(attempt.retry_after, now)))
-
-
-def retry_after_seconds(value: str | None, now: datetime.datetime) -> float:
-    """Seconds that a `Retry-After` header asks for, 0 if it asks for nothing sensible, a day at the most."""
-    if not value:
-        return 0.0
-    if value.strip().isdecimal() and value.isascii():
-        return float(min(int(value.strip()[:9]), LONGEST_RETRY_AFTER_SECONDS))
-    try:
-        asked = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return 0.0
-    asked = asked if asked.tzinfo else asked.replace(tzinfo=datetime.UTC)
-    return min(max(0.0, (asked - now).total_seconds()), float(LONGEST_RETRY_AFTER_SECONDS))
 
 
 async def claim_due(
@@ -184,11 +139,19 @@ async def _load(session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[Due]:
     return [_due(*row) for row in (await session.execute(query)).all()]
 
 
-def _due(delivery: Delivery, job: Job, secret: str, previous: str | None, overlap: bool, late: float) -> Due:
+def _due(
+    delivery: Delivery,
+    job: Job,
+    secret: str,
+    previous: str | None,
+    overlap: bool,
+    late: float,
+    progress: dict[str, Any] | None = None,
+) -> Due:
     body = {
         "type": f"til.{delivery.event}",
         "timestamp": when(delivery.event_at),
-        "data": job_view(job, delivery),
+        "data": job_view(job, delivery, progress=progress),
     }
     return Due(
         id=delivery.id,
@@ -205,6 +168,38 @@ def _due(delivery: Delivery, job: Job, secret: str, previous: str | None, overla
     )
 
 
+async def progress_of(session: AsyncSession, job_id: uuid.UUID, progress: dict[str, Any]) -> Due | None:
+    """What to post of a running job's progress; None when it has ended or its URL is disabled."""
+    off = exists().where(
+        WebhookEndpoint.tenant_id == Job.tenant_id,
+        WebhookEndpoint.url == Job.webhook_url,
+        WebhookEndpoint.disabled_at.is_not(None),
+    )
+    query = (
+        select(Job, Tenant.webhook_secret, Tenant.previous_secret, Tenant.previous_secret_until > NOW, NOW)
+        .join(Tenant, Tenant.id == Job.tenant_id)
+        .options(defer(Job.request))
+        .where(Job.id == job_id, Job.status == Status.RUNNING, ~off)
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return None
+    job, secret, previous, overlap, now = row
+    told = Delivery(
+        id=uuid.uuid4(),
+        tenant_id=job.tenant_id,
+        event="progress",
+        event_at=now,
+        url=job.webhook_url,
+        host=urlsplit(job.webhook_url).netloc.lower(),
+        state="none",
+        lease_no=0,
+        attempts=0,
+        attempts_before=0,
+    )
+    return _due(told, job, secret, previous, overlap, 0.0, progress)
+
+
 async def record(session: AsyncSession, tried: Sequence[Tried]) -> set[uuid.UUID]:
     """Write what came of these attempts; those whose lease has passed to another steward are left out."""
     rows = json.dumps([one.row() for one in tried])
@@ -214,5 +209,5 @@ async def record(session: AsyncSession, tried: Sequence[Tried]) -> set[uuid.UUID
 def observe(due: Due, attempt: Attempt) -> None:
     """Count the attempt; a first one also tells how late it was."""
     DELIVERIES.labels("delivered" if attempt.delivered else "refused" if attempt.status else "error").inc()
-    if due.attempts == 0:
+    if due.attempts == 0 and due.event != "progress":
         DELAY.observe(max(0.0, due.late_seconds))

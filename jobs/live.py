@@ -20,7 +20,10 @@ ENDED = "til:ended"
 CANCEL = "til:cancel"
 DELIVERIES = "til:deliveries"
 SWEEP = "til:sweep"
+PROGRESS = "til:progress-webhooks"
 PROGRESS_KEPT_SECONDS = 120
+PROGRESS_WAITS_SECONDS = 5
+MOST_PROGRESS = 1000
 PING_AFTER_SECONDS = 5
 GIVE_UP_AFTER_SECONDS = 10
 log = structlog.get_logger()
@@ -61,6 +64,25 @@ class Live:
         except (RedisError, OSError, TimeoutError):
             return None
         return dict(json.loads(found)) if found else None
+
+    async def push_progress(self, job_id: uuid.UUID, progress: dict[str, Any]) -> None:
+        """Hand a progress webhook to whichever steward is there; what nobody takes in time is dropped."""
+        message = json.dumps({"job_id": str(job_id), "progress": progress})
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(self._timeout), self._redis.pipeline(transaction=False) as pipe:
+                pipe.rpush(PROGRESS, message)
+                pipe.ltrim(PROGRESS, -MOST_PROGRESS, -1)
+                pipe.expire(PROGRESS, PROGRESS_WAITS_SECONDS)
+                await pipe.execute()
+
+    async def pop_progress(self, most: int) -> list[dict[str, Any]]:
+        """Take up to `most` progress webhooks that wait; none while Redis is away."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                found: list[str] | None = await self._redis.lpop(PROGRESS, most)  # type: ignore[assignment]
+        except (RedisError, OSError, TimeoutError):
+            return []
+        return [dict(json.loads(message)) for message in found or []]
 
     async def reachable(self) -> bool:
         """Whether Redis answers."""

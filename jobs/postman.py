@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import datetime
 import random
+import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
@@ -15,7 +17,8 @@ from jobs import deliver, endpoints
 from jobs.database import Database
 from jobs.deliver import Due, Tried
 from jobs.errors import DatabaseUnavailable
-from jobs.webhook import Sender
+from jobs.redeliver import after_attempt
+from jobs.webhook import Attempt, Sender
 
 IN_FLIGHT = 900
 NARROW, USUAL, WIDE = 1, 4, 64
@@ -62,7 +65,7 @@ class Postman:
         self._schedule = schedule_seconds
         self._hosts = Hosts()
         self._woken = asyncio.Event()
-        self._posting: set[asyncio.Task[None]] = set()
+        self._posting: set[asyncio.Task[Any]] = set()
         self._done: list[Tried] = []
         self._recording: asyncio.Task[None] | None = None
 
@@ -89,12 +92,33 @@ class Postman:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
 
-    def _posted(self, task: asyncio.Task[None]) -> None:
+    def _posted(self, task: asyncio.Task[Any]) -> None:
         self._posting.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("delivery_crashed", error=repr(error))
 
     async def _post(self, due: Due) -> None:
+        attempt = await self._send(due)
+        now = datetime.datetime.now(datetime.UTC)
+        round_attempts, draw = due.attempts - due.attempts_before, random.random()  # noqa: S311
+        decision = after_attempt(round_attempts, attempt, draw, now, self._schedule)
+        self._done.append(Tried(due, attempt, decision))
+        if self._recording is None or self._recording.done():
+            self._recording = asyncio.create_task(self._record_all())
+        await asyncio.shield(self._recording)
+
+    async def tell_progress(self, job_id: uuid.UUID, progress: dict[str, Any]) -> None:
+        """Post a running job's progress once, unless its host has no room now; never stored or repeated."""
+        async with self._database.session() as session:
+            due = await deliver.progress_of(session, job_id, progress)
+        if due is None or self._hosts.room().get(due.host, USUAL) < 1 or len(self._posting) >= IN_FLIGHT:
+            return
+        self._hosts.began(due.host)
+        task = asyncio.create_task(self._send(due))
+        self._posting.add(task)
+        task.add_done_callback(self._posted)
+
+    async def _send(self, due: Due) -> Attempt:
         well = False
         try:
             attempt = await self._sender.post(due.url, due.message_id, due.secrets, due.body)
@@ -102,16 +126,10 @@ class Postman:
         finally:
             self._hosts.ended(due.host, well)
             self._woken.set()
-        now = datetime.datetime.now(datetime.UTC)
-        round_attempts, draw = due.attempts - due.attempts_before, random.random()  # noqa: S311
-        decision = deliver.after_attempt(round_attempts, attempt, draw, now, self._schedule)
         deliver.observe(due, attempt)
         outcome = {"status": attempt.status, "error": attempt.error, "milliseconds": attempt.milliseconds}
         log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)
-        self._done.append(Tried(due, attempt, decision))
-        if self._recording is None or self._recording.done():
-            self._recording = asyncio.create_task(self._record_all())
-        await asyncio.shield(self._recording)
+        return attempt
 
     async def _record_all(self) -> None:
         """Group commit. What can't be written for long is posted again by whoever gets its lease next."""

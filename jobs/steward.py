@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import resource
 import signal
+import uuid
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
@@ -27,6 +28,8 @@ from jobs.tables import Figures
 from jobs.webhook import Sender
 
 OPEN_FILES = 4096
+PROGRESS_AT_ONCE = 50
+PROGRESS_EVERY_SECONDS = 0.25
 log = structlog.get_logger()
 
 JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
@@ -74,6 +77,7 @@ class Steward:
             group.create_task(self._for_ever("tick", self._tick))
             group.create_task(self._for_ever("forget_keys", self._forget_keys))
             group.create_task(self._for_ever("deliver", self._postman.step))
+            group.create_task(self._for_ever("tell_progress", self._tell_progress))
 
     async def _for_ever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -115,6 +119,12 @@ class Steward:
         self._ringer.set_slots(slots)
         for model, count in models.items():
             self._ringer.ring(model, ["steward"] * count)
+
+    async def _tell_progress(self) -> None:
+        """Sent once, straight from Redis; what there is no room for is dropped."""
+        for one in await self._live.pop_progress(PROGRESS_AT_ONCE):
+            await self._postman.tell_progress(uuid.UUID(one["job_id"]), one["progress"])
+        await asyncio.sleep(PROGRESS_EVERY_SECONDS)
 
     async def _forget_keys(self) -> None:
         async with self._database.session() as session:

@@ -110,7 +110,7 @@ class Runner:
             self._engine,
             f"{claimed.claim.job_id}:{claimed.claim.claim_no}",
             random.getrandbits(31) if seed is None else seed,
-            self._watch.of(claimed.claim.job_id),
+            self._watch.of(claimed.claim.job_id, wants_progress(request)),
         )
 
     async def _settle(self, run: Run, outcome: Outcome) -> None:
@@ -171,6 +171,11 @@ class Runner:
             await self._live.say(ENDED, job_id)
         elif isinstance(outcome, Stopped):
             self._claimer.ring()
+
+
+def wants_progress(request: TilRequest) -> bool:
+    """Whether the job's webhook asks for its progress."""
+    return request.webhook is not None and "progress" in request.webhook.events
 
 
 FAILURES: dict[type[Exception], str] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from jobs.live import Live
 from worker.meter import TokenRate
@@ -30,8 +31,8 @@ class Watch:
         self._seen: dict[uuid.UUID, _Seen] = {}
         self._saying: set[asyncio.Task[None]] = set()
 
-    def of(self, job_id: uuid.UUID) -> Callable[[Progress], None]:
-        """The callback for one run; a new run starts from nothing."""
+    def of(self, job_id: uuid.UUID, webhook: bool = False) -> Callable[[Progress], None]:
+        """The callback for one run; a new run starts from nothing. `webhook`: its consumer wants progress."""
         seen = self._seen[job_id] = _Seen()
 
         def told(progress: Progress) -> None:
@@ -40,12 +41,14 @@ class Watch:
             seen.latest = progress
             if time.monotonic() - seen.said >= EVERY_SECONDS:
                 seen.said = time.monotonic()
-                self._say(job_id, progress)
+                self._say(self._live.put_progress(job_id, progress.as_json()))
+                if webhook:
+                    self._say(self._live.push_progress(job_id, progress.as_json()))
 
         return told
 
-    def _say(self, job_id: uuid.UUID, progress: Progress) -> None:
-        task = asyncio.create_task(self._live.put_progress(job_id, progress.as_json()))
+    def _say(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(what)
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
 

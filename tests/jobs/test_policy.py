@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.deliver import Again, Done, after_attempt, retry_after_seconds
 from jobs.figures import workers_desired
 from jobs.policy import LONGEST_DELAY_SECONDS, SCHEDULE_SECONDS, Failure, GiveUp, Retry, after_failure
+from jobs.redeliver import Again, Done, after_attempt, retry_after_seconds
 from jobs.webhook import Attempt
 
 NOW = datetime.datetime(2025, 4, 24, tzinfo=datetime.UTC)

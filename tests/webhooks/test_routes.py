@@ -163,3 +163,19 @@ def test_a_url_that_fails_for_five_days_is_disabled_until_it_is_enabled_by_hand(
     for one in deliveries(jobs, second):
         assert jobs.client.post(f"/v1/deliveries/{one['id']}/resend").status_code == 202
     until(lambda: jobs.get(second)["webhook"]["state"] == "delivered")
+
+
+def test_progress_is_sent_while_the_job_runs_and_stored_nowhere(
+    stack: Stack, jobs: Jobs, receiver: Receiver
+) -> None:
+    stack.steward()
+    stack.worker(TIL_OUTLINE_SECONDS="4")
+    job_id = jobs.submit(webhook={"url": receiver.url, "events": ["progress", "succeeded"]})
+    assert jobs.get(job_id, wait=20)["status"] == "succeeded"
+    until(lambda: "til.succeeded" in [message["type"] for message in receiver.messages])
+    told = [message for message in receiver.messages if message["type"] == "til.progress"]
+    assert 3 <= len(told) <= 9
+    assert {message["data"]["progress"]["stage"] for message in told} == {"write"}
+    assert len({*receiver.ids}) == len(receiver.ids)
+    assert [one["event"] for one in deliveries(jobs, job_id)] == ["succeeded"]
+    assert receiver.refused == []
