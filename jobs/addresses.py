@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpcore
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -98,38 +99,47 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-class PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a name once, checks every address found, and connects to that very address."""
+class PinnedResolver(AbstractResolver):
+    """Resolves a name once for each connection, checks every address found, and gives one of them."""
 
     def __init__(self, allowed: Sequence[Network]) -> None:
         self._allowed = allowed
-        self._backend = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect, or raise AddressForbidden if any of the host's addresses may not be reached."""
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The first address. Raises OSError, AddressForbidden if any of the host's may not be reached."""
         loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpcore.ConnectError("name not resolved") from error
-        addresses = [ipaddress.ip_address(str(info[4][0]).split("%")[0]) for info in found]
-        if not addresses or not all(is_allowed(address, self._allowed) for address in addresses):
+        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        if not found or not all(_is_reachable(info[4], self._allowed) for info in found):
             raise AddressForbidden
-        return await self._backend.connect_tcp(
-            str(addresses[0]), port, timeout, local_address, socket_options
-        )
+        kind, _, protocol, _, address = found[0]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]
 
-    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        """Never: a webhook goes over TCP."""
-        raise AddressForbidden
+    async def close(self) -> None:
+        """There is nothing to close."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait between the attempts of the connection pool."""
-        await self._backend.sleep(seconds)
+
+def pinned_socket(allowed: Sequence[Network]) -> Callable[[AddrInfoType], socket.socket]:
+    """Makes the socket of a connection if its address may be reached: numbers in a URL are not resolved."""
+
+    def made(info: AddrInfoType) -> socket.socket:
+        kind, socktype, protocol, _, address = info
+        if not _is_reachable(address, allowed):
+            raise AddressForbidden
+        return socket.socket(kind, socktype, protocol)
+
+    return made
+
+
+def _is_reachable(address: Sequence[Any], allowed: Sequence[Network]) -> bool:
+    return is_allowed(ipaddress.ip_address(str(address[0]).split("%")[0]), allowed)

@@ -26,6 +26,7 @@ QUICK_MILLISECONDS = 1000
 REMEMBERED_HOSTS = 10_000
 CLAIM_AT_ONCE = 100
 POLL_SECONDS = 1.0
+RECORD_TRIES = 10
 log = structlog.get_logger()
 
 
@@ -135,10 +136,14 @@ class Postman:
         """Group commit. What can't be written for long is posted again by whoever gets its lease next."""
         while self._done:
             tried, self._done = self._done, []
-            try:
-                await self._record(tried)
-            except DatabaseUnavailable as error:
-                log.warning("attempts_not_recorded", attempts=len(tried), error=error.reason)
+            for _ in range(RECORD_TRIES):
+                try:
+                    await self._record(tried)
+                except DatabaseUnavailable as error:
+                    log.warning("attempts_not_recorded", attempts=len(tried), error=error.reason)
+                    await asyncio.sleep(1)
+                else:
+                    break
             self._woken.set()
 
     async def _record(self, tried: Sequence[Tried]) -> None:

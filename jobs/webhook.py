@@ -9,12 +9,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import httpcore
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientSession,
+    ClientSSLError,
+    ClientTimeout,
+    DummyCookieJar,
+    InvalidURL,
+    TCPConnector,
+)
 from standardwebhooks import Webhook as Signer
+from yarl import URL
 
-from jobs.addresses import AddressForbidden, Network, PinnedBackend
+from jobs.addresses import AddressForbidden, Network, PinnedResolver, pinned_socket
 
 KEPT_BYTES = 1024
+KEEPALIVE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -39,13 +50,28 @@ class Sender:
     def __init__(self, user_agent: str, timeout_seconds: float, allowed: Sequence[Network]) -> None:
         self._user_agent = user_agent
         self.timeout_seconds = timeout_seconds
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            network_backend=PinnedBackend(allowed),
-            max_connections=1000,
-            max_keepalive_connections=32,
-            keepalive_expiry=5,
-        )
+        self._allowed = allowed
+        self._made: ClientSession | None = None
+
+    def _session(self) -> ClientSession:
+        """One for all posts, made when the loop runs. How many are in flight is bounded by the caller."""
+        if self._made is None:
+            connector = TCPConnector(
+                limit=0,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                use_dns_cache=False,
+                resolver=PinnedResolver(self._allowed),
+                socket_factory=pinned_socket(self._allowed),
+                ssl=ssl.create_default_context(),
+            )
+            self._made = ClientSession(
+                connector=connector,
+                cookie_jar=DummyCookieJar(),
+                auto_decompress=False,
+                timeout=ClientTimeout(total=None),
+                skip_auto_headers=("accept", "accept-encoding"),
+            )
+        return self._made
 
     async def post(self, url: str, message_id: str, secrets: Sequence[str], body: str) -> Attempt:
         """Send one signed message; redirects are not followed. Never raises for what a receiver does."""
@@ -55,48 +81,48 @@ class Sender:
                 return await self._post(began, url, self._headers(message_id, secrets, body), body)
         except TimeoutError:
             return Attempt(_since(began), error="timeout")
-        except AddressForbidden:
-            return Attempt(_since(began), error="address_forbidden")
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+        except (ClientError, OSError, ValueError) as error:
             return Attempt(_since(began), error=_name(error))
 
-    def _headers(self, message_id: str, secrets: Sequence[str], body: str) -> dict[bytes | str, bytes | str]:
+    def _headers(self, message_id: str, secrets: Sequence[str], body: str) -> dict[str, str]:
         now = datetime.datetime.now(datetime.UTC)
-        signatures = " ".join(Signer(secret).sign(message_id, now, body) for secret in secrets)
         return {
             "content-type": "application/json",
             "user-agent": self._user_agent,
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signatures,
+            "webhook-signature": " ".join(Signer(secret).sign(message_id, now, body) for secret in secrets),
         }
 
-    async def _post(
-        self, began: float, url: str, headers: dict[bytes | str, bytes | str], body: str
-    ) -> Attempt:
-        async with self._pool.stream("POST", url, headers=headers, content=body.encode()) as response:
+    async def _post(self, began: float, url: str, headers: dict[str, str], body: str) -> Attempt:
+        sending = self._session().post(
+            URL(url, encoded=True), data=body.encode(), headers=headers, allow_redirects=False
+        )
+        async with sending as response:
             kept = b""
-            async for chunk in response.aiter_stream():
-                kept += chunk[: KEPT_BYTES - len(kept)]
-                if len(kept) >= KEPT_BYTES:
-                    break
-            told = {name.lower(): value for name, value in response.headers}
+            while len(kept) < KEPT_BYTES and (chunk := await response.content.read(KEPT_BYTES - len(kept))):
+                kept += chunk
             return Attempt(
                 _since(began),
                 status=response.status,
                 answer=kept.decode(errors="replace").replace("\x00", "\ufffd")[:KEPT_BYTES],
-                retry_after=told.get(b"retry-after", b"").decode(errors="replace") or None,
+                retry_after=response.headers.get("retry-after"),
             )
 
     async def close(self) -> None:
         """Close the kept connections."""
-        await self._pool.aclose()
+        if self._made is not None:
+            await self._made.close()
 
 
 def _name(error: Exception) -> str:
-    if isinstance(error.__cause__ or error.__context__ or error, ssl.SSLError):
+    if isinstance(error, AddressForbidden) or isinstance(error.__cause__, AddressForbidden):
+        return "address_forbidden"
+    if isinstance(error, InvalidURL):
+        return "invalid_url"
+    if isinstance(error, ClientSSLError):
         return "tls_failed"
-    return "connect_failed" if isinstance(error, httpcore.ConnectError) else "connection_broken"
+    return "connect_failed" if isinstance(error, ClientConnectorError) else "connection_broken"
 
 
 def _since(began: float) -> int:

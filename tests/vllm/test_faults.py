@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,8 @@ from tests.stack.processes import Process, Stack, until
 from tests.vllm.conftest import CPU
 
 LEASE = {"TIL_LEASE_SECONDS": "6"}
+MANY = 40
+"""So many for eight slots that the engine is busy for a while."""
 LONG = {"options": {"max_output_tokens": 6000, "temperature": 1.0}}
 
 
@@ -43,14 +44,12 @@ def test_cancelled_and_overdue_runs_are_aborted_in_the_engine(
 ) -> None:
     stack.steward(**LEASE)
     worker = stack.worker(**engine)
-    ids = [jobs.submit(**LONG) for _ in range(8)]
+    ids = [jobs.submit(**LONG) for _ in range(MANY)]
     until(lambda: in_engine(worker) >= 4)
     asked = [i for i in ids if jobs.client.post(f"/v1/jobs/{i}/cancel").status_code in {200, 202}]
-    began = time.monotonic()
+    until(lambda: in_engine(worker) == 0, 3)
     assert [jobs.get(i, wait=10)["status"] for i in asked] == ["cancelled"] * len(asked)
-    until(lambda: in_engine(worker) == 0, 2)
-    assert time.monotonic() - began < 2
-    assert len(asked) >= 4
+    assert len(asked) >= MANY // 2
     ids = [jobs.submit(run_seconds=1, **LONG) for _ in range(8)]
     for job in (jobs.get(i, wait=30) for i in ids):
         assert (job["status"], job["error"]["code"], job["attempts"]) == ("failed", "run_deadline", 3)
@@ -74,7 +73,7 @@ def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
 ) -> None:
     stack.steward(**LEASE)
     worker = stack.worker(**engine)
-    ids = [jobs.submit(**LONG) for _ in range(5)]
+    ids = [jobs.submit(**LONG) for _ in range(MANY)]
     until(lambda: in_engine(worker) >= 3)
     os.kill(core_of(worker).pid, signal.SIGSTOP)
     elsewhere = stack.worker(**LEASE)
@@ -84,7 +83,7 @@ def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
     os.kill(core_of(worker).pid, signal.SIGCONT)
     until(lambda: "til_engine_ready 1.0" in worker.metrics())
     until(lambda: in_engine(worker) == 0)
-    again = [jobs.submit(**LONG) for _ in range(5)]
+    again = [jobs.submit(**LONG) for _ in range(MANY)]
     until(lambda: in_engine(worker) >= 3)
     core_of(worker).kill()
     assert worker.popen.wait(15) == 70

@@ -13,7 +13,8 @@ import resource
 import sys
 import time
 
-SEEN: list[tuple[float, float]] = []
+SEEN: dict[bytes, tuple[float, float]] = {}
+"""By `webhook-id`: a repeat is not late."""
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hangs: bool) -> None:
@@ -21,7 +22,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hang
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             if head.startswith(b"GET"):
-                body = json.dumps(SEEN).encode()
+                body = json.dumps(list(SEEN.values())).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
                 continue
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
@@ -31,7 +32,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hang
             stamp = body.split(b'"timestamp":"')[1].split(b'"')[0].decode()
             event_at = datetime.datetime.fromisoformat(stamp)
             now = time.time()
-            SEEN.append((now, now - event_at.timestamp()))
+            message_id = head.lower().split(b"webhook-id: ")[1].split(b"\r\n")[0]
+            SEEN.setdefault(message_id, (now, now - event_at.timestamp()))
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()

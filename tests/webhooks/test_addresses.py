@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ipaddress
-import socket
-import ssl
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jobs.addresses import AddressForbidden, PinnedBackend, WebhookUrlForbidden, check_url, is_allowed
-from jobs.webhook import Sender
+from jobs.addresses import WebhookUrlForbidden, check_url, is_allowed
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -137,89 +129,3 @@ def test_development_may_allow_networks_and_http() -> None:
 
 def test_the_corpus_is_large() -> None:
     assert len(set(FORBIDDEN)) >= 80
-
-
-class Resolver:
-    """Answers of the system's resolver, one list of addresses after the other."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked = 0
-
-    async def __call__(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        """As `getaddrinfo` does."""
-        self.asked += 1
-        found = self.answers.pop(0)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
-
-
-async def test_a_name_is_resolved_once_and_every_address_of_it_is_checked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    loopback = [ipaddress.ip_network("127.0.0.0/8")]
-    resolver = Resolver(["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["169.254.169.254"], [])
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolver)
-    async with server:
-        stream = await PinnedBackend(loopback).connect_tcp("rebinding.example.com", port)
-        await stream.aclose()
-        assert resolver.asked == 1
-        for _ in range(3):
-            with pytest.raises(AddressForbidden):
-                await PinnedBackend(()).connect_tcp("rebinding.example.com", port)
-
-
-@pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    made = Sender("til-queue/test", 2, [ipaddress.ip_network("127.0.0.0/8")])
-    yield made
-    await made.close()
-
-
-async def test_redirects_are_not_followed(sender: Sender) -> None:
-    hits: list[bytes] = []
-
-    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        hits.append(await reader.readuntil(b"\r\n\r\n"))
-        where = f"http://127.0.0.1:{port}/elsewhere"
-        writer.write(f"HTTP/1.1 302 Found\r\nlocation: {where}\r\ncontent-length: 0\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(redirect, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        attempt = await sender.post(f"http://127.0.0.1:{port}/hook", "msg_1", [SECRET], "{}")
-    assert (attempt.status, attempt.delivered, len(hits)) == (302, False, 1)
-
-
-async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: Sender) -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        attempt = await sender.post(f"https://127.0.0.1:{port}/hook", "msg_1", [SECRET], "{}")
-    assert (attempt.status, attempt.error) == (None, "tls_failed")
-
-
-async def test_the_whole_post_is_bounded_in_time_and_the_answer_in_size(sender: Sender) -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
-        if b"/long" in head:
-            writer.write(b"x" * 100_000)
-        with contextlib.suppress(ConnectionError):
-            while not writer.is_closing():
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.1)
-
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    slow = await sender.post(f"http://127.0.0.1:{port}/slow", "msg_1", [SECRET], "{}")
-    long = await sender.post(f"http://127.0.0.1:{port}/long", "msg_1", [SECRET], "{}")
-    server.close()
-    assert (slow.error, 1900 < slow.milliseconds < 4000) == ("timeout", True)
-    assert (long.status, len(long.answer)) == (200, 1024)

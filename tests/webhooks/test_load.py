@@ -1,4 +1,4 @@
-"""Webhooks come at once when idle, and none is late because other receivers hang."""
+"""Many deliveries at once: fast to one receiver, and never late because other receivers hang."""
 
 from __future__ import annotations
 
@@ -90,6 +90,18 @@ async def tell(stack: Stack, ports: Sequence[int], rounds: int, at_once: int, pe
             await asyncio.sleep(max(0.0, stack_began + told / per_second - time.monotonic()))
     await live.close()
     await pool.close()
+
+
+def test_a_receiver_gets_five_hundred_deliveries_a_second(stack: Stack) -> None:
+    with receivers(1) as ports:
+        stack.steward(TIL_LOG_LEVEL="warning")
+        asyncio.run(tell(stack, ports * 100, 40, 100, 1e9))
+        told_at = time.time()
+        came = sorted(at for at, _ in Seen(ports).all_of(4000) if at > told_at)
+    rate = len(came) / (came[-1] - told_at)
+    print(f"{rate:.0f} deliveries/s over the last {len(came)} of 4000")
+    assert len(came) > 1000
+    assert rate >= 500
 
 
 def test_the_first_post_comes_within_30_milliseconds_when_idle(stack: Stack) -> None:
