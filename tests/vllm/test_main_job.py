@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
 from tests.vllm.conftest import CPU
@@ -30,7 +31,7 @@ def test_many_jobs_share_one_engine_and_overlap_in_it(stack: Stack, tiny_model: 
             day(repo=f"ada/r{n}", webhook={"url": receiver.url}, options=options | {"seed": n})
             for n in range(JOBS)
         ]
-        ids = [client.post("/v1/til", json=body).json()["id"] for body in bodies]
+        ids = [Jobs(client).submit(**body) for body in bodies]
 
         def all_ended() -> bool:
             nonlocal most
