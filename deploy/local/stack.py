@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from deploy.local.postgres import PostgresServer
 from deploy.local.stack_file import read_stack, write_stack
 from deploy.local.valkey import ValkeyServer, free_port
 from jobs.database import ADMIN, Database
-from jobs.tenants import bootstrap, find_caller, key_hash
+from jobs.tenants import bootstrap, find_caller, key_hash, rotate_webhook_secret
 
 START_SECONDS = 60
 SHORTEST_LIFE_SECONDS = 5
@@ -103,13 +104,11 @@ class LocalStack:
                 if known.get("webhook_secret") and await find_caller(session, key_hash(key)):
                     return {name: known[name] for name in ("api_key", "admin_key", "webhook_secret")}
                 made = await bootstrap(session, "dev")
+                tenant_id = uuid.UUID(made["tenant_id"])
+                secret = made.get("webhook_secret") or await rotate_webhook_secret(session, tenant_id, 0)
         finally:
             await database.close()
-        return {
-            "api_key": made["key"],
-            "admin_key": made["admin_key"],
-            "webhook_secret": made["webhook_secret"],
-        }
+        return {"api_key": made["key"], "admin_key": made["admin_key"], "webhook_secret": secret}
 
     def environment(self, **more: str) -> dict[str, str]:
         """What our processes are started with; webhooks may go to loopback, for development."""
