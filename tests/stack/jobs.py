@@ -20,19 +20,23 @@ class Jobs:
         self.client = client
 
     def submit(self, **more: Any) -> str:
-        """Submit a day; the job's id. As any client does: after a 503 once more, under the same key."""
+        """Submit a day; the job's id. As any client does: after a 503 again, under the same key."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        answer = self.client.post("/v1/til", json=day(**more), headers=headers)
-        for _ in range(TRIES):
-            if answer.status_code != 503:
-                break
-            answer = self.client.post("/v1/til", json=day(**more), headers=headers)
+        answer = self._ask("POST", "/v1/til", json=day(**more), headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        answer = self.client.request(method, path, **more)
+        for _ in range(TRIES):
+            if answer.status_code != 503:
+                break
+            answer = self.client.request(method, path, **more)
+        return answer
+
     def get(self, job_id: str, wait: int | None = None) -> dict[str, Any]:
         """The job, after its end or `wait` seconds."""
-        answer = self.client.get(f"/v1/jobs/{job_id}", params={"wait": wait} if wait else {})
+        answer = self._ask("GET", f"/v1/jobs/{job_id}", params={"wait": wait} if wait else {})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found

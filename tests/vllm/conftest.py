@@ -15,7 +15,9 @@ CPU = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
+    "NICE": "10",
 }
+"""With every core busy in vLLM, its worker gives way to the api and the database, as on a machine with a GPU."""
 os.environ.update(CPU)
 
 
