@@ -17,7 +17,7 @@ CPU = {
     "OMP_NUM_THREADS": "1",
     "NICE": "10",
 }
-"""With every core busy in vLLM, its worker gives way to the api and the database, as on a machine with a GPU."""
+"""NICE: the worker gives way to the api and the database, as on a machine where a GPU computes."""
 os.environ.update(CPU)
 
 
