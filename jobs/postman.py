@@ -8,7 +8,7 @@ import datetime
 import random
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -85,13 +85,16 @@ class Postman:
                 due = await deliver.claim_due(session, most, lease, self._hosts.room(), USUAL)
         for one in due:
             self._hosts.began(one.host)
-            task = asyncio.create_task(self._post(one))
-            self._posting.add(task)
-            task.add_done_callback(self._posted)
+            self._fly(self._post(one))
         if len(due) < most or not most:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
+
+    def _fly(self, post: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(post)
+        self._posting.add(task)
+        task.add_done_callback(self._posted)
 
     def _posted(self, task: asyncio.Task[Any]) -> None:
         self._posting.discard(task)
@@ -115,9 +118,7 @@ class Postman:
         if due is None or self._hosts.room().get(due.host, USUAL) < 1 or len(self._posting) >= IN_FLIGHT:
             return
         self._hosts.began(due.host)
-        task = asyncio.create_task(self._send(due))
-        self._posting.add(task)
-        task.add_done_callback(self._posted)
+        self._fly(self._send(due))
 
     async def _send(self, due: Due) -> Attempt:
         well = False

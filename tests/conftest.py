@@ -21,6 +21,7 @@ from jobs.server import migrate
 from jobs.tenants import bootstrap
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
+from tests.stack.receiver import Receiver
 
 LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -133,3 +134,11 @@ def jobs(stack: Stack) -> Iterator[Jobs]:
     stack.api()
     with stack.client() as client:
         yield Jobs(client)
+
+
+@pytest.fixture
+def receiver(stack: Stack) -> Iterator[Receiver]:
+    """A consumer that verifies what the stack's tenant is sent."""
+    server = Receiver(stack.keys["webhook_secret"])
+    yield server
+    server.close()

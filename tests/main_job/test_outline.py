@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from redis import Redis
 
 from deploy.local.valkey import ValkeyServer
@@ -15,13 +13,6 @@ from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
 
 ENDINGS = {"succeeded", "failed", "cancelled", "expired"}
-
-
-@pytest.fixture
-def receiver(stack: Stack) -> Iterator[Receiver]:
-    server = Receiver(stack.keys["webhook_secret"])
-    yield server
-    server.close()
 
 
 def test_a_submitted_day_comes_back_by_polling_and_by_a_signed_webhook(

@@ -5,22 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
-
-import pytest
 
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, until
 from tests.stack.receiver import Receiver
 
 QUICK = {"TIL_WEBHOOK_TIMEOUT_SECONDS": "2"}
-
-
-@pytest.fixture
-def receiver(stack: Stack) -> Iterator[Receiver]:
-    server = Receiver(stack.keys["webhook_secret"])
-    yield server
-    server.close()
 
 
 def test_a_steward_killed_between_post_and_record_is_followed_by_a_repeat_under_the_same_id(

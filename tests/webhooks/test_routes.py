@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ from tests.stack.processes import Stack, until
 from tests.stack.receiver import Receiver
 
 QUICK = {"TIL_WEBHOOK_SCHEDULE_SECONDS": "0.2,0.2,60"}
-
-
-@pytest.fixture
-def receiver(stack: Stack) -> Iterator[Receiver]:
-    server = Receiver(stack.keys["webhook_secret"])
-    yield server
-    server.close()
 
 
 @pytest.fixture
