@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from jobs.tables import Delivery, Job, Tenant, WebhookEndpoint
 from jobs.view import job_view, when
 from jobs.webhook import Attempt
 
+SECRETS = (Tenant.webhook_secret, Tenant.previous_secret, Tenant.previous_secret_until > NOW)
 DELIVERIES = Counter("til_webhook_deliveries_total", "Webhook attempts by outcome.", ["outcome"])
 DELAY = Histogram("til_webhook_delay_seconds", "From the event to the first POST of its webhook.")
 
@@ -128,9 +130,8 @@ async def claim_due(
 
 async def _load(session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[Due]:
     late = func.extract("epoch", NOW - Delivery.event_at)
-    overlap = Tenant.previous_secret_until > NOW
     query = (
-        select(Delivery, Job, Tenant.webhook_secret, Tenant.previous_secret, overlap, late)
+        select(Delivery, Job, *SECRETS, late)
         .join(Job, Job.id == Delivery.job_id)
         .join(Tenant, Tenant.id == Delivery.tenant_id)
         .options(defer(Job.request))
@@ -168,36 +169,39 @@ def _due(
     )
 
 
-async def progress_of(session: AsyncSession, job_id: uuid.UUID, progress: dict[str, Any]) -> Due | None:
-    """What to post of a running job's progress; None when it has ended or its URL is disabled."""
+async def progress_of(session: AsyncSession, told: Mapping[uuid.UUID, dict[str, Any]]) -> list[Due]:
+    """What to post of these jobs' progress, but for those that have ended or whose URL is disabled."""
     off = exists().where(
         WebhookEndpoint.tenant_id == Job.tenant_id,
         WebhookEndpoint.url == Job.webhook_url,
         WebhookEndpoint.disabled_at.is_not(None),
     )
     query = (
-        select(Job, Tenant.webhook_secret, Tenant.previous_secret, Tenant.previous_secret_until > NOW, NOW)
+        select(Job, NOW, *SECRETS)
         .join(Tenant, Tenant.id == Job.tenant_id)
         .options(defer(Job.request))
-        .where(Job.id == job_id, Job.status == Status.RUNNING, ~off)
+        .where(Job.id.in_(told), Job.status == Status.RUNNING, ~off)
     )
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
-        return None
-    job, secret, previous, overlap, now = row
-    told = Delivery(
+    rows = (await session.execute(query)).all()
+    return [
+        _due(_unstored(job, now), job, secret, previous, overlap, 0.0, told[job.id])
+        for job, now, secret, previous, overlap in rows
+    ]
+
+
+def _unstored(job: Job, now: datetime.datetime) -> Delivery:
+    return Delivery(
         id=uuid.uuid4(),
         tenant_id=job.tenant_id,
         event="progress",
         event_at=now,
         url=job.webhook_url,
-        host=urlsplit(job.webhook_url).netloc.lower(),
+        host=urlsplit(str(job.webhook_url)).netloc.lower(),
         state="none",
         lease_no=0,
         attempts=0,
         attempts_before=0,
     )
-    return _due(told, job, secret, previous, overlap, 0.0, progress)
 
 
 async def record(session: AsyncSession, tried: Sequence[Tried]) -> set[uuid.UUID]:

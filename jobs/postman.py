@@ -8,7 +8,7 @@ import datetime
 import random
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -54,7 +54,11 @@ class Hosts:
     def room(self) -> dict[str, int]:
         """How many more each host may get, for the hosts that differ from `USUAL`."""
         known = self._width.keys() | self._flying.keys()
-        return {host: max(0, self._width.get(host, USUAL) - self._flying[host]) for host in known}
+        return {host: self.room_at(host) for host in known}
+
+    def room_at(self, host: str) -> int:
+        """How many more this host may get."""
+        return max(0, self._width.get(host, USUAL) - self._flying[host])
 
 
 class Postman:
@@ -84,14 +88,14 @@ class Postman:
             async with self._database.session() as session:
                 due = await deliver.claim_due(session, most, lease, self._hosts.room(), USUAL)
         for one in due:
-            self._hosts.began(one.host)
-            self._fly(self._post(one))
+            self._fly(one.host, self._post(one))
         if len(due) < most or not most:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
 
-    def _fly(self, post: Coroutine[Any, Any, object]) -> None:
+    def _fly(self, host: str, post: Coroutine[Any, Any, object]) -> None:
+        self._hosts.began(host)
         task = asyncio.create_task(post)
         self._posting.add(task)
         task.add_done_callback(self._posted)
@@ -111,14 +115,13 @@ class Postman:
             self._recording = asyncio.create_task(self._record_all())
         await asyncio.shield(self._recording)
 
-    async def tell_progress(self, job_id: uuid.UUID, progress: dict[str, Any]) -> None:
-        """Post a running job's progress once, unless its host has no room now; never stored or repeated."""
+    async def tell_progress(self, told: Mapping[uuid.UUID, dict[str, Any]]) -> None:
+        """Post running jobs' progress once, unless their host has no room now; never stored or repeated."""
         async with self._database.session() as session:
-            due = await deliver.progress_of(session, job_id, progress)
-        if due is None or self._hosts.room().get(due.host, USUAL) < 1 or len(self._posting) >= IN_FLIGHT:
-            return
-        self._hosts.began(due.host)
-        self._fly(self._send(due))
+            found = await deliver.progress_of(session, told)
+        for due in found:
+            if self._hosts.room_at(due.host) and len(self._posting) < IN_FLIGHT:
+                self._fly(due.host, self._send(due))
 
     async def _send(self, due: Due) -> Attempt:
         well = False

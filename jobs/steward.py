@@ -122,8 +122,10 @@ class Steward:
 
     async def _tell_progress(self) -> None:
         """Sent once, straight from Redis; what there is no room for is dropped."""
-        for one in await self._live.pop_progress(PROGRESS_AT_ONCE):
-            await self._postman.tell_progress(uuid.UUID(one["job_id"]), one["progress"])
+        waiting = await self._live.pop_progress(PROGRESS_AT_ONCE)
+        if waiting:
+            told = {uuid.UUID(one["job_id"]): one["progress"] for one in waiting}
+            await self._postman.tell_progress(told)
         await asyncio.sleep(PROGRESS_EVERY_SECONDS)
 
     async def _forget_keys(self) -> None:

@@ -41,9 +41,10 @@ class Watch:
             seen.latest = progress
             if time.monotonic() - seen.said >= EVERY_SECONDS:
                 seen.said = time.monotonic()
-                self._say(self._live.put_progress(job_id, progress.as_json()))
+                shown = progress.as_json()
+                self._say(self._live.put_progress(job_id, shown))
                 if webhook:
-                    self._say(self._live.push_progress(job_id, progress.as_json()))
+                    self._say(self._live.push_progress(job_id, shown))
 
         return told
 

@@ -9,7 +9,7 @@ import httpx
 
 from tests.stack.processes import day, until
 
-TRIES = 5
+TRIES = 6
 SHORT = {"TIL_LEASE_SECONDS": "2"}
 
 
@@ -27,11 +27,10 @@ class Jobs:
         return str(answer.json()["id"])
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        answer = self.client.request(method, path, **more)
         for _ in range(TRIES):
+            answer = self.client.request(method, path, **more)
             if answer.status_code != 503:
                 break
-            answer = self.client.request(method, path, **more)
         return answer
 
     def get(self, job_id: str, wait: int | None = None) -> dict[str, Any]:
@@ -41,9 +40,16 @@ class Jobs:
         found: dict[str, Any] = answer.json()
         return found
 
+    def all(self, **filters: Any) -> list[dict[str, Any]]:
+        """The newest hundred jobs at most."""
+        answer = self._ask("GET", "/v1/jobs", params={"limit": 100, **filters})
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["jobs"]
+        return found
+
     def history(self, job_id: str) -> list[str]:
         """What happened to the job."""
-        events = self.client.get(f"/v1/jobs/{job_id}/history").json()["events"]
+        events = self._ask("GET", f"/v1/jobs/{job_id}/history").json()["events"]
         return [event["event"] for event in events]
 
     def until_running(self, *job_ids: str, seconds: float = 20) -> None:

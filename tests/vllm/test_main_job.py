@@ -31,16 +31,16 @@ def test_many_jobs_share_one_engine_and_overlap_in_it(stack: Stack, tiny_model: 
             day(repo=f"ada/r{n}", webhook={"url": receiver.url}, options=options | {"seed": n})
             for n in range(JOBS)
         ]
-        ids = [Jobs(client).submit(**body) for body in bodies]
+        submitter = Jobs(client)
+        ids = [submitter.submit(**body) for body in bodies]
 
         def all_ended() -> bool:
             nonlocal most
             most = max(most, _running(worker.metrics()))
-            jobs = client.get("/v1/jobs", params={"limit": 100}).json()["jobs"]
-            return all(job["finished_at"] for job in jobs)
+            return all(job["finished_at"] for job in submitter.all())
 
         until(all_ended, 240)
-        jobs = [client.get(f"/v1/jobs/{i}").json() for i in ids]
+        jobs = [submitter.get(i) for i in ids]
     assert {(job["status"], job["error"] and job["error"]["code"]) for job in jobs} == {("succeeded", None)}
     assert most >= JOBS // 2
     for job in jobs:
