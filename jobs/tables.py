@@ -90,7 +90,11 @@ class Worker(Table):
 
 
 class Job(Table):
-    """One post to write. `order_at` = `created_at` less the head start that `priority` gives."""
+    """One post to write. `order_at` = `created_at` less the head start that `priority` gives.
+
+    `tokens`: about how many its prompt and its answer take. `template`: the digest of the prompt template that
+    a replay asks for.
+    """
 
     __tablename__ = "jobs"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -116,6 +120,9 @@ class Job(Table):
     erased_at: Mapped[Time | None]
     reused: Mapped[bool] = mapped_column(server_default="false")
     retry_of: Mapped[uuid.UUID | None]
+    replay_of: Mapped[uuid.UUID | None]
+    tokens: Mapped[int] = mapped_column(server_default="4096")
+    template: Mapped[str | None]
     username: Mapped[str]
     repo: Mapped[str]
     date: Mapped[datetime.date]

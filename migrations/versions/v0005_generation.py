@@ -1,0 +1,31 @@
+"""What the claim and a replay need to know of a job: its size in tokens, and the template to write it by."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from migrations.statements import statements
+
+revision = "0005"
+down_revision = "0004"
+
+UP = """
+ALTER TABLE jobs ADD COLUMN tokens integer NOT NULL DEFAULT 4096
+    CONSTRAINT jobs_tokens_check CHECK (tokens > 0),
+    ADD COLUMN template text,
+    ADD COLUMN replay_of uuid;
+"""
+
+DOWN = """
+ALTER TABLE jobs DROP COLUMN tokens, DROP COLUMN template, DROP COLUMN replay_of;
+"""
+
+
+def upgrade() -> None:
+    for statement in statements(UP):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for statement in statements(DOWN):
+        op.execute(statement)
