@@ -6,13 +6,36 @@ import math
 
 from sqlalchemy import ColumnElement, exists, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.tables import Figures
+from jobs.tables import Table, Time
 
 COUNT_LIMIT = 100_000
 COLD_START_SECONDS = 180.0
 DRAIN_SECONDS = 300.0
 TARGET_LOAD = 0.8
+
+
+class Figures(Table):
+    """The one row of depth figures that the steward writes each second and every api reads.
+
+    `steady_since`: since when the stewards have been writing it without a break.
+    """
+
+    __tablename__ = "figures"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[Time]
+    steady_since: Mapped[Time]
+    queued: Mapped[int]
+    running: Mapped[int]
+    workers: Mapped[int]
+    slots: Mapped[int]
+    oldest_queued_at: Mapped[Time | None]
+    tokens_per_second: Mapped[float]
+    mean_run_seconds: Mapped[float | None]
+    arrivals_per_second: Mapped[float]
+    workers_desired: Mapped[int]
+
 
 MEASURE = text("""
 WITH w AS (

@@ -18,13 +18,13 @@ from jobs import figures, sweep
 from jobs.claim import waiting_models
 from jobs.database import STEWARD, Database
 from jobs.errors import DatabaseUnavailable
+from jobs.figures import Figures
 from jobs.live import DELIVERIES, ENDED, SWEEP, Live
 from jobs.logs import set_up_logs
 from jobs.meter import FINISHED
 from jobs.postman import Postman
 from jobs.ring import Ringer
 from jobs.settings import ServerSettings, WebhookSettings
-from jobs.tables import Figures
 from jobs.webhook import Sender
 
 OPEN_FILES = 4096

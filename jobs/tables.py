@@ -92,8 +92,8 @@ class Worker(Table):
 class Job(Table):
     """One post to write. `order_at` = `created_at` less the head start that `priority` gives.
 
-    `tokens`: about how many its prompt and its answer take. `template`: the digest of the prompt template that
-    a replay asks for.
+    `tokens`: about how many its prompt and its answer take. `template`: the digest of the prompt template
+    that a replay asks for.
     """
 
     __tablename__ = "jobs"
@@ -203,24 +203,3 @@ class DeliveryAttempt(Table):
     error: Mapped[str | None]
     milliseconds: Mapped[int]
     answer: Mapped[str]
-
-
-class Figures(Table):
-    """The one row of depth figures that the steward writes each second and every api reads.
-
-    `steady_since`: since when the stewards have been writing it without a break.
-    """
-
-    __tablename__ = "figures"
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[Time]
-    steady_since: Mapped[Time]
-    queued: Mapped[int]
-    running: Mapped[int]
-    workers: Mapped[int]
-    slots: Mapped[int]
-    oldest_queued_at: Mapped[Time | None]
-    tokens_per_second: Mapped[float]
-    mean_run_seconds: Mapped[float | None]
-    arrivals_per_second: Mapped[float]
-    workers_desired: Mapped[int]

@@ -6,8 +6,9 @@ import datetime
 import math
 from typing import Any
 
+from jobs.figures import Figures
 from jobs.states import Status
-from jobs.tables import Delivery, Figures, Job
+from jobs.tables import Delivery, Job
 
 
 def job_view(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
-from jobs.tables import Table
+from jobs.figures import Figures
 
 
 def run() -> None:
     """Migrate in one transaction, so that a broken migration leaves nothing behind."""
     context.configure(
         connection=context.config.attributes["connection"],
-        target_metadata=Table.metadata,
+        target_metadata=Figures.metadata,
         compare_type=True,
         transactional_ddl=True,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jobs.request import TilRequest
+from jobs.room import KvCache
 
 
 class EngineFailed(Exception):
@@ -25,8 +26,9 @@ class EngineDead(Exception):
 class Call:
     """One generation asked of an engine.
 
-    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `schema` the JSON
-    schema that its answer must satisfy; `request` serves the engine that has no model.
+    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `prompt_ids` the same in
+    the model's tokens where the engine has its own tokenizer; `schema` is the JSON schema that the answer must
+    satisfy; `request` serves the engine that has no model.
     """
 
     id: str
@@ -37,6 +39,15 @@ class Call:
     temperature: float
     seed: int
     max_output_tokens: int
+    prompt_ids: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A prompt's size in tokens, chat template included; `ids` are None where the engine can't know them."""
+
+    tokens: int
+    ids: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +87,14 @@ class Engine(Protocol):
     def prompt_budget(self, max_output_tokens: int) -> int | None:
         """Tokens that a prompt may take beside an answer of `max_output_tokens`; None: no bound."""
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of `text` in this engine's own tokenizer (an upper estimate where it has none)."""
+    def encode(self, system: str, user: str) -> Encoded:
+        """The two chat messages in this engine's own tokenizer (an upper estimate where it has none).
+
+        Called from threads, since it takes about a millisecond per kilobyte.
+        """
+
+    def kv_cache(self) -> KvCache | None:
+        """How much it can hold at once, known once it has started; None: no bound that matters."""
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """Write the answer to `call`. Cancelling the awaiting task aborts it in the engine.
