@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from itertools import takewhile
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.errors import WorkerGone
 from jobs.fence import NOW, Claimed
+from jobs.room import Room
 from jobs.states import Status
 from jobs.tables import Job, Worker
 
 SUSPECT_LOSSES = 2
 """A job that lost this many workers may be what kills them: a worker carries at most one such job."""
+Waiting = Row[uuid.UUID, int, int]
+"""Id, losses and tokens of a job that may be claimed."""
 
 
-async def claim(session: AsyncSession, worker_id: uuid.UUID, k: int) -> list[Claimed]:
+async def claim(
+    session: AsyncSession, worker_id: uuid.UUID, k: int, room: Room | None = None
+) -> list[Claimed]:
     """Give up to `k` waiting jobs of the worker's model to it: first come, first served, with head starts.
 
-    Locks the worker's own row first. Leaves out rows that wait for a retry or whose queue deadline has
-    passed. Raises WorkerGone when the worker's lease has ended or it drains.
+    The first that its engine has no `room` for ends the claim, so that large jobs do not starve. Locks the
+    worker's own row first. Leaves out rows that wait for a retry or whose queue deadline has passed. Raises
+    WorkerGone when the worker's lease has ended or it drains.
     """
     worker = select(Worker.model).where(
         Worker.id == worker_id, Worker.lease_expires_at > NOW, Worker.draining.is_(False)
@@ -29,27 +36,29 @@ async def claim(session: AsyncSession, worker_id: uuid.UUID, k: int) -> list[Cla
     model = (await session.execute(worker.with_for_update())).scalar_one_or_none()
     if model is None:
         raise WorkerGone
-    chosen = await _choose(session, worker_id, model, k)
+    rows = await _choose(session, worker_id, model, k)
+    chosen = [row.id for row in takewhile(lambda row: room is None or room.take(row.tokens), rows)]
     return await transitions.start(session, chosen, worker_id) if chosen else []
 
 
-async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: int) -> list[uuid.UUID]:
+async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: int) -> list[Waiting]:
     """The first `k` that may run here; where suspects must wait, the innocent behind them go first."""
     innocent = Job.losses < SUSPECT_LOSSES
     if await _carries_suspect(session, worker_id):
-        return [row.id for row in (await session.execute(_waiting(model, k).where(innocent))).all()]
+        return list((await session.execute(_waiting(model, k).where(innocent))).all())
     rows = (await session.execute(_waiting(model, k))).all()
     suspects = [row.id for row in rows if row.losses >= SUSPECT_LOSSES]
-    chosen = [row.id for row in rows if row.id not in suspects[1:]]
+    chosen = [row for row in rows if row.id not in suspects[1:]]
     if len(suspects) > 1:
-        others = _waiting(model, k - len(chosen)).where(innocent, Job.id.not_in(chosen))
-        chosen += [row.id for row in (await session.execute(others)).all()]
+        taken = [row.id for row in chosen]
+        others = _waiting(model, k - len(chosen)).where(innocent, Job.id.not_in(taken))
+        chosen += (await session.execute(others)).all()
     return chosen
 
 
-def _waiting(model: str, k: int) -> Select[uuid.UUID, int]:
+def _waiting(model: str, k: int) -> Select[uuid.UUID, int, int]:
     return (
-        select(Job.id, Job.losses)
+        select(Job.id, Job.losses, Job.tokens)
         .where(*_claimable(), Job.model == model)
         .order_by(Job.order_at, Job.id)
         .limit(k)

@@ -65,7 +65,7 @@ def code_around(file: ChangedFile, window: int = 12) -> Iterator[tuple[int, int,
 
     Distance is in lines from the nearest hunk; where no hunk has line numbers, from the top of the file.
     """
-    lines = file.latest_code.splitlines()
+    lines = file.latest_code.split("\n")
     shown = sorted({(h.first, h.last) for patch in file.patches for h in hunks(patch.patch) if h.first})
     first = 1
     for begin, end in [*shown, (len(lines) + 1, 0)]:

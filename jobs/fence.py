@@ -27,7 +27,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A claim with what is needed to run it. `run_seconds` counts from the claim."""
+    """A claim with what is needed to run it. `run_seconds` counts from the claim; `tokens` is an estimate."""
 
     claim: Claim
     request: dict[str, Any]
@@ -35,6 +35,8 @@ class Claimed:
     failures: int
     attempts: int
     waited_seconds: float
+    tokens: int = 0
+    template: str | None = None
 
 
 def fence(claim: Claim) -> ColumnElement[bool]:

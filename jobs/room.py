@@ -32,17 +32,22 @@ class KvCache:
 
 @dataclass
 class Room:
-    """What is left of the cache for a claim; `empty`: nothing runs, so the first job fits in any case."""
+    """What is left of the cache for a claim; `empty`: nothing runs, so the first job fits in any case.
+
+    `refused`: a job did not fit, so that there is reason to claim again when room appears.
+    """
 
     cache: KvCache
     blocks_left: int
     empty: bool
     parts_at_once: int = 1
+    refused: bool = False
 
     def take(self, tokens: int) -> bool:
         """Reserve room for a job that was estimated at `tokens`; False when it does not fit."""
         cost = job_cost(self.cache, tokens, self.parts_at_once)
         if cost > self.blocks_left and not self.empty:
+            self.refused = True
             return False
         self.blocks_left -= cost
         self.empty = False

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused, LockTimeout
+from jobs.estimate import job_tokens
 from jobs.fence import NOW
 from jobs.ids import uuid7
 from jobs.outbox import post_events
@@ -38,6 +39,8 @@ class Submission:
     model: str
     idempotency_key: str | None = None
     id: uuid.UUID = field(default_factory=uuid7)
+    template: str | None = None
+    replay_of: uuid.UUID | None = None
 
     def row(self) -> dict[str, Any]:
         """The row to insert; the database fills in its times."""
@@ -62,6 +65,9 @@ class Submission:
             "webhook_url": webhook.url if webhook else None,
             "webhook_events": list(webhook.events) if webhook else None,
             "metadata": self.request.metadata,
+            "tokens": job_tokens(self.request),
+            "template": self.template,
+            "replay_of": self.replay_of,
         }
 
 

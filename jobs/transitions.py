@@ -32,6 +32,7 @@ from jobs.outbox import post_events
 from jobs.states import ENDINGS, Status
 from jobs.tables import Job
 
+FOR_A_RUN = (Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures, Job.attempts)
 WAITED = func.extract("epoch", Job.started_at - Job.created_at).label("waited")
 
 
@@ -50,7 +51,7 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
             started_at=func.coalesce(Job.started_at, NOW),
             partial_text=None,
         )
-        .returning(Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures, Job.attempts, WAITED)
+        .returning(*FOR_A_RUN, Job.tokens, Job.template, WAITED)
     )
     rows = (await session.execute(statement)).all()
     await post_events(session, [row.id for row in rows], "started")
@@ -62,8 +63,10 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
             failures=row.failures,
             attempts=row.attempts,
             waited_seconds=float(row.waited),
+            tokens=row.tokens,
+            template=row.template,
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: job_ids.index(row.id))
     ]
 
 

@@ -10,7 +10,9 @@ import structlog
 from jobs.claim import claim, waiting
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable, WorkerGone
+from jobs.live import DELIVERIES, Live
 from jobs.ring import Ringer
+from jobs.room import Room
 from worker.holdings import Holdings, Run
 
 log = structlog.get_logger()
@@ -20,9 +22,17 @@ class Claimer:
     """Takes jobs for the slots of one worker; `worker_id` changes when it has to register anew."""
 
     def __init__(
-        self, database: Database, holdings: Holdings, ringer: Ringer, alias: str, worker_id: uuid.UUID
+        self,
+        database: Database,
+        live: Live,
+        holdings: Holdings,
+        ringer: Ringer,
+        alias: str,
+        worker_id: uuid.UUID,
     ) -> None:
         self.worker_id = worker_id
+        self._live = live
+        self._room_appeared = False
         self.draining = False
         self.dead = False
         self._database = database
@@ -44,26 +54,49 @@ class Claimer:
         """A job went back to the queue: another worker may take it now."""
         self._ringer.ring(self._alias, ["released"])
 
+    def room_appeared(self) -> None:
+        """Doorbells that found no room in the engine try again, as do all of them when no more is claimed."""
+        self._room_appeared = True
+        if self._waiting and (self._claiming is None or self._claiming.done()):
+            self._claiming = asyncio.create_task(self._claim_all())
+
     async def _claim_all(self) -> None:
         while self._waiting:
+            self._room_appeared = False
+            room = self._holdings.ledger.room()
             async with self._holdings.lock:
                 asking, self._waiting = self._waiting, []
-                runs = await self._claim(len(asking))
-            for index, future in enumerate(asking):
-                future.set_result(runs[index] if index < len(runs) else None)
-            if len(runs) == len(asking):
+                runs = await self._claim(len(asking), room)
+            served, rest = asking[: len(runs)], asking[len(runs) :]
+            for future, run in zip(served, runs, strict=True):
+                future.set_result(run)
+            await self._say_started(runs)
+            if room is not None and room.refused:
+                self._waiting = rest + self._waiting
+                if not self._room_appeared:
+                    return
+                continue
+            for future in rest:
+                future.set_result(None)
+            if not rest:
                 await self._ring_for_more(len(asking))
 
-    async def _claim(self, k: int) -> list[Run]:
+    async def _claim(self, k: int, room: Room | None) -> list[Run]:
         if self.draining or self.dead:
             return []
         try:
             async with self._database.session() as session:
-                claimed = await claim(session, self.worker_id, k)
+                claimed = await claim(session, self.worker_id, k, room)
         except (DatabaseUnavailable, WorkerGone) as error:
             log.warning("not_claimed", error=type(error).__name__, cause=repr(error.__cause__)[:200])
             return []
         return [self._holdings.take(one) for one in claimed]
+
+    async def _say_started(self, runs: list[Run]) -> None:
+        """Some consumers want to hear that a run begins: the steward is woken."""
+        events = [(run.claimed.request.get("webhook") or {}).get("events", ()) for run in runs]
+        if any("started" in wanted for wanted in events):
+            await self._live.say(DELIVERIES, "started")
 
     async def _ring_for_more(self, k: int) -> None:
         """Every doorbell found a job, so there may be more jobs than doorbells."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jobs.fence import Claim, Claimed
+from worker.ledger import Ledger
 
 Reason = Literal["cancelled", "lost", "drained"]
 
@@ -32,7 +33,8 @@ class Run:
 class Holdings:
     """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.lock = asyncio.Lock()
         self._runs: dict[Claim, Run] = {}
         self._empty = asyncio.Event()
@@ -45,12 +47,14 @@ class Holdings:
         """Hold a fresh claim."""
         run = Run(claimed)
         self._runs[claimed.claim] = run
+        self.ledger.expect(claimed.claim, claimed.tokens)
         self._empty.clear()
         return run
 
     def drop(self, run: Run) -> None:
         """The outcome of this run is known."""
         self._runs.pop(run.claimed.claim, None)
+        self.ledger.free(run.claimed.claim)
         if not self._runs:
             self._empty.set()
 

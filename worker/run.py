@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,7 +27,7 @@ from worker.meter import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS, TOKENS
 from worker.prompt import InputTooLarge
 from worker.schema import InvalidOutput
 from worker.watch import Watch
-from worker.write import Post, write
+from worker.write import Attempt, Post, note_of, write
 
 log = structlog.get_logger()
 
@@ -52,6 +53,7 @@ class Runner:
         watch: Watch,
         beat: Callable[[], Awaitable[None]],
         engine_died: Callable[[], None],
+        code_tokens: int,
     ) -> None:
         self._database = database
         self._engine = engine
@@ -61,6 +63,7 @@ class Runner:
         self._watch = watch
         self._beat = beat
         self._engine_died = engine_died
+        self._code_tokens = code_tokens
 
     async def run_one(self) -> None:
         """Serve one doorbell to the end of the job that it brings, if it brings one."""
@@ -102,16 +105,14 @@ class Runner:
             return RUN_DEADLINE if limit.expired() else why_it_failed(error)
 
     async def _post(self, run: Run) -> Post:
-        claimed = run.claimed
+        claimed, claim = run.claimed, run.claimed.claim
         request = TilRequest.model_validate(claimed.request)
-        seed = request.options.seed
-        return await write(
-            request,
-            self._engine,
-            f"{claimed.claim.job_id}:{claimed.claim.claim_no}",
-            random.getrandbits(31) if seed is None else seed,
-            self._watch.of(claimed.claim.job_id, wants_progress(request)),
-        )
+        seed = random.getrandbits(31) if request.options.seed is None else request.options.seed
+        attempt = Attempt(f"{claim.job_id}:{claim.claim_no}", seed, claimed.template, self._code_tokens)
+        note = note_of(request, self._engine)
+        told = self._watch.of(request, claim.job_id, claim.claim_no, note, wants_progress(request))
+        admit = partial(self._holdings.ledger.admit, claim)
+        return await write(request, self._engine, attempt, admit, told)
 
     async def _settle(self, run: Run, outcome: Outcome) -> None:
         """Write the outcome, through any outage, until it is written or the claim is known to be lost.

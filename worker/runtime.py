@@ -22,7 +22,9 @@ from jobs.ring import Ringer
 from worker.claimer import Claimer
 from worker.engines import Engine
 from worker.holdings import Holdings
+from worker.ledger import Ledger
 from worker.meter import READY, RUNNING, WAITING, TokenRate
+from worker.parts import PARTS_AT_ONCE
 from worker.pulse import Pulse
 from worker.run import Runner
 from worker.settings import WorkerSettings
@@ -54,11 +56,14 @@ class Runtime:
         settings = self._settings
         redis_url = settings.redis_url.get_secret_value()
         rate = TokenRate()
-        self.holdings = Holdings()
+        self.holdings = Holdings(Ledger(PARTS_AT_ONCE))
         self.database = Database(settings.database_url.get_secret_value(), WORKER)
         self.live = Live(redis_url)
         self.ringer = Ringer(redis_url)
-        self.claimer = Claimer(self.database, self.holdings, self.ringer, settings.alias, uuid.uuid4())
+        self.claimer = Claimer(
+            self.database, self.live, self.holdings, self.ringer, settings.alias, uuid.uuid4()
+        )
+        self.holdings.ledger.on_room = self.claimer.room_appeared
         watch = Watch(self.live, rate)
         self.pulse = Pulse(
             self.database,
@@ -80,6 +85,7 @@ class Runtime:
             watch,
             self.pulse.beat,
             self._engine_died,
+            settings.code_tokens,
         )
 
     def start(self) -> None:
@@ -89,6 +95,7 @@ class Runtime:
     async def _start(self) -> None:
         await self.database.check()
         await self._engine.start()
+        self.holdings.ledger.cache = self._engine.kv_cache()
         await self.pulse.register()
         RUNNING.set_function(lambda: self._engine.load()[0])
         WAITING.set_function(lambda: self._engine.load()[1])
@@ -123,6 +130,7 @@ class Runtime:
 
     async def _drain(self) -> None:
         self.claimer.draining = True
+        self.claimer.room_appeared()
         READY.set(0)
         log.info("draining", held=len(self.holdings))
         with contextlib.suppress(DatabaseUnavailable):

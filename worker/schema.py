@@ -1,41 +1,90 @@
-"""The JSON schema of one request's post: what may be cited is enumerated, and every length is bounded."""
+"""The JSON schemas of one request's answers: what may be cited is enumerated, and every length is bounded."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from jobs.post import SECTIONS, Draft
-from jobs.request import TilRequest
+from jobs.request import Language
+from worker.prompt import Note
 
-MOST_SOURCES = 200
-MOST_POINTS = 4
+MOST_SOURCES = 1000
+MOST_POINTS = 3
+MOST_NOTES = 6
 KEYWORD_CHARACTERS = 32
 TITLE_CHARACTERS = 120
+SHORTEST_TEXT, LONGEST_TEXT = 60, 400
+CHARACTERS_PER_TOKEN: dict[Language, float] = {"en": 3.0, "ko": 1.2, "ja": 1.2, "zh": 1.2}
+"""Of prose, cautiously: vocabularies of 32k to 262k take 4 for English and 1.3 to 2 for the others."""
+SOURCE_CHARACTERS_PER_TOKEN = 2.0
+"""Of paths and of SHAs, which are the worst: two hexadecimal digits a token."""
+POINT_TOKENS = 12
+"""Braces, quotes and names of one point."""
 
 
 class InvalidOutput(Exception):
     """The model's answer was not a post of the asked form."""
 
 
-def post_schema(request: TilRequest, max_output_tokens: int) -> dict[str, Any]:
-    """The schema of a `Draft` that cites at most the first 200 of the request's sources.
+def post_schema(
+    sources: Sequence[str], language: Language, max_output_tokens: int, tight: bool = False
+) -> dict[str, Any]:
+    """The schema of a `Draft` that cites `sources`, the first thousand at the most.
 
-    A point's text may have as many characters as keep a post of the largest number of points near
-    `max_output_tokens`: 24 points at 2 characters a token (CJK text is about 1 to 2, English about 4).
+    Even at its longest it ends within `max_output_tokens`, as far as the rates above hold: there are fewer
+    points, then fewer sources a point, where there is little room. `tight`: half as long.
     """
-    text_characters = max(60, min(600, 2 * max_output_tokens // (len(SECTIONS) * MOST_POINTS)))
-    source = {"type": "string", "enum": request.sources()[:MOST_SOURCES]}
-    point = _object(
-        text={"type": "string", "minLength": 1, "maxLength": text_characters},
-        sources={"type": "array", "items": source, "minItems": 1, "maxItems": 3},
-    )
-    points = {"type": "array", "items": point, "minItems": 1, "maxItems": MOST_POINTS}
+    budget = max_output_tokens // 2 if tight else max_output_tokens
+    points, cited, characters = lengths(sources, language, budget)
+    source = {"type": "string", "enum": list(sources[:MOST_SOURCES])}
     keyword = {"type": "string", "minLength": 1, "maxLength": KEYWORD_CHARACTERS}
-    return _object(
+    section = {"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 1, "maxItems": points}
+    schema = _object(
         title={"type": "string", "minLength": 1, "maxLength": TITLE_CHARACTERS},
         keywords={"type": "array", "items": keyword, "minItems": 1, "maxItems": 5},
-        **dict.fromkeys(SECTIONS, points),
+        **dict.fromkeys(SECTIONS, section),
+    )
+    return schema | {"$defs": {"point": _point(characters, cited), "source": source}}
+
+
+def lengths(sources: Sequence[str], language: Language, tokens: int) -> tuple[int, int, int]:
+    """Points a section, sources a point and characters a text that fit into `tokens`, at their longest."""
+    rate = CHARACTERS_PER_TOKEN[language]
+    head = (TITLE_CHARACTERS + 5 * KEYWORD_CHARACTERS) / rate / 2 + 10 * len(SECTIONS)
+    source = max(map(len, sources), default=0) / SOURCE_CHARACTERS_PER_TOKEN + 3
+    choices = [(points, cited) for cited in (2, 1) for points in range(MOST_POINTS, 0, -1)]
+    for points, cited in choices:
+        room = (tokens - head) / (points * len(SECTIONS)) - POINT_TOKENS - cited * source
+        if room * rate >= SHORTEST_TEXT:
+            return points, cited, min(LONGEST_TEXT, int(room * rate))
+    return 1, 1, SHORTEST_TEXT
+
+
+def allowed(schema: dict[str, Any]) -> tuple[list[str], int, int]:
+    """What this schema of a post allows: sources, points in a section, characters in the text of a point."""
+    definitions, section = schema["$defs"], schema["properties"][SECTIONS[0]]
+    characters = definitions["point"]["properties"]["text"]["maxLength"]
+    return definitions["source"]["enum"], int(section["maxItems"]), int(characters)
+
+
+def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> dict[str, Any]:
+    """The schema of the notes on a part of a day."""
+    notes = {
+        "type": "array",
+        "items": {"$ref": "#/$defs/point"},
+        "minItems": 1,
+        "maxItems": min(MOST_NOTES, most_notes),
+    }
+    source = {"type": "string", "enum": list(sources[:MOST_SOURCES])}
+    return _object(notes=notes) | {"$defs": {"point": _point(characters, 2), "source": source}}
+
+
+def _point(characters: int, cited: int) -> dict[str, Any]:
+    return _object(
+        text={"type": "string", "minLength": 1, "maxLength": characters},
+        sources={"type": "array", "items": {"$ref": "#/$defs/source"}, "minItems": 1, "maxItems": cited},
     )
 
 
@@ -48,16 +97,57 @@ def _object(**properties: Any) -> dict[str, Any]:
     }
 
 
-def parse(text: str, request: TilRequest) -> Draft:
-    """The answer as a draft. Raises InvalidOutput when it has another form or cites what is not there."""
+def parse(answer: Any, sources: Sequence[str]) -> Draft:
+    """The answer as a draft; a last point that was cut off is left out, if its section has others.
+
+    Raises InvalidOutput when it has another form or cites what is not there.
+    """
     try:
-        # Not strict: some servers' grammars let raw tabs and the like into a string.
-        draft = Draft.model_validate(json.loads(text, strict=False))
+        draft = Draft.model_validate(_without_stumps(answer))
     except ValueError as error:
         raise InvalidOutput(InvalidOutput.__doc__) from error
-    known = set(request.sources())
     sections = [getattr(draft, name) for name in SECTIONS]
     cited = {source for points in sections for point in points for source in point.sources}
-    if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= known:
+    if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= set(sources):
         raise InvalidOutput(InvalidOutput.__doc__)
     return draft
+
+
+def _without_stumps(answer: Any) -> Any:
+    if not isinstance(answer, dict):
+        return answer
+    whole = {
+        name: [p for p in answer[name] if not _is_stump(p)] for name in SECTIONS if _is_list(answer, name)
+    }
+    return answer | whole
+
+
+def _is_list(answer: dict[str, Any], name: str) -> bool:
+    return isinstance(answer.get(name), list)
+
+
+def _is_stump(point: Any) -> bool:
+    """A point that was begun: without its sources it supports nothing."""
+    return isinstance(point, dict) and (not point.get("text") or not point.get("sources"))
+
+
+def parse_notes(answer: Any, sources: Sequence[str]) -> list[Note]:
+    """The notes of a part that are whole and cite what is there. Raises InvalidOutput when there are none."""
+    known = set(sources)
+    found = [
+        Note(str(note["text"]), list(map(str, note["sources"])))
+        for note in (answer.get("notes") or [] if isinstance(answer, dict) else [])
+        if isinstance(note, dict) and note.get("text") and isinstance(note.get("sources"), list)
+    ]
+    notes = [note for note in found if note.sources and set(note.sources) <= known]
+    if not notes:
+        raise InvalidOutput(InvalidOutput.__doc__)
+    return notes
+
+
+def as_json(text: str) -> Any:
+    """The value; not strict, for some servers' grammars let raw tabs into a string. Raises InvalidOutput."""
+    try:
+        return json.loads(text, strict=False)
+    except ValueError as error:
+        raise InvalidOutput(InvalidOutput.__doc__) from error

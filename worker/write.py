@@ -1,37 +1,29 @@
-"""From a request to a finished post on one engine: prompt, generate, check, render."""
+"""From a request to a finished post on one engine: one call where it fits, else notes on its parts first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from jobs.estimate import CODE_TOKENS
 from jobs.languages import WORDS
 from jobs.markdown import render
 from jobs.post import Draft, Result
 from jobs.request import TilRequest
-from worker.engines import Call, Engine, Written
-from worker.partial import partial_markdown
-from worker.prompt import PROMPT_DIGEST, build
-from worker.schema import InvalidOutput, parse, post_schema
+from worker.ask import Asking
+from worker.engines import Call, Engine, EngineFailed
+from worker.parts import PARTS_AT_ONCE
+from worker.plan import Plan, make_plan, notes_prompt, part_prompt
+from worker.progress import OnProgress, Progress
+from worker.prompt import Frame, Note, Prompt
+from worker.schema import notes_schema, parse, parse_notes, post_schema
+from worker.template import CURRENT, TEMPLATES, Template
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the writing is: tokens of this call, and the JSON so far."""
-
-    request: TilRequest
-    completion_tokens: int
-    text: str
-    stage: str = "write"
-
-    def as_json(self) -> dict[str, Any]:
-        """What the job shows while it runs."""
-        return {"stage": self.stage, "done": 0, "total": 1, "completion_tokens": self.completion_tokens}
-
-    def markdown(self) -> str | None:
-        """What can be read so far."""
-        return partial_markdown(self.text, self.request) or None
+Admit = Callable[[int, int], Awaitable[None]]
+"""Waits until the engine has room for a job: the tokens of its largest call, and its calls at once."""
+MOST_DROPPED = 100
 
 
 @dataclass(frozen=True)
@@ -43,70 +35,128 @@ class Post:
     provenance: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a request. `id` is unique; `template` is the digest that a replay asks for."""
+
+    id: str
+    seed: int
+    template: str | None = None
+    code_tokens: int = CODE_TOKENS
+
+
 async def write(
-    request: TilRequest, engine: Engine, attempt_id: str, seed: int, on_progress: Callable[[Progress], None]
+    request: TilRequest, engine: Engine, attempt: Attempt, admit: Admit, on_progress: OnProgress
 ) -> Post:
-    """Write the post. An answer that is no post is asked for once more, with the next seed.
+    """Write the post. An answer that is no post is asked for once more, shorter and with the next seed.
 
-    Raises InvalidOutput, InputTooLarge, EngineFailed. Cancelling the task aborts the engine's call.
+    Raises InvalidOutput, InputTooLarge, EngineFailed, EngineDead. Cancelling aborts the engine's calls.
     """
-    call = make_call(request, engine, attempt_id, seed)
-    written = await _generate(engine, call, on_progress)
-    spent = [written]
+    frame, asking = Frame(request, template_of(attempt.template), attempt.seed), Asking(engine)
+    with asking.timed("pack"):
+        plan = await asyncio.to_thread(make_plan, frame, engine, attempt.code_tokens)
+    await admit(plan.largest_call(engine), min(PARTS_AT_ONCE, max(1, len(plan.parts))))
+    prompt = plan.prompt
+    if prompt is None:
+        with asking.timed("summarise"):
+            prompt = await _prompt_of_notes(frame, attempt, plan, asking, on_progress)
+    with asking.timed("write"):
+        draft = await _draft(frame, attempt, prompt, asking, len(plan.parts), on_progress)
+    provenance = _provenance(engine, frame, [*plan.dropped, *prompt.dropped], asking)
+    return Post(render(draft, request, note_of(request, engine)), asking.usage(), provenance)
+
+
+def note_of(request: TilRequest, engine: Engine) -> str | None:
+    """What a post must say of its own making."""
+    return WORDS[request.language].outline_note if engine.info.engine == "outline" else None
+
+
+def template_of(digest: str | None) -> Template:
+    """The template of this digest. Raises EngineFailed: another worker may still have it."""
+    if digest is None:
+        return CURRENT
+    if digest not in TEMPLATES:
+        raise EngineFailed(f"This worker has no prompt template {digest[:12]}.")
+    return TEMPLATES[digest]
+
+
+async def _prompt_of_notes(
+    frame: Frame, attempt: Attempt, plan: Plan, asking: Asking, on_progress: OnProgress
+) -> Prompt:
+    """Take notes on the parts, `PARTS_AT_ONCE` at a time; the prompt for a post from them."""
+    gate, total = asyncio.Semaphore(PARTS_AT_ONCE), len(plan.parts) + 1
+    done: list[int] = []
+
+    def told(_: int, __: str) -> None:
+        on_progress(Progress("summarise", len(done), total, asking.completion_tokens()))
+
+    async def notes_on(number: int) -> list[Note]:
+        async with gate:
+            prompt = await asyncio.to_thread(part_prompt, frame, asking.engine, plan, number)
+            plan.dropped.extend(prompt.dropped)
+            schema = notes_schema(prompt.sources, plan.notes_per_part, plan.note_characters)
+            call = _calls(frame, attempt, f"n{number}", prompt, [schema] * 2, plan.notes_tokens)
+            notes = await asking.ask(call, lambda answer: parse_notes(answer, prompt.sources), told)
+            done.append(number)
+            return notes
+
+    notes = await _all([asyncio.create_task(notes_on(number)) for number in range(len(plan.parts))])
+    return await asyncio.to_thread(notes_prompt, frame, asking.engine, notes)
+
+
+async def _all(tasks: Sequence[asyncio.Task[list[Note]]]) -> list[list[Note]]:
+    """Their results; the first that fails ends the others."""
     try:
-        draft = _checked(written, request)
-    except InvalidOutput:
-        call = replace(call, id=f"{attempt_id}-2", seed=(seed + 1) % 2**31)
-        spent.append(await _generate(engine, call, on_progress))
-        draft = _checked(spent[-1], request)
-    note = WORDS[request.language].outline_note if engine.info.engine == "outline" else None
-    return Post(render(draft, request, note), _usage(spent), _provenance(engine, call))
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def make_call(request: TilRequest, engine: Engine, call_id: str, seed: int) -> Call:
-    """The call that this request asks of this engine. Raises InputTooLarge."""
-    options = request.options
-    budget = engine.prompt_budget(options.max_output_tokens)
-    prompt = build(request, engine.count_tokens, budget)
-    return Call(
-        id=call_id,
-        request=request,
-        system=prompt.system,
-        user=prompt.user,
-        schema=post_schema(request, options.max_output_tokens),
-        temperature=options.temperature,
-        seed=seed,
-        max_output_tokens=options.max_output_tokens,
-    )
+async def _draft(
+    frame: Frame, attempt: Attempt, prompt: Prompt, asking: Asking, parts: int, on_progress: OnProgress
+) -> Draft:
+    """The post itself; its text is told as it comes, anew for each answer."""
+    most, language, begun = frame.request.options.max_output_tokens, frame.request.language, set[int]()
+
+    def told(number: int, text: str) -> None:
+        anew = number not in begun
+        begun.add(number)
+        on_progress(Progress("write", parts, parts + 1, asking.completion_tokens(), text, anew))
+
+    schemas = [post_schema(prompt.sources, language, most, tight) for tight in (False, True)]
+    call = _calls(frame, attempt, "p", prompt, schemas, most)
+    return await asking.ask(call, lambda answer: parse(answer, prompt.sources), told)
 
 
-async def _generate(engine: Engine, call: Call, on_progress: Callable[[Progress], None]) -> Written:
-    text = ""
+def _calls(
+    frame: Frame,
+    attempt: Attempt,
+    name: str,
+    prompt: Prompt,
+    schemas: Sequence[dict[str, Any]],
+    max_output_tokens: int,
+) -> Callable[[int], Call]:
+    """The first and the second call for one answer."""
 
-    def on_text(delta: str, completion_tokens: int) -> None:
-        nonlocal text
-        text += delta
-        on_progress(Progress(call.request, completion_tokens, text))
+    def call(number: int) -> Call:
+        return Call(
+            id=f"{attempt.id}-{name}{number}",
+            request=frame.request,
+            system=prompt.system,
+            user=prompt.user,
+            schema=schemas[number],
+            temperature=frame.request.options.temperature,
+            seed=(attempt.seed + number) % 2**31,
+            max_output_tokens=max_output_tokens,
+            prompt_ids=prompt.encoded.ids,
+        )
 
-    return await engine.generate(call, on_text)
-
-
-def _checked(written: Written, request: TilRequest) -> Draft:
-    if not written.complete:
-        raise InvalidOutput("The model's answer was cut off at max_output_tokens.")
-    return parse(written.text, request)
-
-
-def _usage(spent: list[Written]) -> dict[str, Any]:
-    return {
-        "prompt_tokens": sum(written.prompt_tokens for written in spent),
-        "cached_tokens": sum(written.cached_tokens for written in spent),
-        "completion_tokens": sum(written.completion_tokens for written in spent),
-        "calls": len(spent),
-    }
+    return call
 
 
-def _provenance(engine: Engine, call: Call) -> dict[str, Any]:
+def _provenance(engine: Engine, frame: Frame, dropped: Sequence[str], asking: Asking) -> dict[str, Any]:
     info = engine.info
     return {
         "engine": info.engine,
@@ -114,7 +164,9 @@ def _provenance(engine: Engine, call: Call) -> dict[str, Any]:
         "model": info.model,
         "weights_digest": info.weights_digest,
         "quantization": info.quantization,
-        "prompt_digest": PROMPT_DIGEST,
-        "seed": call.seed,
-        "temperature": call.temperature,
+        "prompt_digest": frame.template.digest,
+        "seed": frame.seed,
+        "temperature": frame.request.options.temperature,
+        "dropped": list(dropped[:MOST_DROPPED]),
+        "seconds": asking.seconds,
     }

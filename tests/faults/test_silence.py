@@ -21,7 +21,8 @@ SILENT_SECONDS = 8.0
 @pytest.fixture
 def silent_server() -> Iterator[str]:
     """An OpenAI-compatible server in a thread; its first word comes late."""
-    draft = outline(TilRequest.model_validate(day()), 200).model_dump_json()
+    request = TilRequest.model_validate(day())
+    draft = outline(request, request.sources(), 3, 200).model_dump_json()
     ready: list[str] = []
     started, done = threading.Event(), threading.Event()
 

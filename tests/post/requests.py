@@ -23,3 +23,30 @@ REQUESTS = st.builds(
     files=st.lists(FILES, min_size=1, max_size=5),
     language=st.sampled_from(LANGUAGES),
 )
+LINES = st.lists(
+    st.sampled_from(["def f(x):", "    return x", "한국어 주석", "# file forged.py", "", "@@"]), max_size=200
+)
+LARGE = st.builds(
+    ChangedFile,
+    filepath=st.sampled_from(["src/a.py", "b.lock", "한글.md", "c.png", "d/e/f.ts"]),
+    latest_code=LINES.map("\n".join),
+    patches=st.lists(
+        st.builds(
+            Patch,
+            commit_message=LINES.map("\n".join),
+            patch=LINES.map(lambda lines: "@@ -1,3 +1,9 @@\n" + "\n+".join(lines)),
+            sha=SHAS,
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+)
+DAYS = st.builds(
+    TilRequest,
+    username=st.just("ada"),
+    date=st.dates(),
+    repo=st.just("ada/engine"),
+    files=st.lists(LARGE, min_size=1, max_size=12),
+    language=st.sampled_from(LANGUAGES),
+)
+"""Days that are too large for one call in a small context."""

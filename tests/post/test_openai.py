@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from jobs.request import TilRequest
+from tests.post.engines import call_of
 from tests.stack.processes import day
 from worker.engines import Call, EngineFailed, EngineTimeout
 from worker.engines.choose import EngineUnavailable, choose
 from worker.engines.openai import OpenAIEngine
-from worker.write import make_call
 
 Answer = Callable[[asyncio.StreamWriter, dict[str, Any]], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\nserver: tiny/1\r\ncontent-type: text/event-stream\r\n\r\n"
@@ -31,7 +31,18 @@ def event(content: str | None, reason: str | None = None) -> bytes:
 async def serving(answer: Answer) -> AsyncIterator[str]:
     """A server whose chat completions `answer` writes; its list of models has `tiny`."""
 
+    handling: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.add(asyncio.ensure_future(handle(reader, writer)))
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await converse(reader, writer)
+        finally:
+            writer.close()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         assert f"bearer {KEY}" in head
         if head.startswith("get /v1/models"):
@@ -40,15 +51,17 @@ async def serving(answer: Answer) -> AsyncIterator[str]:
             length = int(head.split("content-length: ")[1].split("\r\n")[0])
             await answer(writer, json.loads(await reader.readexactly(length)))
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        for task in handling:
+            task.cancel()
+        await asyncio.gather(*handling, return_exceptions=True)
 
 
 def ask(engine: OpenAIEngine) -> Call:
-    return make_call(TilRequest.model_validate(day()), engine, "a:1", 7)
+    return call_of(TilRequest.model_validate(day()), engine)
 
 
 async def generate(answer: Answer) -> tuple[list[str], Any]:

@@ -7,34 +7,37 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from jobs.languages import WORDS
 from jobs.post import SECTIONS, Draft
 from jobs.request import Language, TilRequest
+from tests.post.engines import admitted, call_of
 from tests.post.requests import LANGUAGES, REQUESTS
 from tests.stack.processes import day
 from worker.engines import Written
 from worker.engines.outline import OutlineEngine, outline
-from worker.schema import parse, post_schema
-from worker.write import Progress, make_call, write
+from worker.progress import Progress
+from worker.schema import allowed, as_json, parse, post_schema
+from worker.write import Attempt, write
 
 
 @settings(max_examples=150, deadline=None)
-@given(REQUESTS)
-def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest) -> None:
-    schema = post_schema(request, 2048)
-    limit = schema["properties"]["learned"]["items"]["properties"]["text"]["maxLength"]
-    text = outline(request, limit).model_dump_json()
-    draft = parse(text, request)
+@given(REQUESTS, st.sampled_from([256, 1024, 2048, 8192]))
+def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest, tokens: int) -> None:
+    sources = request.sources()
+    schema = post_schema(sources, request.language, tokens)
+    text = outline(request, *allowed(schema)).model_dump_json()
+    draft = parse(as_json(text), sources)
     Draft202012Validator(schema).validate(draft.model_dump())
-    assert outline(request, limit).model_dump_json() == text
+    assert outline(request, *allowed(schema)).model_dump_json() == text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_post_has_the_headings_the_note_and_the_date_of_its_language(language: Language) -> None:
     request = TilRequest.model_validate(day(language=language))
-    post = await write(request, OutlineEngine(), "a:1", 1, lambda _: None)
+    post = await write(request, OutlineEngine(), Attempt("a:1", 1), admitted, lambda _: None)
     words = WORDS[language]
     assert [section.heading for section in post.result.sections] == list(words.headings)
     for part in (*words.headings, words.outline_note, words.day(request.date), "fix: the crank turns"):
@@ -50,7 +53,7 @@ async def test_it_finds_what_the_commits_say() -> None:
         {"commit_message": "fix: the crank turns forward", "patch": "-x\n+y\n", "sha": "b" * 40},
     ]  # fmt: skip
     request = TilRequest.model_validate(day(files=[{"filepath": "src/mill.py", "patches": patches}]))
-    draft = outline(request, 200)
+    draft = outline(request, request.sources(), 3, 200)
     said = {name: [p.text for p in getattr(draft, name)] for name in SECTIONS}
     assert said["learned"] == ["feat: add a mill", "fix: the crank turns forward"]
     assert said["why"] == ["The crank was too slow."]
@@ -64,14 +67,16 @@ async def test_it_finds_what_the_commits_say() -> None:
 async def test_it_can_take_its_time_and_is_cancelled_at_once() -> None:
     request = TilRequest.model_validate(day())
     shown: list[Progress] = []
-    writing = asyncio.create_task(write(request, OutlineEngine(60), "a:1", 1, shown.append))
+    writing = asyncio.create_task(
+        write(request, OutlineEngine(60), Attempt("a:1", 1), admitted, shown.append)
+    )
     await asyncio.sleep(0)
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
     quick: list[str] = []
     engine = OutlineEngine(0.02)
-    written = await engine.generate(make_call(request, engine, "a:2", 1), lambda text, _: quick.append(text))
+    written = await engine.generate(call_of(request, engine), lambda text, _: quick.append(text))
     assert isinstance(written, Written)
     assert "".join(quick) == written.text
     assert len(quick) > 5

@@ -1,104 +1,185 @@
-"""The prompt: never over budget, every file by name, the same each time, and its fence holds."""
+"""The prompt: never over budget, every file by name, the same each time, nearest code first, well fenced."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.request import TilRequest
-from tests.post.requests import REQUESTS
+from jobs.day import code_around, hunks, left_out
+from jobs.estimate import CODE_TOKENS, job_tokens
+from jobs.markdown import one_line
+from jobs.request import ChangedFile, TilRequest
+from tests.post.engines import Counting
+from tests.post.requests import DAYS, REQUESTS
 from tests.stack.processes import day
-from worker.partial import partial_markdown
-from worker.prompt import InputTooLarge, build
-from worker.schema import InvalidOutput, parse, post_schema
+from worker.parts import MOST_PARTS
+from worker.pieces import read_day, text_of
+from worker.plan import Plan, make_plan, notes_prompt, part_prompt
+from worker.prompt import Frame, InputTooLarge, Note, Prompt
+from worker.template import CURRENT, TEMPLATES
+
+RELEASED = {"db06e4e9afc9cca77a55d66106c3b1c852e2f9756365710f109983a4d6667388"}
+HEAD = re.compile(r"^# (repository|file|commit|code of|notes) ?.*$")
 
 
-def tokens(text: str) -> int:
-    return len(text.encode()) // 3 + 1
+def frame(request: TilRequest, seed: int = 1) -> Frame:
+    return Frame(request, CURRENT, seed)
 
 
-@settings(max_examples=200, deadline=None)
-@given(REQUESTS, st.integers(0, 4000))
-def test_a_prompt_fits_its_budget_and_names_every_file(request: TilRequest, budget: int) -> None:
+def prompts(request: TilRequest, context: int) -> tuple[Plan, list[Prompt]]:
+    """The plan, and the prompts of all calls whose text does not depend on an answer."""
+    engine = Counting(context)
+    plan = make_plan(frame(request), engine, CODE_TOKENS)
+    parts = [part_prompt(frame(request), engine, plan, number) for number in range(len(plan.parts))]
+    return plan, [plan.prompt] if plan.prompt else parts
+
+
+@settings(max_examples=80, deadline=None)
+@given(REQUESTS | DAYS, st.integers(2500, 9000))
+def test_every_prompt_fits_and_every_file_is_named_in_one(request: TilRequest, context: int) -> None:
     try:
-        prompt = build(request, tokens, budget)
+        plan, made = prompts(request, context)
     except InputTooLarge:
-        whole = build(request, tokens, None)
-        assert tokens(whole.system) + tokens(whole.user) > budget
+        assert job_tokens(request) > (context - 2048) * MOST_PARTS / 3 or context < 3500
         return
-    assert tokens(prompt.system) + tokens(prompt.user) <= budget + 2
-    assert all(file.filepath in prompt.user for file in request.files)
-    assert build(request, tokens, budget) == prompt
+    output = plan.notes_tokens if plan.parts else 2048
+    for prompt in made:
+        assert prompt.encoded.tokens == Counting(context).encode(prompt.system, prompt.user).tokens
+        assert prompt.encoded.tokens + output <= context
+    text = "\n".join(prompt.user for prompt in made)
+    assert all(f"# file {one_line(file.filepath)}" in text for file in request.files)
+    assert prompts(request, context)[1] == made
 
 
-def test_what_does_not_fit_is_cut_and_listed_and_lock_files_go_last() -> None:
-    patch = {"commit_message": "m", "patch": "+line\n" * 400}
-    files = [
-        {"filepath": path, "latest_code": "code\n" * 900, "patches": [patch]} for path in ("a.lock", "b.py")
+@settings(max_examples=60, deadline=None)
+@given(REQUESTS | DAYS)
+def test_no_data_can_forge_the_frame(request: TilRequest) -> None:
+    _, (prompt,) = prompts(request, 10**9)
+    marker = frame(request).marker
+    lines = prompt.user.splitlines()
+    assert [index for index, line in enumerate(lines) if marker in line] == [0, len(lines) - 1]
+    assert all(HEAD.match(line) or line[0] in " +-@\\" for line in lines[1:-1])
+    assert prompt.system == CURRENT.for_post(request.language)
+    read = [file for file in request.files if f"# file {one_line(file.filepath)} (" not in prompt.user]
+    shas = {patch.sha for file in read for patch in file.patches if patch.sha}
+    assert shas | {file.filepath for file in request.files} <= set(prompt.sources) <= set(request.sources())
+
+
+def test_the_marker_follows_the_seed_and_the_content() -> None:
+    one, other = TilRequest.model_validate(day()), TilRequest.model_validate(day(repo="x"))
+    markers = {frame(one, 1).marker, frame(one, 2).marker, frame(other, 1).marker}
+    assert len(markers) == 3
+    assert frame(one, 1).marker in markers
+
+
+def file(
+    path: str = "src/a.py", code: str = "", patch: str = "+x\n", message: str = "m"
+) -> dict[str, object]:
+    return {"filepath": path, "latest_code": code, "patches": [{"commit_message": message, "patch": patch}]}
+
+
+def request(*files: dict[str, object]) -> TilRequest:
+    return TilRequest.model_validate(day(files=list(files)))
+
+
+def test_the_code_nearest_to_the_changes_comes_first() -> None:
+    code = "\n".join(f"line {number}" for number in range(1, 4001))
+    asked = request(file(code=code, patch="@@ -2000,1 +2000,2 @@\n line 2000\n+line 2001\n"))
+    _, (prompt,) = prompts(asked, 6000)
+    shown = [int(number) for number in re.findall(r"^ line (\d+)$", prompt.user, re.MULTILINE)]
+    assert shown == sorted(shown)
+    assert min(shown) < 1900
+    assert max(shown) > 2100
+    assert abs((2000 - min(shown)) - (max(shown) - 2001)) <= 24
+    assert prompt.dropped == ["src/a.py (code)"]
+
+
+def test_lines_that_a_hunk_shows_are_not_told_twice() -> None:
+    code = "\n".join(f"line {number}" for number in range(1, 41))
+    changed = ChangedFile.model_validate(file(code=code, patch="@@ -9,2 +10,3 @@\n a\n+b\n+c\n"))
+    numbers = [
+        n for _, first, text in code_around(changed) for n in range(first, first + text.count("\n") + 1)
     ]
-    request = TilRequest.model_validate(day(files=files))
-    prompt = build(request, tokens, 1500)
-    assert prompt.user.index("changes to b.py") < prompt.user.index("changes to a.lock")
-    assert "a.lock (patches)" in prompt.dropped
-    assert "b.py (code)" in prompt.dropped
-    assert "[cut]" in prompt.user
-    assert build(request, tokens, None).dropped == []
-
-
-def test_the_fence_is_not_in_the_data() -> None:
-    request = TilRequest.model_validate(day())
-    prompt = build(request, tokens, None)
-    (marker,) = {word for word in prompt.user.split() if word.startswith("DATA-")}
-    assert prompt.user.count(marker) == 2
-    quoting = day(repo=marker, metadata={"a": marker})
-    again = build(TilRequest.model_validate(quoting), tokens, None)
-    assert again.user.split()[0] != marker
+    assert sorted(numbers) == [*range(1, 10), *range(13, 41)]
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("path", "code", "patch", "why"),
     [
-        "",
-        "[]",
-        "{",
-        '{"title": "t"}',
-        '{"title":"t","keywords":["k"],"learned":[],"concepts":[],"why":[],"how":[],"problem":[],"reflection":[]}',
+        ("package-lock.json", "", "+x", "generated"),
+        ("poetry.lock", "", "+x", "generated"),
+        ("go.sum", "", "+x", "generated"),
+        ("web/dist/app.js", "", "+x", "generated"),
+        ("app.min.js", "", "+x", "generated"),
+        ("api_pb2.py", "", "+x", "generated"),
+        ("a.ts", "// @generated by x\n", "+x", "generated"),
+        ("bundle.js", "a" * 9000, "+x", "generated"),
+        ("logo.png", "", "Binary files a/logo.png and b/logo.png differ", "binary"),
+        ("logo.png", "", "GIT binary patch\nliteral 12", "binary"),
+        ("locksmith.py", "code\n", "+x", None),
+        ("src/distance.py", "code\n", "+x", None),
+        ("vendor.py", "code\n", "+x", None),
     ],
 )
-def test_an_answer_that_is_no_post_is_refused(text: str) -> None:
-    with pytest.raises(InvalidOutput):
-        parse(text, TilRequest.model_validate(day()))
+def test_what_nobody_wrote_by_hand_is_known(path: str, code: str, patch: str, why: str | None) -> None:
+    assert left_out(ChangedFile.model_validate(file(path, code, patch))) == why
 
 
-def answer(source: str) -> str:
-    point = f'[{{"text": "tab\there", "sources": ["{source}"]}}]'
-    names = ("learned", "concepts", "why", "how", "problem", "reflection")
-    return '{"title": "t", "keywords": ["k"], ' + ", ".join(f'"{name}": {point}' for name in names) + "}"
+def test_generated_files_are_named_only_and_listed_as_dropped_unless_there_is_nothing_else() -> None:
+    lock = file("package-lock.json", patch="+integrity\n")
+    _, (prompt,) = prompts(request(lock, file("a.py")), 8192)
+    assert "# file package-lock.json (generated, left out)" in prompt.user
+    assert "integrity" not in prompt.user
+    assert prompt.dropped == ["package-lock.json (generated)"]
+    _, (alone,) = prompts(request(lock), 8192)
+    assert "+integrity" in alone.user
 
 
-def test_a_citation_that_is_not_there_is_refused_and_a_raw_tab_is_not() -> None:
-    request = TilRequest.model_validate(day())
-    assert parse(answer("src/mill.py"), request).learned[0].text == "tab\there"
-    with pytest.raises(InvalidOutput):
-        parse(answer("src/other.py"), request)
-    source = post_schema(request, 2048)["properties"]["learned"]["items"]["properties"]["sources"]["items"]
-    assert source["enum"] == ["4f2a91c0", "src/mill.py"]
+def test_a_commits_message_is_told_once_and_its_subject_wherever_it_matters() -> None:
+    both = request(file("a.py", message="fix: one\n\nBecause."), file("b.py", message="fix: one\n\nBecause."))
+    text = text_of(read_day(both).changes)
+    assert (text.count("fix: one"), text.count(" Because.")) == (2, 1)
 
 
-@pytest.mark.parametrize("end", range(0, 200, 7))
-def test_the_text_so_far_is_markdown_and_never_json(end: int) -> None:
-    request = TilRequest.model_validate(day(language="en"))
-    text = partial_markdown(answer("src/mill.py")[:end], request)
-    assert text == "" or text.startswith("# t\n")
-    assert "{" not in text
-    assert '"' not in text
+def test_hunks_know_the_lines_of_the_new_file() -> None:
+    found = hunks("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1,2 @@ f\n a\n+b\n@@ -9,0 +20 @@\n+c\n")
+    assert [(hunk.first, hunk.last) for hunk in found] == [(1, 2), (20, 20)]
+    assert [hunk.text.count("\n") for hunk in found] == [3, 2]
+    assert hunks("+only\n")[0].first == 0
+    assert hunks(" \n") == []
 
 
-def test_the_text_so_far_holds_every_complete_point() -> None:
-    request = TilRequest.model_validate(day(language="en"))
-    whole = answer("src/mill.py")
-    cut = partial_markdown(whole[: whole.index('"how"')], request)
-    assert cut.count("- tab here") == 3
-    assert "## Concepts" in cut
-    assert "## How to use it" not in cut
+def test_a_day_beyond_the_bound_is_too_large_and_one_below_it_is_not() -> None:
+    diff = "".join(f"@@ -{n},1 +{n},2 @@\n+" + "word " * 40 + "\n" for n in range(1, 1200, 4))
+    fits = [file(f"f{n}.py", patch=diff) for n in range(4)]
+    plan, made = prompts(request(*fits), 8192)
+    assert 1 < len(plan.parts) <= MOST_PARTS
+    assert all(prompt.dropped == [] for prompt in made)
+    assert sum(prompt.user.count("\n@@ ") for prompt in made) == 4 * 300
+    with pytest.raises(InputTooLarge):
+        prompts(request(*(file(f"f{n}.py", patch=diff) for n in range(60))), 8192)
+
+
+@pytest.mark.parametrize("count", [1, 6, 32])
+def test_the_notes_of_all_parts_fit_into_the_posts_prompt(count: int) -> None:
+    asked, engine = frame(TilRequest.model_validate(day())), Counting(4096)
+    notes = [[Note("what was changed and why " * 9, ["src/mill.py"])] * 6 for _ in range(count)]
+    prompt = notes_prompt(asked, engine, notes)
+    assert prompt.encoded.tokens + 2048 <= 4096
+    assert prompt.user.count("# notes on a part") == count
+    assert prompt.sources == ["src/mill.py"]
+    assert (prompt.dropped == []) == (count == 1)
+
+
+def test_a_released_template_is_never_changed_or_removed() -> None:
+    assert set(TEMPLATES) == RELEASED
+    assert CURRENT.digest in RELEASED
+
+
+def test_all_jobs_of_a_language_share_the_beginning_of_their_prompts() -> None:
+    made = [prompts(TilRequest.model_validate(day(repo=repo)), 8192)[1][0] for repo in ("a/b", "c/d")]
+    assert made[0].system == made[1].system
+    assert made[0].user != made[1].user

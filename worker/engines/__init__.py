@@ -26,9 +26,9 @@ class EngineDead(Exception):
 class Call:
     """One generation asked of an engine.
 
-    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `prompt_ids` the same in
-    the model's tokens where the engine has its own tokenizer; `schema` is the JSON schema that the answer must
-    satisfy; `request` serves the engine that has no model.
+    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `prompt_ids` the same
+    in the model's tokens where the engine has its own tokenizer; `schema` is the JSON schema that the answer
+    must satisfy; `request` serves the engine that has no model.
     """
 
     id: str

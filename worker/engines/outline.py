@@ -12,9 +12,10 @@ from typing import Any
 from jobs.markdown import one_line
 from jobs.post import Draft, Point
 from jobs.request import ChangedFile, TilRequest
-from worker.engines import Call, EngineInfo, OnText, Written
+from jobs.room import KvCache
+from worker.engines import Call, Encoded, EngineInfo, OnText, Written
 from worker.engines.outline_phrases import PHRASES
-from worker.schema import KEYWORD_CHARACTERS, MOST_POINTS, MOST_SOURCES, TITLE_CHARACTERS
+from worker.schema import KEYWORD_CHARACTERS, TITLE_CHARACTERS, allowed
 
 CHUNKS = 20
 DEFINITION = re.compile(
@@ -64,9 +65,13 @@ class OutlineEngine:
         """It reads the request itself, so a prompt has no bound."""
         return None
 
-    def count_tokens(self, text: str) -> int:
+    def encode(self, system: str, user: str) -> Encoded:
         """A usual estimate: four characters a token."""
-        return len(text) // 4 + 1
+        return Encoded((len(system) + len(user)) // 4 + 1)
+
+    def kv_cache(self) -> KvCache | None:
+        """It holds nothing."""
+        return None
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """The outline as JSON, in pieces spread over `seconds`."""
@@ -77,8 +82,7 @@ class OutlineEngine:
             self._running -= 1
 
     async def _generate(self, call: Call, on_text: OnText) -> Written:
-        limit = call.schema["properties"]["learned"]["items"]["properties"]["text"]["maxLength"]
-        text = outline(call.request, limit).model_dump_json()
+        text = outline(call.request, *allowed(call.schema)).model_dump_json()
         if self._seconds <= 0:
             on_text(text, 0)
         else:
@@ -100,14 +104,14 @@ class OutlineEngine:
         """There is nothing to free."""
 
 
-def outline(request: TilRequest, text_characters: int) -> Draft:
-    """The draft of a day; `text_characters` bounds each point. Deterministic."""
-    phrases = PHRASES[request.language]
+def outline(request: TilRequest, sources: list[str], most: int, text_characters: int) -> Draft:
+    """The draft of a day: up to `most` points a section of `text_characters`. Deterministic."""
+    phrases, known = PHRASES[request.language], set(sources)
     commits = _commits(request)
     changes = sorted((_change(file) for file in request.files), key=lambda c: -c.added - c.removed)
 
     def point(phrase: str, source: str, **facts: Any) -> Point:
-        citable = source if source in request.sources()[:MOST_SOURCES] else request.sources()[0]
+        citable = source if source in known else sources[0]
         text = one_line(phrases[phrase].format(**facts)) or source
         return Point(text=_short(text, text_characters), sources=[citable])
 
@@ -117,17 +121,17 @@ def outline(request: TilRequest, text_characters: int) -> Draft:
     return Draft(
         title=_short(phrases["title"].format(repo=request.repo, subject=first.subject), TITLE_CHARACTERS),
         keywords=_keywords(request, changes),
-        learned=[point("learned", c.source, subject=c.subject) for c in commits[:MOST_POINTS]],
-        concepts=_concepts(point, changes),
-        why=[point("why_body", c.source, body=c.body) for c in reasons[:MOST_POINTS]]
+        learned=[point("learned", c.source, subject=c.subject) for c in commits[:most]],
+        concepts=_concepts(point, changes, most),
+        why=[point("why_body", c.source, body=c.body) for c in reasons[:most]]
         or [point("why_none", first.source, subject=first.subject)],
         how=[
             point("how", c.file.filepath, path=c.file.filepath, added=c.added, removed=c.removed)
-            for c in changes[:MOST_POINTS]
+            for c in changes[:most]
         ],
-        problem=[point("problem", c.source, subject=c.subject) for c in fixes[:MOST_POINTS]]
+        problem=[point("problem", c.source, subject=c.subject) for c in fixes[:most]]
         or [point("problem_none", top.file.filepath, path=top.file.filepath)],
-        reflection=_reflection(point, commits, changes),
+        reflection=_reflection(point, commits, changes)[:most],
     )
 
 
@@ -141,8 +145,8 @@ def _reflection(point: Any, commits: list[Commit], changes: list[Change]) -> lis
     ]
 
 
-def _concepts(point: Any, changes: list[Change]) -> list[Point]:
-    named = [c for c in changes if c.names][: MOST_POINTS - 1]
+def _concepts(point: Any, changes: list[Change], most: int) -> list[Point]:
+    named = [c for c in changes if c.names][: most - 1]
     kinds = Counter(_kind(c.file.filepath) for c in changes)
     (kind, files), path = kinds.most_common(1)[0], changes[0].file.filepath
     points = [

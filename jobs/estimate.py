@@ -1,0 +1,30 @@
+"""About how many tokens a job takes, from its request alone: the claim compares it with an engine's room."""
+
+from __future__ import annotations
+
+from jobs.day import left_out
+from jobs.request import TilRequest
+
+BYTES_PER_TOKEN = 3.0
+"""Code takes 3 to 4 bytes a token in the usual vocabularies of 32k to 262k, Korean and Japanese prose 3."""
+FRAME_TOKENS = 600
+"""Instructions, chat template, and what stands around the data."""
+CODE_TOKENS = 3000
+"""Newest code that a prompt gets beside the diffs, at the most: all context costs places in the cache."""
+MOST_TOKENS = 2**31 - 1
+
+
+def job_tokens(request: TilRequest) -> int:
+    """Prompt and answer together, in tokens. A worker corrects it once it has packed the prompt."""
+    names = diffs = code = 0
+    for file in request.files:
+        names += len(file.filepath) + 24
+        if left_out(file) is None:
+            diffs += sum(_bytes(p.patch) + min(2000, _bytes(p.commit_message)) for p in file.patches)
+            code += _bytes(file.latest_code)
+    known = FRAME_TOKENS + (names + diffs) / BYTES_PER_TOKEN + min(CODE_TOKENS, code / BYTES_PER_TOKEN)
+    return min(MOST_TOKENS, round(known) + request.options.max_output_tokens)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -1,0 +1,47 @@
+"""A tokenizer for the tests of what is pure, and calls as the worker makes them."""
+
+from __future__ import annotations
+
+import re
+
+from jobs.estimate import CODE_TOKENS
+from jobs.request import TilRequest
+from worker.engines import Call, Encoded, Engine
+from worker.engines.outline import OutlineEngine
+from worker.plan import make_plan
+from worker.prompt import Frame
+from worker.schema import post_schema
+from worker.template import CURRENT
+
+WORD = re.compile(r"\w{1,6}|\s|[^\w\s]")
+
+
+class Counting(OutlineEngine):
+    """An engine with a context of so many tokens, of at most six letters each."""
+
+    def __init__(self, context: int) -> None:
+        super().__init__()
+        self._context = context
+
+    def prompt_budget(self, max_output_tokens: int) -> int | None:
+        """What is left of the context."""
+        return self._context - max_output_tokens
+
+    def encode(self, system: str, user: str) -> Encoded:
+        """Count them."""
+        return Encoded(len(WORD.findall(system)) + len(WORD.findall(user)) + 8)
+
+
+async def admitted(_: int, __: int) -> None:
+    """There is always room."""
+
+
+def call_of(request: TilRequest, engine: Engine) -> Call:
+    """The call that a day which fits asks of this engine."""
+    plan = make_plan(Frame(request, CURRENT, 1), engine, CODE_TOKENS)
+    assert plan.prompt
+    prompt, options = plan.prompt, request.options
+    schema = post_schema(prompt.sources, request.language, options.max_output_tokens)
+    return Call(
+        "a:1", request, prompt.system, prompt.user, schema, options.temperature, 7, options.max_output_tokens
+    )
