@@ -66,7 +66,9 @@ def invalid(pointer: str, message: str) -> Problem:
 
 
 def _unavailable() -> Problem:
-    sentence = "The database can't be reached at the moment; nothing was stored."
+    sentence = (
+        "The database can't be reached at the moment; a submit under an Idempotency-Key is safe to repeat."
+    )
     return Problem(503, "database_unavailable", sentence, None, {"Retry-After": "2"})
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.database import Database
+from jobs.database import Database, sqlstate
 from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused, LockTimeout
 from jobs.estimate import job_tokens
 from jobs.fence import NOW
@@ -27,6 +28,7 @@ from jobs.tables import Job
 BATCH = 100
 NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
 """Fields that say how to run a job and whom to tell, not what post to write."""
+UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,14 @@ class Submitter:
 
     async def _commit(self, batch: Sequence[Submission], again: bool = False) -> list[Submitted | Exception]:
         """What became of each. Where the outcome of COMMIT is unknown, the same rows are inserted again: that
-        waits for the first transaction to end, and finds its rows or makes them."""
+        waits for the first transaction to end, and finds its rows or makes them. After a deadlock too."""
         committing = False
         try:
             async with self._database.session() as session:
                 found = await insert_batch(session, batch)
                 committing = True
         except DatabaseUnavailable as error:
-            if committing and not again:
+            if (committing or _is_deadlock(error)) and not again:
                 return await self._commit(batch, again=True)
             if isinstance(error, LockTimeout) and len(batch) > 1:
                 return await self._one_by_one(batch)
@@ -132,6 +134,10 @@ class Submitter:
         return [outcome for (outcome,) in outcomes]
 
 
+def _is_deadlock(error: DatabaseUnavailable) -> bool:
+    return isinstance(error.__cause__, DBAPIError) and sqlstate(error.__cause__) == "40P01"
+
+
 async def insert_batch(
     session: AsyncSession, batch: Sequence[Submission]
 ) -> dict[uuid.UUID, Submitted | Exception]:
@@ -140,12 +146,7 @@ async def insert_batch(
     await _forget_old_keys(session, ordered)
     rows = {submission.id: submission.row() for submission in ordered}
     reusable = await _results_to_reuse(session, ordered, rows)
-    for submission_id, values in reusable.items():
-        rows[submission_id] |= values
-    inserted: set[uuid.UUID] = set()
-    for wanted in ([r for i, r in rows.items() if i not in reusable], [rows[i] for i in reusable]):
-        if wanted:
-            inserted |= await _insert(session, wanted)
+    inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
     await post_events(session, [i for i in reusable if i in inserted], Status.SUCCEEDED)
     outcomes: dict[uuid.UUID, Submitted | Exception] = {
         i: Submitted(i, reused=i in reusable) for i in inserted
@@ -175,8 +176,11 @@ async def _replay(
     session: AsyncSession, submission: Submission, request_hash: bytes
 ) -> Submitted | IdempotencyKeyReused:
     """The row in the way is this very one, from a COMMIT whose outcome was unknown, or the key's first."""
-    key = and_(Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key)
-    query = select(Job.id, Job.request_hash, Job.reused).where(or_(Job.id == submission.id, key))
+    in_the_way = Job.id == submission.id
+    if submission.idempotency_key is not None:
+        key = and_(Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key)
+        in_the_way = or_(in_the_way, key)
+    query = select(Job.id, Job.request_hash, Job.reused).where(in_the_way)
     row = (await session.execute(query)).one()
     if row.id == submission.id:
         return Submitted(row.id, reused=row.reused)

@@ -102,23 +102,60 @@ async def test_two_apis_with_opposite_orders_of_keys_never_deadlock(
 ) -> None:
     for number in range(20):
         keys = [f"{number}-{n}" for n in range(10)]
-        barrier = asyncio.Barrier(2)
-        found = await asyncio.gather(
-            insert_when_both_are_ready(database, tenant_id, keys, barrier),
-            insert_when_both_are_ready(database, tenant_id, keys[::-1], barrier),
-        )
-        outcomes = [one for side in found for one in side.values()]
-        assert all(isinstance(one, Submitted) for one in outcomes)
-        assert len({one.job_id for one in outcomes if isinstance(one, Submitted)}) == len(keys)
+        batches = [[submission(tenant_id, key) for key in order] for order in (keys, keys[::-1])]
+        assert len(await inserted_at_once(database, batches)) == len(keys)
 
 
-async def insert_when_both_are_ready(
-    database: Database, tenant_id: uuid.UUID, keys: list[str], barrier: asyncio.Barrier
-) -> dict[uuid.UUID, Submitted | Exception]:
+async def test_nor_do_they_where_some_take_a_result_that_is_there_and_some_do_not(
+    database: Database, tenant_id: uuid.UUID, new_worker: NewWorker
+) -> None:
+    await Submitter(database).submit(submission(tenant_id, repo="ada/r"))
+    (one,) = await claimed(database, await new_worker())
     async with database.session() as session:
-        await session.execute(text("SELECT 1"))
-        await barrier.wait()
-        return await insert_batch(session, [submission(tenant_id, key) for key in keys])
+        await transitions.succeed(session, one.claim, {"content": "x"}, {}, {})
+    for number in range(20):
+        keys = [f"{number}-{n}" for n in range(40)]
+        reusing = [submission(tenant_id, k, repo="ada/r", reuse=n < 20) for n, k in enumerate(keys)]
+        plain = [submission(tenant_id, key, repo="ada/r") for key in keys]
+        assert len(await inserted_at_once(database, [reusing, plain])) == len(keys)
+
+
+async def inserted_at_once(database: Database, batches: list[list[Submission]]) -> set[uuid.UUID]:
+    """The jobs that two apis' batches with the same keys have made."""
+    barrier = asyncio.Barrier(len(batches))
+
+    async def insert(batch: list[Submission]) -> list[Submitted | Exception]:
+        async with database.session() as session:
+            await session.execute(text("SELECT 1"))
+            await barrier.wait()
+            return list((await insert_batch(session, batch)).values())
+
+    found = await asyncio.gather(*map(insert, batches))
+    outcomes = [one for side in found for one in side]
+    assert all(isinstance(one, Submitted | IdempotencyKeyReused) for one in outcomes)
+    async with database.session() as session:
+        keys = {s.idempotency_key for batch in batches for s in batch}
+        made = select(Job.id).where(Job.idempotency_key.in_(keys))
+        return set(await session.scalars(made))
+
+
+async def test_a_deadlock_with_a_stranger_is_survived(database: Database, tenant_id: uuid.UUID) -> None:
+    patient = Database(database.engine.url.render_as_string(hide_password=False), ADMIN)
+    submitter = Submitter(database)
+    async with patient.session() as session:
+        await insert_batch(session, [submission(tenant_id, "b")])
+        asked = [asyncio.create_task(submitter.submit(submission(tenant_id, key))) for key in "ab"]
+        while not await waits_for_a_lock(database):
+            await asyncio.sleep(0.01)
+        await insert_batch(session, [submission(tenant_id, "a")])
+    assert [one.replayed for one in await asyncio.gather(*asked)] == [True, True]
+    await patient.close()
+
+
+async def waits_for_a_lock(database: Database) -> bool:
+    query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with database.session() as session:
+        return bool((await session.execute(query)).scalar_one())
 
 
 async def test_a_key_that_somebody_holds_does_not_hurt_the_rest_of_its_batch(
