@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import jobs, queue, submit
+from api import jobs, queue, replay, submit
 from api import webhooks as webhook_routes
 from api.auth import Keys
 from api.middleware import Door
@@ -43,7 +43,7 @@ def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
         description="TIL posts from a day's git commits. Errors are problem+json (RFC 9457).",
         lifespan=lifespan,
     )
-    for module in (submit, jobs, queue, webhook_routes):
+    for module in (submit, replay, jobs, queue, webhook_routes):
         app.include_router(module.router)
     handle_problems(app)
     app.add_middleware(Door, body_limit_bytes=settings.body_limit_bytes)

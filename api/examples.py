@@ -45,6 +45,7 @@ QUEUED: dict[str, Any] = {
     "finished_at": None,
     "attempts": 0,
     "retry_of": None,
+    "replay_of": None,
     "cancel_requested": False,
     "position": 12,
     "wait": {"low_seconds": 30, "high_seconds": 70},
@@ -71,7 +72,8 @@ def _json(value: Any) -> dict[str, Any]:
     return {"application/json": {"example": value}}
 
 
-def _problem(status: int, code: str, detail: str) -> dict[int | str, Any]:
+def problem_answer(status: int, code: str, detail: str) -> dict[int | str, Any]:
+    """What the document says of one problem."""
     example = {
         "type": f"/problems/{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -109,10 +111,10 @@ QUEUE = _json(
         "workers_desired": 2,
     }
 )
-NEEDS_KEY = _problem(401, "unauthorized", "A valid API key is needed.")
-NOT_FOUND = _problem(404, "not_found", "There is no such job.")
+NEEDS_KEY = problem_answer(401, "unauthorized", "A valid API key is needed.")
+NOT_FOUND = problem_answer(404, "not_found", "There is no such job.")
 PROBLEM_ANSWERS: dict[int | str, Any] = {
-    **_problem(413, "payload_too_large", "The body is over the limit."),
-    **_problem(422, "invalid_request", "The request is invalid; `errors` says where."),
-    **_problem(503, "database_unavailable", "Nothing was stored; try again after `Retry-After`."),
+    **problem_answer(413, "payload_too_large", "The body is over the limit."),
+    **problem_answer(422, "invalid_request", "The request is invalid; `errors` says where."),
+    **problem_answer(503, "database_unavailable", "Nothing was stored; try again after `Retry-After`."),
 }

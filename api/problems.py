@@ -19,7 +19,9 @@ from jobs.errors import (
     IdempotencyKeyReused,
     NoSuchDelivery,
     NoSuchJob,
+    NotFinished,
     NotMigrated,
+    RequestErased,
 )
 from jobs.read import BadCursor
 
@@ -76,6 +78,8 @@ FACTS: dict[type[Exception], Problem] = {
     NoSuchJob: Problem(404, "not_found", "There is no such job."),
     NoSuchDelivery: Problem(404, "not_found", "There is no such delivery."),
     DeliveryPending: Problem(409, "not_finished", "The delivery is still pending; it will be sent anyway."),
+    NotFinished: Problem(409, "not_finished", "The job has not ended yet."),
+    RequestErased: Problem(410, "request_erased", "The request has been erased; it can't be run again."),
     AlreadyFinished: Problem(409, "already_finished", "The job has already ended."),
     IdempotencyKeyReused: Problem(
         422, "idempotency_key_reused", "This Idempotency-Key was used with another body."

@@ -17,6 +17,7 @@ from api.jobs import show_job
 from api.problems import invalid
 from jobs.addresses import check_url
 from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.redact import redact_aside
 from jobs.request import TilRequest
 from jobs.states import ENDINGS
 from jobs.submit import Submission, Submitted
@@ -51,9 +52,18 @@ async def submit(
     if til.webhook:
         check_url(til.webhook.url, state.webhooks.allow_http, state.webhooks.allowed_networks)
     refuse_nul(til)
-    submission = Submission(caller.tenant_id, til, alias(til.model, state.aliases), idempotency_key)
+    til, redactions = await redact_aside(til)
+    model = alias(til.model, state.aliases)
+    submission = Submission(caller.tenant_id, til, model, idempotency_key, redactions=redactions)
+    submitted = await accept(request, submission)
+    return await _answer(request, caller, submitted, wait_seconds(prefer))
+
+
+async def accept(request: Request, submission: Submission) -> Submitted:
+    """Make it durable, count it, ring for it. Raises IdempotencyKeyReused, DatabaseUnavailable."""
+    state = request.app.state
     try:
-        submitted = await state.submitter.submit(submission)
+        submitted: Submitted = await state.submitter.submit(submission)
     except (DatabaseUnavailable, IdempotencyKeyReused) as error:
         SUBMISSIONS.labels("unavailable" if isinstance(error, DatabaseUnavailable) else "refused").inc()
         raise
@@ -61,7 +71,7 @@ async def submit(
     log.info("submitted", job_id=str(submitted.job_id), replayed=submitted.replayed)
     if not submitted.replayed and not submitted.reused:
         state.ringer.ring(submission.model, [str(submitted.job_id)])
-    return await _answer(request, caller, submitted, wait_seconds(prefer))
+    return submitted
 
 
 async def _answer(request: Request, caller: CallerOf, submitted: Submitted, wait: int | None) -> JSONResponse:

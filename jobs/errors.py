@@ -30,6 +30,14 @@ class AlreadyFinished(JobError):
     """The job has already ended."""
 
 
+class NotFinished(JobError):
+    """The job has not ended yet."""
+
+
+class RequestErased(JobError):
+    """The job's request has been erased; it can't be run again."""
+
+
 class IdempotencyKeyReused(JobError):
     """This Idempotency-Key was used with another body."""
 

@@ -35,6 +35,7 @@ def job_view(
         **{name: when(getattr(job, name)) for name in ("created_at", "started_at", "finished_at")},
         "attempts": job.attempts,
         "retry_of": str(job.retry_of) if job.retry_of else None,
+        "replay_of": str(job.replay_of) if job.replay_of else None,
         "cancel_requested": job.cancel_requested_at is not None,
         "position": position,
         "wait": estimate(position, figures) if queued else None,

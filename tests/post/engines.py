@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 
 from jobs.estimate import CODE_TOKENS
 from jobs.request import TilRequest
-from worker.engines import Call, Encoded, Engine
+from worker.engines import Call, Encoded, Engine, OnText, Written
 from worker.engines.outline import OutlineEngine
 from worker.plan import make_plan
 from worker.prompt import Frame
@@ -45,3 +47,33 @@ def call_of(request: TilRequest, engine: Engine) -> Call:
     return Call(
         "a:1", request, prompt.system, prompt.user, schema, options.temperature, 7, options.max_output_tokens
     )
+
+
+class Scripted(Counting):
+    """Gives the `answers` one after the other, and notes for the parts of a large day."""
+
+    def __init__(self, answers: list[tuple[str, bool]], context: int = 8192) -> None:
+        super().__init__(context)
+        self.asked: list[Call] = []
+        self.at_once = 0
+        self._answers = answers
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """The next answer, told in two pieces."""
+        self.asked.append(call)
+        self._running += 1
+        self.at_once = max(self.at_once, self._running)
+        await asyncio.sleep(0)
+        try:
+            text, complete = (
+                self._notes(call) if "notes" in call.schema["properties"] else self._answers.pop(0)
+            )
+        finally:
+            self._running -= 1
+        on_text(text[:5], 1)
+        on_text(text[5:], 2)
+        return Written(text, complete, 100, 50, 2)
+
+    def _notes(self, call: Call) -> tuple[str, bool]:
+        source = call.schema["$defs"]["source"]["enum"][0]
+        return json.dumps({"notes": [{"text": f"about {source}", "sources": [source]}]}), True

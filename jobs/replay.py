@@ -1,0 +1,44 @@
+"""replay: a job is written once more, by what its post was written by, or by what is in use today."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from jobs.errors import NoSuchJob, NotFinished, RequestErased
+from jobs.request import TilRequest
+from jobs.states import ENDINGS
+from jobs.submit import Submission
+from jobs.tables import Job
+
+
+async def replay(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, same: bool) -> Submission:
+    """The job to submit. `same`: with the old one's seed, temperature and prompt template, so that the same
+    engine writes the same text; else the old request as it was, by today's template.
+
+    Raises NoSuchJob (also for another tenant's), RequestErased, and NotFinished for the same of a job that
+    has not ended: its seed is not known yet.
+    """
+    query = select(Job).where(Job.id == job_id, Job.tenant_id == tenant_id)
+    job = (await session.execute(query)).scalar_one_or_none()
+    if job is None:
+        raise NoSuchJob
+    if job.request is None:
+        raise RequestErased
+    if same and job.status not in ENDINGS:
+        raise NotFinished
+    written_by: dict[str, Any] = (job.provenance if same else None) or {}
+    request = TilRequest.model_validate(job.request)
+    sampling = {name: written_by[name] for name in ("seed", "temperature") if name in written_by}
+    options = request.options.model_copy(update=sampling)
+    return Submission(
+        tenant_id,
+        request.model_copy(update={"reuse": False, "options": options}),
+        job.model,
+        template=written_by.get("prompt_digest"),
+        replay_of=job.id,
+        redactions=job.redactions,
+    )
