@@ -5,6 +5,7 @@ A line that begins with `#` is ours; every line of data begins with a space, `+`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from jobs.request import ChangedFile, Patch, TilRequest
 MESSAGE_CHARACTERS = 4000
 SUBJECT_CHARACTERS = 200
 CUT = " [cut]\n"
+CONTROL = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")
+"""Where `<end_of_turn>`, `<|im_end|>`, `</s>` or `[INST]` may begin."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def read_day(request: TilRequest) -> Day:
     day, told = Day([], [], []), set[tuple[str, str]]()
     for index, (file, reason) in enumerate(zip(request.files, reasons, strict=True)):
         if reason:
-            head = f"# file {one_line(file.filepath)} ({reason}, left out)\n"
+            head = f"# file {label(file.filepath)} ({reason}, left out)\n"
             day.changes.append(Piece(file.filepath, head, "", "", (file.filepath,)))
             day.dropped.append(f"{file.filepath} ({reason})")
         else:
@@ -69,7 +72,7 @@ def read_day(request: TilRequest) -> Day:
 
 def _changes(file: ChangedFile, told: set[tuple[str, str]]) -> Iterator[Piece]:
     """Each commit to this file with its hunks; the body of a commit's message is told once."""
-    head = f"# file {one_line(file.filepath)}\n"
+    head = f"# file {label(file.filepath)}\n"
     for patch in file.patches:
         sources = (patch.sha, file.filepath) if patch.sha else (file.filepath,)
         commit, body = _commit(patch, told)
@@ -100,6 +103,11 @@ def indented(text: str, allowed: str = "") -> str:
     return "".join(f"{line}\n" if line[:1] and line[0] in allowed else f" {line}\n" for line in lines)
 
 
+def label(source: str) -> str:
+    """A SHA or a path as it is shown and cited: on one line, and no model's control token."""
+    return CONTROL.sub(r"\g<0> ", one_line(source))
+
+
 def text_of(pieces: Sequence[Piece]) -> str:
     """The pieces one after the other, under their files and commits."""
     written, file, commit = [], "", ""
@@ -119,7 +127,7 @@ def code_text(code: Sequence[Code]) -> str:
     written, path, following = [], None, 0
     for one in sorted(code, key=lambda code: (code.index, code.first)):
         if one.path != path or one.first != following:
-            written.append(f"# code of {one_line(one.path)} as it is now, from line {one.first}\n")
+            written.append(f"# code of {label(one.path)} as it is now, from line {one.first}\n")
         written.append(indented(one.text))
         path, following = one.path, one.first + one.text.count("\n") + 1
     return "".join(written)

@@ -11,7 +11,7 @@ from jobs.languages import WORDS
 from jobs.markdown import one_line
 from jobs.request import TilRequest
 from worker.engines import Encoded
-from worker.pieces import CUT, Code, Day, Piece, code_text, sources_of, text_of
+from worker.pieces import CUT, Code, Day, Piece, code_text, label, sources_of, text_of
 from worker.template import Template
 
 Encode = Callable[[str, str], Encoded]
@@ -171,5 +171,5 @@ def pack_notes(frame: Frame, notes: Sequence[Sequence[Note]], encode: Encode, bu
 
 
 def _notes_text(part: Sequence[Note]) -> str:
-    lines = [f" {one_line(note.text)} [{', '.join(map(one_line, note.sources))}]\n" for note in part]
+    lines = [f" {one_line(note.text)} [{', '.join(map(label, note.sources))}]\n" for note in part]
     return "# notes on a part of the commits\n" + "".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.post import SECTIONS, Draft
@@ -97,19 +97,23 @@ def _object(**properties: Any) -> dict[str, Any]:
     }
 
 
-def parse(answer: Any, sources: Sequence[str]) -> Draft:
+def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
     """The answer as a draft; a last point that was cut off is left out, if its section has others.
 
-    Raises InvalidOutput when it has another form or cites what is not there.
+    `labels`: sources by what they are cited as. Raises InvalidOutput when it has another form or cites what
+    is not there.
     """
     try:
         draft = Draft.model_validate(_without_stumps(answer))
     except ValueError as error:
         raise InvalidOutput(InvalidOutput.__doc__) from error
     sections = [getattr(draft, name) for name in SECTIONS]
-    cited = {source for points in sections for point in points for source in point.sources}
-    if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= set(sources):
+    points = [point for section in sections for point in section]
+    cited = {source for point in points for source in point.sources}
+    if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= labels.keys():
         raise InvalidOutput(InvalidOutput.__doc__)
+    for point in points:
+        point.sources = [labels[source] for source in point.sources]
     return draft
 
 
@@ -131,18 +135,17 @@ def _is_stump(point: Any) -> bool:
     return isinstance(point, dict) and (not point.get("text") or not point.get("sources"))
 
 
-def parse_notes(answer: Any, sources: Sequence[str]) -> list[Note]:
+def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
     """The notes of a part that are whole and cite what is there. Raises InvalidOutput when there are none."""
-    known = set(sources)
     found = [
         Note(str(note["text"]), list(map(str, note["sources"])))
         for note in (answer.get("notes") or [] if isinstance(answer, dict) else [])
         if isinstance(note, dict) and note.get("text") and isinstance(note.get("sources"), list)
     ]
-    notes = [note for note in found if note.sources and set(note.sources) <= known]
-    if not notes:
+    known = [note for note in found if note.sources and labels.keys() >= set(note.sources)]
+    if not known:
         raise InvalidOutput(InvalidOutput.__doc__)
-    return notes
+    return [Note(note.text, [labels[source] for source in note.sources]) for note in known]
 
 
 def as_json(text: str) -> Any:

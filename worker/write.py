@@ -15,6 +15,7 @@ from jobs.request import TilRequest
 from worker.ask import Asking
 from worker.engines import Call, Engine, EngineFailed
 from worker.parts import PARTS_AT_ONCE
+from worker.pieces import label
 from worker.plan import Plan, make_plan, notes_prompt, part_prompt
 from worker.progress import OnProgress, Progress
 from worker.prompt import Frame, Note, Prompt
@@ -94,9 +95,10 @@ async def _prompt_of_notes(
         async with gate:
             prompt = await asyncio.to_thread(part_prompt, frame, asking.engine, plan, number)
             plan.dropped.extend(prompt.dropped)
-            schema = notes_schema(prompt.sources, plan.notes_per_part, plan.note_characters)
+            labels = labels_of(prompt)
+            schema = notes_schema(list(labels), plan.notes_per_part, plan.note_characters)
             call = _calls(frame, attempt, f"n{number}", prompt, [schema] * 2, plan.notes_tokens)
-            notes = await asking.ask(call, lambda answer: parse_notes(answer, prompt.sources), told)
+            notes = await asking.ask(call, lambda answer: parse_notes(answer, labels), told)
             done.append(number)
             return notes
 
@@ -125,9 +127,18 @@ async def _draft(
         begun.add(number)
         on_progress(Progress("write", parts, parts + 1, asking.completion_tokens(), text, anew))
 
-    schemas = [post_schema(prompt.sources, language, most, tight) for tight in (False, True)]
+    labels = labels_of(prompt)
+    schemas = [post_schema(list(labels), language, most, tight) for tight in (False, True)]
     call = _calls(frame, attempt, "p", prompt, schemas, most)
-    return await asking.ask(call, lambda answer: parse(answer, prompt.sources), told)
+    return await asking.ask(call, lambda answer: parse(answer, labels), told)
+
+
+def labels_of(prompt: Prompt) -> dict[str, str]:
+    """What may be cited, by how it is cited."""
+    found: dict[str, str] = {}
+    for source in prompt.sources:
+        found.setdefault(label(source), source)
+    return found
 
 
 def _calls(

@@ -10,10 +10,12 @@ from jobs.estimate import CODE_TOKENS
 from jobs.request import TilRequest
 from worker.engines import Call, Encoded, Engine, OnText, Written
 from worker.engines.outline import OutlineEngine
+from worker.parts import PARTS_AT_ONCE
 from worker.plan import make_plan
 from worker.prompt import Frame
 from worker.schema import post_schema
 from worker.template import CURRENT
+from worker.write import labels_of
 
 WORD = re.compile(r"\w{1,6}|\s|[^\w\s]")
 
@@ -43,28 +45,33 @@ def call_of(request: TilRequest, engine: Engine) -> Call:
     plan = make_plan(Frame(request, CURRENT, 1), engine, CODE_TOKENS)
     assert plan.prompt
     prompt, options = plan.prompt, request.options
-    schema = post_schema(prompt.sources, request.language, options.max_output_tokens)
+    schema = post_schema(list(labels_of(prompt)), request.language, options.max_output_tokens)
     return Call(
         "a:1", request, prompt.system, prompt.user, schema, options.temperature, 7, options.max_output_tokens
     )
 
 
 class Scripted(Counting):
-    """Gives the `answers` one after the other, and notes for the parts of a large day."""
+    """Gives the `answers` one after the other, and notes once as many parts are read as may be at once."""
 
     def __init__(self, answers: list[tuple[str, bool]], context: int = 8192) -> None:
         super().__init__(context)
         self.asked: list[Call] = []
         self.at_once = 0
         self._answers = answers
+        self._crowded = asyncio.Event()
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """The next answer, told in two pieces."""
         self.asked.append(call)
         self._running += 1
         self.at_once = max(self.at_once, self._running)
+        if self._running == PARTS_AT_ONCE:
+            self._crowded.set()
         await asyncio.sleep(0)
         try:
+            if "notes" in call.schema["properties"]:
+                await self._crowded.wait()
             text, complete = (
                 self._notes(call) if "notes" in call.schema["properties"] else self._answers.pop(0)
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.post.engines import Counting, admitted
@@ -10,7 +12,7 @@ from tests.post.test_markdown import kinds
 from tests.post.test_prompt import HEAD, frame, prompts
 from worker.schema import post_schema
 from worker.template import CURRENT
-from worker.write import Attempt, write
+from worker.write import Attempt, labels_of, write
 
 WHERE = ("message", "patch", "code", "path")
 PLAIN = attack("plain", "message")
@@ -31,9 +33,10 @@ def test_the_prompt_keeps_its_structure_its_schema_and_its_sources(order: str, w
     assert heads(prompt.user) == heads(plain.user) == ["repository", "file", "commit", "code of"]
     assert prompt.user.count(frame(request).marker) == 2
     assert prompt.sources == [SHA, request.files[0].filepath]
-    schema, usual = (post_schema(one.sources, "en", 4096) for one in (prompt, plain))
+    schema, usual = (post_schema(list(labels_of(one)), "en", 4096) for one in (prompt, plain))
     assert schema.keys() == usual.keys()
-    assert schema["$defs"]["source"]["enum"] == prompt.sources
+    assert labels_of(prompt) == dict(zip(schema["$defs"]["source"]["enum"], prompt.sources, strict=True))
+    assert not any(re.search(r"<[|/\w]|\[/?INST", cited) for cited in labels_of(prompt))
     assert {**schema, "$defs": 0} == {**usual, "$defs": 0}
 
 

@@ -18,6 +18,7 @@ from tests.post.requests import LANGUAGES, REQUESTS
 from tests.stack.processes import day
 from worker.engines import Written
 from worker.engines.outline import OutlineEngine, outline
+from worker.pieces import label
 from worker.progress import Progress
 from worker.schema import allowed, as_json, parse, post_schema
 from worker.write import Attempt, write
@@ -26,11 +27,11 @@ from worker.write import Attempt, write
 @settings(max_examples=150, deadline=None)
 @given(REQUESTS, st.sampled_from([256, 1024, 2048, 8192]))
 def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest, tokens: int) -> None:
-    sources = request.sources()
-    schema = post_schema(sources, request.language, tokens)
+    labels = {label(source): source for source in reversed(request.sources())}
+    schema = post_schema(list(labels), request.language, tokens)
     text = outline(request, *allowed(schema)).model_dump_json()
-    draft = parse(as_json(text), sources)
-    Draft202012Validator(schema).validate(draft.model_dump())
+    Draft202012Validator(schema).validate(as_json(text))
+    parse(as_json(text), labels)
     assert outline(request, *allowed(schema)).model_dump_json() == text
 
 

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from jobs.day import code_around, hunks, left_out
 from jobs.estimate import CODE_TOKENS, job_tokens
-from jobs.markdown import one_line
 from jobs.request import ChangedFile, TilRequest
 from tests.post.engines import Counting
 from tests.post.requests import DAYS, REQUESTS
 from tests.stack.processes import day
 from worker.parts import MOST_PARTS
-from worker.pieces import read_day, text_of
+from worker.pieces import label, read_day, text_of
 from worker.plan import Plan, make_plan, notes_prompt, part_prompt
 from worker.prompt import Frame, InputTooLarge, Note, Prompt
 from worker.template import CURRENT, TEMPLATES
@@ -50,7 +49,7 @@ def test_every_prompt_fits_and_every_file_is_named_in_one(request: TilRequest, c
         assert prompt.encoded.tokens == Counting(context).encode(prompt.system, prompt.user).tokens
         assert prompt.encoded.tokens + output <= context
     text = "\n".join(prompt.user for prompt in made)
-    assert all(f"# file {one_line(file.filepath)}" in text for file in request.files)
+    assert all(f"# file {label(file.filepath)}" in text for file in request.files)
     assert prompts(request, context)[1] == made
 
 
@@ -63,7 +62,7 @@ def test_no_data_can_forge_the_frame(request: TilRequest) -> None:
     assert [index for index, line in enumerate(lines) if marker in line] == [0, len(lines) - 1]
     assert all(HEAD.match(line) or line[0] in " +-@\\" for line in lines[1:-1])
     assert prompt.system == CURRENT.for_post(request.language)
-    read = [file for file in request.files if f"# file {one_line(file.filepath)} (" not in prompt.user]
+    read = [file for file in request.files if f"# file {label(file.filepath)} (" not in prompt.user]
     shas = {patch.sha for file in read for patch in file.patches if patch.sha}
     assert shas | {file.filepath for file in request.files} <= set(prompt.sources) <= set(request.sources())
 

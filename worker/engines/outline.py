@@ -15,6 +15,7 @@ from jobs.request import ChangedFile, TilRequest
 from jobs.room import KvCache
 from worker.engines import Call, Encoded, EngineInfo, OnText, Written
 from worker.engines.outline_phrases import PHRASES
+from worker.pieces import label
 from worker.schema import KEYWORD_CHARACTERS, TITLE_CHARACTERS, allowed
 
 CHUNKS = 20
@@ -111,7 +112,7 @@ def outline(request: TilRequest, sources: list[str], most: int, text_characters:
     changes = sorted((_change(file) for file in request.files), key=lambda c: -c.added - c.removed)
 
     def point(phrase: str, source: str, **facts: Any) -> Point:
-        citable = source if source in known else sources[0]
+        citable = label(source) if label(source) in known else sources[0]
         text = one_line(phrases[phrase].format(**facts)) or source
         return Point(text=_short(text, text_characters), sources=[citable])
 
