@@ -10,9 +10,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import jobs, queue, replay, submit
+from api import events, jobs, queue, replay, submit
 from api import webhooks as webhook_routes
 from api.auth import Keys
+from api.follow import Followers
 from api.middleware import Door
 from api.problems import handle_problems
 from api.settings import ApiSettings
@@ -43,7 +44,7 @@ def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
         description="TIL posts from a day's git commits. Errors are problem+json (RFC 9457).",
         lifespan=lifespan,
     )
-    for module in (submit, replay, jobs, queue, webhook_routes):
+    for module in (submit, replay, jobs, events, queue, webhook_routes):
         app.include_router(module.router)
     handle_problems(app)
     app.add_middleware(Door, body_limit_bytes=settings.body_limit_bytes)
@@ -69,9 +70,13 @@ async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None
     state.ringer = Ringer(redis_url)
     state.submitter = Submitter(state.database)
     state.waiters = Waiters(state.database, state.live)
+    state.followers = Followers(
+        state.database, state.live, settings.event_streams, settings.event_streams_per_tenant
+    )
     state.keys = Keys(state.database)
     state.aliases = settings.aliases()
-    background = [asyncio.create_task(state.waiters.run()), asyncio.create_task(_follow_slots(app))]
+    loops = (state.waiters.run(), state.followers.run(), _follow_slots(app))
+    background = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
     finally:

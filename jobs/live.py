@@ -1,4 +1,4 @@
-"""What is said through Redis while it happens: nudges, endings, progress. Losing any of it loses no job."""
+"""What is said through Redis while it happens: nudges, endings, text. Losing any of it loses no job."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from jobs.live_text import PROGRESS_WEBHOOKS, LiveText
+
 ENDED = "til:ended"
 CANCEL = "til:cancel"
 DELIVERIES = "til:deliveries"
 SWEEP = "til:sweep"
-PROGRESS = "til:progress-webhooks"
-PROGRESS_KEPT_SECONDS = 120
-PROGRESS_WAITS_SECONDS = 5
-MOST_PROGRESS = 1000
 PING_AFTER_SECONDS = 5
 GIVE_UP_AFTER_SECONDS = 10
 log = structlog.get_logger()
@@ -43,6 +41,7 @@ class Live:
             decode_responses=True,
         )
         self._timeout = timeout_seconds
+        self.text = LiveText(self._redis, timeout_seconds)
 
     async def say(self, channel: str, message: str) -> None:
         """Publish `message` to who listens now."""
@@ -50,36 +49,16 @@ class Live:
             async with asyncio.timeout(self._timeout):
                 await self._redis.publish(channel, message)
 
-    async def put_progress(self, job_id: uuid.UUID, progress: dict[str, Any]) -> None:
-        """Show how far a running job is; kept for two minutes after the last word of it."""
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self._timeout):
-                await self._redis.set(_key(job_id), json.dumps(progress), ex=PROGRESS_KEPT_SECONDS)
-
     async def progress(self, job_id: uuid.UUID) -> dict[str, Any] | None:
         """How far a running job is, when anybody knows."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                found = await self._redis.get(_key(job_id))
-        except (RedisError, OSError, TimeoutError):
-            return None
-        return dict(json.loads(found)) if found else None
-
-    async def push_progress(self, job_id: uuid.UUID, progress: dict[str, Any]) -> None:
-        """Hand a progress webhook to whichever steward is there; what nobody takes in time is dropped."""
-        message = json.dumps({"job_id": str(job_id), "progress": progress})
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self._timeout), self._redis.pipeline(transaction=False) as pipe:
-                pipe.rpush(PROGRESS, message)
-                pipe.ltrim(PROGRESS, -MOST_PROGRESS, -1)
-                pipe.expire(PROGRESS, PROGRESS_WAITS_SECONDS)
-                await pipe.execute()
+        entry = await self.text.latest(job_id)
+        return entry.progress if entry else None
 
     async def pop_progress(self, most: int) -> list[dict[str, Any]]:
         """Take up to `most` progress webhooks that wait; none while Redis is away."""
         try:
             async with asyncio.timeout(self._timeout):
-                found: list[str] | None = await self._redis.lpop(PROGRESS, most)  # type: ignore[assignment]
+                found: list[str] | None = await self._redis.lpop(PROGRESS_WEBHOOKS, most)  # type: ignore[assignment]
         except (RedisError, OSError, TimeoutError):
             return []
         return [dict(json.loads(message)) for message in found or []]
@@ -124,7 +103,3 @@ class Live:
         """Drop the connections."""
         with contextlib.suppress(RedisError, OSError):
             await self._redis.aclose()
-
-
-def _key(job_id: uuid.UUID) -> str:
-    return f"til:progress:{job_id}"

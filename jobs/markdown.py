@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from jobs.languages import WORDS
-from jobs.post import SECTIONS, Draft, Point, Result, Section
+from jobs.post import SECTIONS, Draft, Result, Section
 from jobs.request import TilRequest
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@]|!(?=\[)|:(?=//))")
 LIST_START = re.compile(r"^(\d{1,9})([.)])")
 RULE_START = re.compile(r"^([-+=])")
+OTHER_SPACE = re.compile(r"[^\S ]")
+HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, lone surrogates, and marks that turn the direction of writing."""
 SHA = re.compile(r"[0-9a-fA-F]{7,64}")
+TITLE = "# "
+BETWEEN_KEYWORDS = ", "
+BULLET = "\n- "
 
 
 def render(draft: Draft, request: TilRequest, note: str | None = None) -> Result:
     """The finished post. `note` is a line under the title, e.g. that no language model wrote it."""
-    words = WORDS[request.language]
-    sections = [
-        Section(heading=heading, points=getattr(draft, name))
-        for name, heading in zip(SECTIONS, words.headings, strict=True)
-    ]
     title, keywords = one_line(draft.title), [one_line(keyword) for keyword in draft.keywords]
-    lines = [f"# {escape(title)}", "", f"{escape(request.repo)} · {words.day(request.date)}", ""]
-    if note:
-        lines += [f"*{escape(note)}*", ""]
-    lines += [f"**{words.keywords}**: {', '.join(escape(keyword) for keyword in keywords)}", ""]
+    sections = [
+        Section(heading=words, points=getattr(draft, name))
+        for name, words in zip(SECTIONS, WORDS[request.language].headings, strict=True)
+    ]
+    content = TITLE + escape(title) + under_title(request, note)
+    content += BETWEEN_KEYWORDS.join(escape(keyword) for keyword in keywords)
     for section in sections:
-        lines += [f"## {section.heading}", "", *(bullet(point) for point in section.points), ""]
-    return Result(title=title, keywords=keywords, content="\n".join(lines).rstrip() + "\n", sections=sections)
+        content += heading(section.heading)
+        content += "".join(BULLET + escape(point.text) + support(point.sources) for point in section.points)
+    return Result(title=title, keywords=keywords, content=content.rstrip() + "\n", sections=sections)
 
 
-def bullet(point: Point) -> str:
-    """One point and, as code, what supports it."""
-    sources = ", ".join(code(short(source)) for source in point.sources)
-    return f"- {escape(one_line(point.text))}" + (f" ({sources})" if sources else "")
+def under_title(request: TilRequest, note: str | None) -> str:
+    """From the title to the first keyword."""
+    words = WORDS[request.language]
+    noted = f"*{escape(note)}*\n\n" if note else ""
+    return f"\n\n{escape(request.repo)} · {words.day(request.date)}\n\n{noted}**{words.keywords}**: "
+
+
+def heading(words: str) -> str:
+    """What begins a section."""
+    return f"\n\n## {words}\n"
+
+
+def support(sources: list[str]) -> str:
+    """After a point, as code, what supports it."""
+    shown = ", ".join(code(short(source)) for source in sources)
+    return f" ({shown})" if shown else ""
 
 
 def short(source: str) -> str:
@@ -45,23 +60,27 @@ def short(source: str) -> str:
 
 def one_line(text: str) -> str:
     """The text on one line, without control characters and without marks that turn the writing around."""
-    shown = "".join(" " if c.isspace() else c for c in text if c.isspace() or not _hidden(c))
-    return " ".join(shown.split())
+    return " ".join(visible(text).split())
 
 
-def _hidden(character: str) -> bool:
-    return (
-        unicodedata.category(character) in {"Cc", "Cs"}
-        or character in "\u200e\u200f\u061c"
-        or ("\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069")
-    )
+def visible(text: str) -> str:
+    """The text with every kind of white space as a blank, and without what `one_line` leaves out."""
+    return text if text.isprintable() else HIDDEN.sub("", OTHER_SPACE.sub(" ", text))
 
 
 def escape(text: str) -> str:
     """Plain text as markdown that shows it: no HTML, links, emphasis, headings, lists or fences."""
-    safe = SPECIAL.sub(r"\\\1", one_line(text))
-    safe = LIST_START.sub(r"\1\\\2", safe)
-    return RULE_START.sub(r"\\\1", safe)
+    return escape_start(escape_marks(one_line(text)))
+
+
+def escape_marks(line: str) -> str:
+    """What is markup wherever it stands in a line."""
+    return SPECIAL.sub(r"\\\1", line)
+
+
+def escape_start(line: str) -> str:
+    """What is markup where a line begins."""
+    return RULE_START.sub(r"\\\1", LIST_START.sub(r"\1\\\2", line))
 
 
 def code(text: str) -> str:

@@ -81,7 +81,7 @@ class Runner:
                 await self._settle(run, outcome)
             finally:
                 self._holdings.drop(run)
-                self._watch.forget(claim.job_id)
+                self._watch.forget(claim.job_id, claim.claim_no)
                 RUN_SECONDS.observe(time.monotonic() - began)
 
     async def _write(self, run: Run) -> Outcome:

@@ -64,7 +64,7 @@ class Runtime:
             self.database, self.live, self.holdings, self.ringer, settings.alias, uuid.uuid4()
         )
         self.holdings.ledger.on_room = self.claimer.room_appeared
-        watch = Watch(self.live, rate)
+        self.watch = Watch(self.live, rate)
         self.pulse = Pulse(
             self.database,
             self._engine,
@@ -82,7 +82,7 @@ class Runtime:
             self.live,
             self.holdings,
             self.claimer,
-            watch,
+            self.watch,
             self.pulse.beat,
             self._engine_died,
             settings.code_tokens,
@@ -103,6 +103,7 @@ class Runtime:
         self._background = [
             asyncio.create_task(self.pulse.beat_for_ever()),
             asyncio.create_task(self.live.listen(CANCEL, self._cancelled)),
+            asyncio.create_task(self.watch.run()),
         ]
 
     def _cancelled(self, message: str) -> None:

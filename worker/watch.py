@@ -1,68 +1,127 @@
-"""What a running job shows of itself: progress through Redis, and the text written so far."""
+"""What running jobs show of themselves: progress and text through Redis, for all of them at once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Coroutine
-from typing import Any
+
+import structlog
 
 from jobs.live import Live
+from jobs.live_text import News
+from jobs.request import TilRequest
+from worker.live_markdown import LiveMarkdown
 from worker.meter import TokenRate
-from worker.write import Progress
+from worker.progress import OnProgress, Progress
+from worker.telling import Telling
 
-EVERY_SECONDS = 0.5
-
-
-class _Seen:
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-        self.said = 0.0
-        self.latest: Progress | None = None
+TICK_SECONDS = 0.25
+WEBHOOK_SECONDS = 0.5
+log = structlog.get_logger()
 
 
 class Watch:
-    """Follows every run of this worker; at most two writes a second and job go to Redis."""
+    """Follows every run of this worker. `run` writes what is new, four times a second in one round trip."""
 
     def __init__(self, live: Live, rate: TokenRate) -> None:
         self._live = live
         self._rate = rate
-        self._seen: dict[uuid.UUID, _Seen] = {}
-        self._saying: set[asyncio.Task[None]] = set()
+        self._runs: dict[uuid.UUID, _Run] = {}
 
-    def of(self, job_id: uuid.UUID, webhook: bool = False) -> Callable[[Progress], None]:
-        """The callback for one run; a new run starts from nothing. `webhook`: its consumer wants progress."""
-        seen = self._seen[job_id] = _Seen()
-
-        def told(progress: Progress) -> None:
-            before = seen.latest.completion_tokens if seen.latest else 0
-            self._rate.add(progress.completion_tokens - before)
-            seen.latest = progress
-            if time.monotonic() - seen.said >= EVERY_SECONDS:
-                seen.said = time.monotonic()
-                shown = progress.as_json()
-                self._say(self._live.put_progress(job_id, shown))
-                if webhook:
-                    self._say(self._live.push_progress(job_id, shown))
-
-        return told
-
-    def _say(self, what: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(what)
-        self._saying.add(task)
-        task.add_done_callback(self._saying.discard)
+    def of(
+        self, request: TilRequest, job_id: uuid.UUID, claim_no: int, note: str | None, webhook: bool
+    ) -> OnProgress:
+        """The callback for one run, whose readers begin anew. `webhook`: its consumer wants progress."""
+        run = self._runs[job_id] = _Run(request, job_id, claim_no, note, webhook)
+        return run.report
 
     def partial_text(self, job_id: uuid.UUID) -> str | None:
         """The markdown of what has been written so far, if anything."""
-        seen = self._seen.get(job_id)
-        return seen.latest.markdown() if seen and seen.latest else None
+        run = self._runs.get(job_id)
+        return run.text() if run else None
 
     def seconds(self, job_id: uuid.UUID) -> float:
-        """How long the writing has been going on."""
-        seen = self._seen.get(job_id)
-        return time.monotonic() - seen.began if seen else 0.0
+        """How long the run has been going on."""
+        run = self._runs.get(job_id)
+        return time.monotonic() - run.began if run else 0.0
 
-    def forget(self, job_id: uuid.UUID) -> None:
-        """The run is over."""
-        self._seen.pop(job_id, None)
+    def forget(self, job_id: uuid.UUID, claim_no: int) -> None:
+        """This run is over; its readers get the rest from the job itself."""
+        run = self._runs.get(job_id)
+        if run and run.claim_no == claim_no:
+            del self._runs[job_id]
+            self._rate.add(run.read())
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                await self.tick(time.monotonic())
+            except Exception:  # One job's text must not stop the others'.
+                log.exception("tick_failed")
+
+    async def tick(self, now: float) -> None:
+        """Write what is new. What Redis doesn't take is not kept for it: the next tick begins anew."""
+        runs = list(self._runs.values())
+        for run in runs:
+            self._rate.add(run.read())
+        news = [one for run in runs if (one := run.news(now))]
+        for job_id in await self._live.text.tell(news) if news else ():
+            if job_id in self._runs:
+                self._runs[job_id].telling.lose()
+
+
+class _Run:
+    """One run: what its engine has reported since the last tick, and what has become of it so far."""
+
+    def __init__(
+        self, request: TilRequest, job_id: uuid.UUID, claim_no: int, note: str | None, webhook: bool
+    ) -> None:
+        self.began = time.monotonic()
+        self.claim_no = claim_no
+        self.telling = Telling(job_id, claim_no)
+        self._request, self._note, self._webhook = request, note, webhook
+        self._markdown = LiveMarkdown(request, note)
+        self._unread: list[Progress] = []
+        self._latest: Progress | None = None
+        self._shown: Progress | None = None
+        self._counted_tokens = 0
+        self._webhook_at = 0.0
+
+    def report(self, progress: Progress) -> None:
+        """Called with every token, so it only keeps it."""
+        self._latest = progress
+        if progress.text or progress.anew:
+            self._unread.append(progress)
+
+    def read(self) -> int:
+        """Make markdown of what was reported; how many tokens were written since the last time."""
+        written: list[str] = []
+        for report in self._unread:
+            if report.anew:
+                self._markdown, written = LiveMarkdown(self._request, self._note), []
+                self.telling.begin_anew()
+            written.append(report.text)
+        self._unread = []
+        if text := self._markdown.feed("".join(written)):
+            self.telling.add(text)
+        before = self._counted_tokens
+        self._counted_tokens = self._latest.completion_tokens if self._latest else 0
+        return self._counted_tokens - before
+
+    def news(self, now: float) -> News | None:
+        """What the readers don't know yet, if anything."""
+        if self._latest is self._shown and not self.telling.due(now):
+            return None
+        webhook = self._webhook and self._latest is not None and now - self._webhook_at >= WEBHOOK_SECONDS
+        if webhook:
+            self._webhook_at = now
+        self._shown = self._latest
+        return self.telling.news(self._latest, webhook, now)
+
+    def text(self) -> str | None:
+        """The markdown so far, if anything. It ends with whatever was being typed."""
+        self.read()
+        return text.rstrip() + "\n" if (text := self.telling.text()) else None

@@ -87,17 +87,11 @@ async def heard_next(speaker: Live, heard: list[str]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_progress_is_read_back_and_a_redis_that_is_away_is_no_error(redis_url: str) -> None:
-    live, away = Live(redis_url), Live("redis://127.0.0.1:1/0")
-    job_id = uuid.uuid4()
-    await live.put_progress(job_id, {"stage": "write"})
-    assert await live.progress(job_id) == {"stage": "write"}
-    assert await live.reachable()
-    await away.put_progress(job_id, {"stage": "write"})
+async def test_a_redis_that_is_away_is_no_error() -> None:
+    away = Live("redis://127.0.0.1:1/0")
     await away.say(ENDED, "x")
-    assert await away.progress(job_id) is None
+    assert await away.progress(uuid.uuid4()) is None
     assert not await away.reachable()
-    await live.close()
     await away.close()
 
 

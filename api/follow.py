@@ -1,0 +1,155 @@
+"""The jobs that clients of this api follow: one reader of Redis and one query for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from prometheus_client import Gauge
+
+from api.problems import Problem
+from api.transcript import Transcript
+from jobs.database import Database
+from jobs.errors import DatabaseUnavailable
+from jobs.live import ENDED, Live
+from jobs.live_text import START
+from jobs.standing import Standing, standings
+
+RECHECK_SECONDS = 2.0
+WAIT_SECONDS = 0.5
+PAUSE_SECONDS = 0.05
+"""Between two reads, so that many workers' entries are read together."""
+AWAY_SECONDS = 1.0
+OPEN = Gauge("til_event_streams", "Open event streams.")
+
+
+class Followers:
+    """One per api. At most `most` streams are open at once, and `most_per_tenant` of one tenant."""
+
+    def __init__(self, database: Database, live: Live, most: int, most_per_tenant: int) -> None:
+        self._database = database
+        self._live = live
+        self._most = most
+        self._most_per_tenant = most_per_tenant
+        self._seats: Counter[uuid.UUID] = Counter()
+        self._followed: dict[uuid.UUID, tuple[Transcript, set[asyncio.Event]]] = {}
+        self._someone = asyncio.Event()
+        self._ended: set[uuid.UUID] = set()
+        self._nudged = asyncio.Event()
+        self._redis_away = False
+        self.closing = False
+
+    async def run(self) -> None:
+        """Keep the transcripts up to date and wake who follows them, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read())
+            group.create_task(self._live.listen(ENDED, self._heard))
+            group.create_task(self._recheck())
+
+    def close(self) -> None:
+        """End every stream now; clients come back with `Last-Event-ID`."""
+        self.closing = True
+        self._wake(self._followed)
+
+    @contextlib.contextmanager
+    def seat(self, tenant_id: uuid.UUID) -> Iterator[None]:
+        """A place for one stream. Raises Problem when all are taken."""
+        soon = {"Retry-After": "5"}
+        if self.closing or self._seats.total() >= self._most:
+            raise Problem(503, "too_many_streams", "Too many event streams are open here.", None, soon)
+        if self._seats[tenant_id] >= self._most_per_tenant:
+            raise Problem(429, "rate_limited", "Too many event streams of this tenant are open.", None, soon)
+        self._seats[tenant_id] += 1
+        OPEN.inc()
+        try:
+            yield
+        finally:
+            OPEN.dec()
+            self._seats[tenant_id] -= 1
+            if not self._seats[tenant_id]:
+                del self._seats[tenant_id]
+
+    @contextlib.contextmanager
+    def follow(self, job_id: uuid.UUID, standing: Standing) -> Iterator[tuple[Transcript, asyncio.Event]]:
+        """The job's transcript, shared by all who follow it, and an event that is set when it changes."""
+        transcript, followers = self._followed.setdefault(job_id, (Transcript(job_id, standing), set()))
+        transcript.stands(standing)
+        woken = asyncio.Event()
+        followers.add(woken)
+        self._someone.set()
+        try:
+            yield transcript, woken
+        finally:
+            followers.discard(woken)
+            if not followers:
+                del self._followed[job_id]
+            if not self._followed:
+                self._someone.clear()
+
+    async def catch_up(self, transcript: Transcript) -> None:
+        """Read at once what is kept of its text, not only with the next read of all."""
+        if not self._redis_away:
+            await self._take({transcript.job_id: transcript}, 0)
+
+    async def _read(self) -> None:
+        while True:
+            await self._someone.wait()
+            transcripts = {job_id: transcript for job_id, (transcript, _) in self._followed.items()}
+            self._redis_away = not await self._take(transcripts, WAIT_SECONDS)
+            await asyncio.sleep(AWAY_SECONDS if self._redis_away else PAUSE_SECONDS)
+
+    async def _take(self, transcripts: dict[uuid.UUID, Transcript], wait_seconds: float) -> bool:
+        """Whether Redis answered. After an absence it may number its entries from anywhere."""
+        positions = {job_id: transcript.position for job_id, transcript in transcripts.items()}
+        found = await self._live.text.read(positions, wait_seconds)
+        if found is None:
+            for transcript in transcripts.values():
+                transcript.position = START
+            return False
+        for job_id, (position, entries) in found.items():
+            transcripts[job_id].position = position
+            for entry in entries:
+                transcripts[job_id].take(entry)
+        self._wake(found)
+        return True
+
+    def _heard(self, message: str) -> None:
+        with contextlib.suppress(ValueError):
+            job_id = uuid.UUID(message)
+            if job_id in self._followed:
+                self._ended.add(job_id)
+                self._nudged.set()
+
+    async def _recheck(self) -> None:
+        """One query every `RECHECK_SECONDS` for all, and at once for those of which an end was heard."""
+        while True:
+            heard = True
+            try:
+                await asyncio.wait_for(self._nudged.wait(), RECHECK_SECONDS)
+            except TimeoutError:
+                heard = False
+            self._nudged.clear()
+            asked, self._ended = self._ended, set()
+            await self._check(asked if heard else list(self._followed))
+
+    async def _check(self, job_ids: Collection[uuid.UUID]) -> None:
+        if not job_ids:
+            return
+        try:
+            async with self._database.session() as session:
+                found = await standings(session, job_ids)
+        except DatabaseUnavailable:
+            return
+        followed = {job_id: self._followed[job_id][0] for job_id in job_ids if job_id in self._followed}
+        for job_id, transcript in followed.items():
+            transcript.gone = job_id not in found
+            if transcript.gone or transcript.stands(found[job_id]):
+                self._wake([job_id])
+
+    def _wake(self, job_ids: Collection[uuid.UUID]) -> None:
+        for job_id in job_ids:
+            for woken in self._followed[job_id][1] if job_id in self._followed else ():
+                woken.set()

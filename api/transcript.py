@@ -1,0 +1,126 @@
+"""One job as it is followed: its status from PostgreSQL, its text from Redis; and what a client has of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from jobs.live_text import START, Entry
+from jobs.standing import Standing
+from jobs.states import ENDINGS, Status
+
+EVENT_ID = re.compile(r"(\d{1,18})-(\d{1,9})-(\d{1,9})")
+
+
+class Transcript:
+    """What is known of one job now. PostgreSQL and Redis tell it in any order and more than once."""
+
+    def __init__(self, job_id: uuid.UUID, standing: Standing) -> None:
+        self.job_id = job_id
+        self.status = standing.status
+        self.claim_no = standing.claim_no
+        self.answer = 0
+        self.text = ""
+        self.progress: dict[str, Any] | None = None
+        self.position = START
+        self.gone = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has ended: nothing changes any more."""
+        return self.status in ENDINGS
+
+    def stands(self, standing: Standing) -> bool:
+        """What PostgreSQL says; whether that is new. What is older than the claim known is passed over."""
+        if self.ended or standing.claim_no < self.claim_no:
+            return False
+        if standing.claim_no > self.claim_no:
+            self._begin(standing.claim_no, 0)
+        elif standing.status == self.status:
+            return False
+        self.status = standing.status
+        return True
+
+    def take(self, entry: Entry) -> None:
+        """What a worker says. A claim that is over is passed over, and so is text that would leave a hole."""
+        at = (entry.claim_no, entry.answer)
+        if at < (self.claim_no, self.answer):
+            return
+        if entry.claim_no > self.claim_no:
+            self.status = Status.RUNNING
+        if at > (self.claim_no, self.answer):
+            self._begin(*at)
+        self.progress = entry.progress or self.progress
+        known = len(self.text) - entry.offset
+        if 0 <= known < len(entry.text):
+            self.text += entry.text[known:]
+
+    def _begin(self, claim_no: int, answer: int) -> None:
+        self.claim_no, self.answer, self.text, self.progress = claim_no, answer, "", None
+
+
+class Place:
+    """How much of a transcript one client has. An event's id is `<claim>-<answer>-<characters>`.
+
+    A client's text begins from nothing with each `status` `running`.
+    """
+
+    def __init__(self, last_event_id: str | None = None) -> None:
+        found = EVENT_ID.fullmatch(last_event_id or "")
+        self._status = Status.RUNNING if found else None
+        self._at = (int(found[1]), int(found[2])) if found else (-1, 0)
+        self._characters = int(found[3]) if found else 0
+        self._progress: dict[str, Any] | None = None
+
+    def news(self, transcript: Transcript) -> Iterator[bytes]:
+        """The events that bring the client up to date, while the job has not ended."""
+        at = (transcript.claim_no, transcript.answer)
+        if (self._status, self._at) != (transcript.status, at):
+            yield self._begin(transcript.status, at)
+        if transcript.status != Status.RUNNING:
+            return
+        if transcript.progress not in (None, self._progress):
+            self._progress = transcript.progress
+            yield event("progress", transcript.progress)
+        yield from self._text(transcript.text)
+
+    def ending(self, transcript: Transcript, job: dict[str, Any]) -> Iterator[bytes]:
+        """The rest of the text for a client that was there before the end, then the job as it has ended."""
+        if self._status is not None:
+            yield from self._rest(transcript, job)
+        yield event("status", {"status": job["status"]})
+        yield event("end", job)
+
+    def _rest(self, transcript: Transcript, job: dict[str, Any]) -> Iterator[bytes]:
+        content = job["result"]["content"] if job["result"] else job["partial_text"] or ""
+        at, has = (transcript.claim_no, transcript.answer), transcript.text[: self._characters]
+        goes_on = self._at == at and len(has) == self._characters and content.startswith(has)
+        if not goes_on and not job["result"]:
+            return
+        if not goes_on or self._status != Status.RUNNING:
+            yield self._begin(Status.RUNNING, at)
+        yield from self._text(content)
+
+    def _begin(self, status: Status, at: tuple[int, int]) -> bytes:
+        self._status, self._at, self._characters, self._progress = status, at, 0, None
+        return event("status", {"status": status}, self._id())
+
+    def _text(self, text: str) -> Iterator[bytes]:
+        delta = text[self._characters :]
+        if delta:
+            self._characters = len(text)
+            yield event("text", {"delta": delta}, self._id())
+
+    def _id(self) -> str:
+        return f"{self._at[0]}-{self._at[1]}-{self._characters}"
+
+
+def event(name: str, data: Any, event_id: str = "") -> bytes:
+    """One server-sent event; its data is one line of ASCII, so nothing in it can end a line early."""
+    lines = [f"event: {name}", f"data: {json.dumps(data)}"]
+    if event_id:
+        lines.append(f"id: {event_id}")
+    return ("\n".join(lines) + "\n\n").encode()
