@@ -89,6 +89,7 @@ class EventStream(StreamingResponse):
 @router.get(
     "/v1/jobs/{job_id}/events",
     summary="Follow a job",
+    status_code=200,
     response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {"example": EVENTS}}}, **NOT_FOUND, **TOO_MANY_STREAMS},
 )
@@ -96,7 +97,7 @@ async def get_events(
     request: Request,
     caller: CallerOf,
     job_id: uuid.UUID,
-    last_event_id: Annotated[str | None, Header(description="Go on after this event.")] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="Go on after it.")] = None,
 ) -> EventStream:
     """Server-sent events until the job has ended.
 
@@ -124,7 +125,7 @@ async def follow(
     place: Place,
     read_job: Callable[[], Awaitable[dict[str, Any] | None]],
 ) -> AsyncGenerator[bytes]:
-    """The events for a client at `place`. `read_job` gives None while the database is away, or the job gone."""
+    """The events for a client at `place`. `read_job`: None while the database is away or the job gone."""
     yield RETRY
     with followers.follow(job_id, stands) as (transcript, woken):
         await followers.catch_up(transcript)

@@ -97,10 +97,10 @@ class Place:
     def _rest(self, transcript: Transcript, job: dict[str, Any]) -> Iterator[bytes]:
         content = job["result"]["content"] if job["result"] else job["partial_text"] or ""
         at, has = (transcript.claim_no, transcript.answer), transcript.text[: self._characters]
-        goes_on = self._at == at and len(has) == self._characters and content.startswith(has)
-        if not goes_on and not job["result"]:
-            return
-        if not goes_on or self._status != Status.RUNNING:
+        here = self._status == Status.RUNNING and self._at == at and len(has) == self._characters
+        if not (here and content.startswith(has)):
+            if not job["result"]:
+                return
             yield self._begin(Status.RUNNING, at)
         yield from self._text(content)
 
