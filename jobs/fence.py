@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, null, or_
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CTE, BigInteger, ColumnElement, Uuid, and_, case, exists, func, literal, null, or_
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from jobs.states import Status
 from jobs.tables import Job, Worker
@@ -53,6 +53,20 @@ def fence_alive(claim: Claim) -> ColumnElement[bool]:
     """This very run, and its worker's lease is live."""
     alive = exists().where(Worker.id == Job.worker_id, Worker.lease_expires_at > NOW)
     return and_(fence(claim), Job.worker_id == claim.worker_id, alive)
+
+
+def fence_asked(claim: Claim) -> ColumnElement[bool]:
+    """This very run, alive, and somebody wants it cancelled."""
+    return and_(fence_alive(claim), Job.cancel_requested_at.is_not(None))
+
+
+def fence_unknown(worker: CTE, held: Sequence[Claim]) -> ColumnElement[bool]:
+    """Any run of this worker (a row of `id`) other than these."""
+    ids, numbers = [claim.job_id for claim in held], [claim.claim_no for claim in held]
+    pairs = func.unnest(literal(ids, ARRAY(Uuid)), literal(numbers, ARRAY(BigInteger)))
+    known = pairs.table_valued("job_id", "claim_no").render_derived(name="held")
+    same = exists().where(known.c.job_id == Job.id, known.c.claim_no == Job.claim_no)
+    return and_(Job.worker_id == worker.c.id, Job.status == Status.RUNNING, ~same)
 
 
 def ending(status: Status) -> dict[str, Any]:

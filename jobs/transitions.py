@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal, select, update
+from sqlalchemy import CTE, ColumnElement, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +24,8 @@ from jobs.fence import (
     fence,
     fence_alive,
     fence_any,
+    fence_asked,
+    fence_unknown,
     if_cancelled,
     if_queued,
     unless_cancelled,
@@ -109,23 +111,29 @@ async def fail(
 
 
 async def cancel_run(session: AsyncSession, claim: Claim, partial_text: str | None = None) -> None:
-    """running -> cancelled, by the worker that has stopped it. Raises ClaimLost."""
-    await _end(session, claim, Status.CANCELLED, partial_text=partial_text, usage=_with_run_seconds({}))
+    """running -> cancelled, as was asked for, by the worker that has stopped it. Raises ClaimLost."""
+    values = ending(Status.CANCELLED) | {"partial_text": partial_text, "usage": _with_run_seconds({})}
+    await _write(session, fence_asked(claim), values)
 
 
-async def retry(session: AsyncSession, claim: Claim, after_seconds: float) -> Status:
+async def retry(
+    session: AsyncSession, claim: Claim, after_seconds: float, partial_text: str | None = None
+) -> Status:
     """running -> queued, charged as a failure and not before `after_seconds`; or cancelled. ClaimLost."""
-    return await _give_up(
-        session,
-        claim,
-        failures=Job.failures + 1,
-        not_before=if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, after_seconds)),
-    )
+    not_before = if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, after_seconds))
+    return await _give_up(session, claim, partial_text, failures=Job.failures + 1, not_before=not_before)
 
 
-async def release(session: AsyncSession, claim: Claim) -> Status:
+async def release(session: AsyncSession, claim: Claim, partial_text: str | None = None) -> Status:
     """running -> queued, nothing charged, since it never ran to an end here; or cancelled. ClaimLost."""
-    return await _give_up(session, claim, attempts=Job.attempts - 1)
+    return await _give_up(session, claim, partial_text, attempts=Job.attempts - 1)
+
+
+def release_unknown(worker: CTE, held: Sequence[Claim]) -> CTE:
+    """running -> queued, as `release`, for the runs that are the worker's, but none that it knows of."""
+    values = back_to_queue() | {"attempts": Job.attempts - 1}
+    statement = update(Job).where(fence_unknown(worker, held)).values(values)
+    return statement.returning(Job.id, Job.status).cte("released")
 
 
 async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) -> list[uuid.UUID]:
@@ -193,8 +201,9 @@ async def _end(session: AsyncSession, claim: Claim, status: Status, **values: An
     return await _write(session, fence_alive(claim), ending(status) | values)
 
 
-async def _give_up(session: AsyncSession, claim: Claim, **values: Any) -> Status:
-    return await _write(session, fence_alive(claim), back_to_queue() | values)
+async def _give_up(session: AsyncSession, claim: Claim, partial_text: str | None, **values: Any) -> Status:
+    values |= back_to_queue() | {"partial_text": if_cancelled(partial_text)}
+    return await _write(session, fence_alive(claim), values)
 
 
 async def _write(session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]) -> Status:

@@ -7,13 +7,14 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.errors import WorkerGone
 from jobs.fence import NOW, Claim
-from jobs.states import Status
+from jobs.outbox import post_events
+from jobs.states import ENDINGS, Status
 from jobs.tables import Job, Worker
 
 
@@ -43,7 +44,8 @@ async def heartbeat(
     tokens_per_second: float,
     through_outage: bool = False,
 ) -> Beat:
-    """Renew the lease, and compare the claims that the worker holds with those that the database gives it.
+    """Renew the lease, and compare the claims that the worker holds with those that the database gives it:
+    one statement, which sends them.
 
     A claim that the worker does not know of (its answer was lost after COMMIT) is released. Raises
     WorkerGone when the lease has ended: the worker's jobs run elsewhere, it must begin anew. Only a worker
@@ -51,24 +53,34 @@ async def heartbeat(
     long as no steward has taken its jobs.
     """
     live = true() if through_outage else Worker.lease_expires_at > NOW
-    renewal = (
+    renewed = (
         update(Worker)
         .where(Worker.id == worker_id, live)
         .values(lease_expires_at=_in(lease_seconds), tokens_per_second=tokens_per_second)
         .returning(Worker.id)
+        .cte("renewed")
     )
-    if (await session.execute(renewal)).scalar_one_or_none() is None:
-        raise WorkerGone
-    query = select(Job.id, Job.claim_no, Job.cancel_requested_at).where(
-        Job.worker_id == worker_id, Job.status == Status.RUNNING
+    released = transitions.release_unknown(renewed, list(held))
+    mine = and_(Job.worker_id == renewed.c.id, Job.status == Status.RUNNING)
+    query = select(Job.id, Job.claim_no, Job.cancel_requested_at, released.c.status).select_from(
+        renewed.outerjoin(Job, mine).outerjoin(released, released.c.id == Job.id)
     )
     rows = (await session.execute(query)).all()
-    owned = {Claim(row.id, row.claim_no, worker_id): row.cancel_requested_at for row in rows}
-    unknown = owned.keys() - set(held)
-    for claim in unknown:
-        await transitions.release(session, claim)
-    asked = frozenset(claim for claim, at in owned.items() if at is not None) - unknown
-    return Beat(frozenset(held) - owned.keys(), asked, len(unknown))
+    if not rows:
+        raise WorkerGone
+    let_go = {row.id: row.status for row in rows if row.status}
+    await post_events(session, [i for i, status in let_go.items() if status in ENDINGS], "cancelled")
+    owned = {Claim(row.id, row.claim_no, worker_id): row.cancel_requested_at for row in rows if row.id}
+    asked = frozenset(claim for claim in held if owned.get(claim))
+    return Beat(frozenset(held) - owned.keys(), asked, len(let_go))
+
+
+async def asked_to_stop(session: AsyncSession, worker_id: uuid.UUID) -> list[Claim]:
+    """The claims of this worker that somebody wants cancelled."""
+    query = select(Job.id, Job.claim_no).where(
+        Job.worker_id == worker_id, Job.status == Status.RUNNING, Job.cancel_requested_at.is_not(None)
+    )
+    return [Claim(row.id, row.claim_no, worker_id) for row in await session.execute(query)]
 
 
 async def drain(session: AsyncSession, worker_id: uuid.UUID) -> None:

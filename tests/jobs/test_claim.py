@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from jobs import transitions
 from jobs.database import Database
@@ -152,12 +153,35 @@ async def test_a_cancel_that_came_first_wins_over_every_arrow_out_of_running(
         error = {"code": "engine_failed", "message": "m", "retryable": True}
         ended = [
             await transitions.succeed(session, by_job[ids[0]], RESULT, {}, {}),
-            await transitions.fail(session, by_job[ids[1]], error),
-            await transitions.retry(session, by_job[ids[2]], 1),
-            await transitions.release(session, by_job[ids[3]]),
+            await transitions.fail(session, by_job[ids[1]], error, "# t"),
+            await transitions.retry(session, by_job[ids[2]], 1, "# t"),
+            await transitions.release(session, by_job[ids[3]], "# t"),
         ]
     assert ended == [Status.CANCELLED] * 4
-    assert (await job(database, ids[0])).partial_text == "# t"
+    assert [(await job(database, i)).partial_text for i in ids] == ["# t"] * 4
+
+
+async def test_what_had_been_written_is_kept_of_an_ended_run_only(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    worker = await new_worker()
+    await submit()
+    for leave in (transitions.release, partial(transitions.retry, after_seconds=0)):
+        (one,) = await claimed(database, worker)
+        async with database.session() as session:
+            assert await leave(session, one.claim, partial_text="# t") == Status.QUEUED
+        assert (await job(database, one.claim.job_id)).partial_text is None
+
+
+async def test_a_run_that_nobody_asked_to_cancel_is_not_cancelled(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    job_id = await submit()
+    (one,) = await claimed(database, await new_worker())
+    with pytest.raises(ClaimLost):
+        async with database.session() as session:
+            await transitions.cancel_run(session, one.claim, "# t")
+    assert (await job(database, job_id)).status == Status.RUNNING
 
 
 async def test_a_heartbeat_releases_claims_that_the_worker_does_not_know_of(
@@ -174,3 +198,34 @@ async def test_a_heartbeat_releases_claims_that_the_worker_does_not_know_of(
     assert (beat.lost, beat.cancelled, beat.released) == (frozenset({lost}), frozenset({by_job[ids[1]]}), 1)
     row = await job(database, ids[2])
     assert (row.status, row.attempts, row.failures, row.losses) == ("queued", 0, 0, 0)
+
+
+async def test_an_unknown_claim_with_a_cancel_request_ends_as_cancelled_and_is_told(
+    database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
+) -> None:
+    worker = await new_worker()
+    job_id = await submit(webhook={"url": "https://example.com/", "events": ["cancelled"]})
+    await claimed(database, worker)
+    async with database.session() as session:
+        await transitions.cancel(session, tenant_id, job_id)
+    async with database.session() as session:
+        assert (await heartbeat(session, worker, [], 15, 0.0)).released == 1
+        told = text("SELECT event FROM deliveries WHERE job_id = :id")
+        assert list((await session.execute(told, {"id": job_id})).scalars()) == ["cancelled"]
+    assert await verbs(database, job_id) == ["submit", "claim", "ask_cancel", "cancel"]
+
+
+async def test_a_heartbeat_is_one_statement_with_all_that_is_held(
+    database: Database, submit: Submit, new_worker: NewWorker
+) -> None:
+    worker = await new_worker()
+    for _ in range(30):
+        await submit()
+    held = [c.claim for c in await claimed(database, worker, 30)]
+    sent: list[str] = []
+    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *a: sent.append(a[2]))
+    async with database.session() as session:
+        found = await heartbeat(session, worker, held[1:], 15, 0.0)
+    assert (len(sent), found.lost, found.released) == (1, frozenset(), 1)
+    row = await job(database, held[0].job_id)
+    assert (row.status, row.attempts) == ("queued", 0)
