@@ -39,6 +39,7 @@ class Live:
             retry=Retry(NoBackoff(), 0),
             max_connections=50,
             decode_responses=True,
+            encoding_errors="replace",
         )
         self._timeout = timeout_seconds
         self.text = LiveText(self._redis, timeout_seconds)
@@ -54,14 +55,14 @@ class Live:
         entry = await self.text.latest(job_id)
         return entry.progress if entry else None
 
-    async def pop_progress(self, most: int) -> list[dict[str, Any]]:
-        """Take up to `most` progress webhooks that wait; none while Redis is away."""
+    async def pop_progress(self, most: int) -> dict[uuid.UUID, dict[str, Any]]:
+        """Take up to `most` progress webhooks that wait, by job; none while Redis is away."""
         try:
             async with asyncio.timeout(self._timeout):
                 found: list[str] | None = await self._redis.lpop(PROGRESS_WEBHOOKS, most)  # type: ignore[assignment]
         except (RedisError, OSError, TimeoutError):
-            return []
-        return [dict(json.loads(message)) for message in found or []]
+            return {}
+        return dict(told for message in found or () if (told := _progress_webhook(message)))
 
     async def reachable(self) -> bool:
         """Whether Redis answers."""
@@ -103,3 +104,12 @@ class Live:
         """Drop the connections."""
         with contextlib.suppress(RedisError, OSError):
             await self._redis.aclose()
+
+
+def _progress_webhook(message: str) -> tuple[uuid.UUID, dict[str, Any]] | None:
+    """A job and its progress; None for what is no progress webhook."""
+    try:
+        told = json.loads(message)
+        return uuid.UUID(told["job_id"]), dict(told["progress"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from jobs.languages import WORDS
-from jobs.post import SECTIONS, Draft, Result, Section
+from jobs.post import SECTIONS, Draft, Point, Result, Section
 from jobs.request import TilRequest
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@]|!(?=\[)|:(?=//))")
@@ -24,7 +24,7 @@ def render(draft: Draft, request: TilRequest, note: str | None = None) -> Result
     """The finished post. `note` is a line under the title, e.g. that no language model wrote it."""
     title, keywords = one_line(draft.title), [one_line(keyword) for keyword in draft.keywords]
     sections = [
-        Section(heading=words, points=getattr(draft, name))
+        Section(heading=words, points=[_cleaned(point) for point in getattr(draft, name)])
         for name, words in zip(SECTIONS, WORDS[request.language].headings, strict=True)
     ]
     content = TITLE + escape(title) + under_title(request, note)
@@ -33,6 +33,10 @@ def render(draft: Draft, request: TilRequest, note: str | None = None) -> Result
         content += heading(section.heading)
         content += "".join(BULLET + escape(point.text) + support(point.sources) for point in section.points)
     return Result(title=title, keywords=keywords, content=content.rstrip() + "\n", sections=sections)
+
+
+def _cleaned(point: Point) -> Point:
+    return Point(text=one_line(point.text), sources=point.sources)
 
 
 def under_title(request: TilRequest, note: str | None) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import resource
 import signal
-import uuid
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
@@ -104,12 +103,16 @@ class Steward:
         await _first_of(self._nudged, settings.tick_seconds)
 
     async def _rescue(self) -> None:
+        """Rescue the jobs of every lost worker first: what is said through Redis may take a second."""
+        found = False
         while True:
             async with self._database.session() as session:
                 rescued = await sweep.rescue_one_worker(session, self._settings.lease_seconds)
             if rescued is None:
-                return
+                break
+            found = True
             log.warning("worker_lost", jobs=rescued)
+        if found:
             await self._live.say(DELIVERIES, "rescued")
             await self._live.say(ENDED, "?")
 
@@ -122,9 +125,7 @@ class Steward:
 
     async def _tell_progress(self) -> None:
         """Sent once, straight from Redis; what there is no room for is dropped."""
-        waiting = await self._live.pop_progress(PROGRESS_AT_ONCE)
-        if waiting:
-            told = {uuid.UUID(one["job_id"]): one["progress"] for one in waiting}
+        if told := await self._live.pop_progress(PROGRESS_AT_ONCE):
             await self._postman.tell_progress(told)
         await asyncio.sleep(PROGRESS_EVERY_SECONDS)
 
