@@ -40,6 +40,7 @@ class Claimer:
         self._ringer = ringer
         self._alias = alias
         self._waiting: list[asyncio.Future[Run | None]] = []
+        self._asking: list[asyncio.Future[Run | None]] = []
         self._claiming: asyncio.Task[None] | None = None
 
     async def next(self) -> Run | None:
@@ -61,25 +62,37 @@ class Claimer:
             self._claiming = asyncio.create_task(self._claim_all())
 
     async def _claim_all(self) -> None:
-        while self._waiting:
-            self._room_appeared = False
-            room = self._holdings.ledger.room()
-            async with self._holdings.lock:
-                asking, self._waiting = self._waiting, []
-                runs = await self._claim(len(asking), room)
-            served, rest = asking[: len(runs)], asking[len(runs) :]
-            for future, run in zip(served, runs, strict=True):
-                future.set_result(run)
-            await self._say_started(runs)
-            if room is not None and room.refused:
-                self._waiting = rest + self._waiting
-                if not self._room_appeared:
-                    return
-                continue
+        """A bug must not keep the doorbells' threads for ever: then they have brought nothing."""
+        try:
+            while self._waiting and await self._claim_once():
+                pass
+        except Exception:
+            log.exception("claim_crashed")
+            for future in (*self._asking, *self._waiting):
+                if not future.done():
+                    future.set_result(None)
+            self._waiting = []
+
+    async def _claim_once(self) -> bool:
+        """Answer the doorbells that have gathered; whether there is reason to go on."""
+        self._room_appeared = False
+        room = self._holdings.ledger.room()
+        async with self._holdings.lock:
+            self._asking, self._waiting = self._waiting, []
+            runs = await self._claim(len(self._asking), room)
+        served, rest = self._asking[: len(runs)], self._asking[len(runs) :]
+        for future, run in zip(served, runs, strict=True):
+            future.set_result(run)
+        refused = room is not None and room.refused
+        if refused:
+            self._waiting = rest + self._waiting
+        else:
             for future in rest:
                 future.set_result(None)
-            if not rest:
-                await self._ring_for_more(len(asking))
+        await self._say_started(runs)
+        if not rest:
+            await self._ring_for_more(len(self._asking))
+        return self._room_appeared or not refused
 
     async def _claim(self, k: int, room: Room | None) -> list[Run]:
         if self.draining or self.dead:

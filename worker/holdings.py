@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,7 +10,7 @@ from typing import Literal
 from jobs.fence import Claim, Claimed
 from worker.ledger import Ledger
 
-Reason = Literal["cancelled", "lost", "drained"]
+Reason = Literal["cancelled", "lost", "drained", "overdue"]
 
 
 @dataclass(eq=False)
@@ -20,14 +19,13 @@ class Run:
 
     claimed: Claimed
     stopped: Reason | None = None
-    writing: asyncio.Task[object] | None = field(default=None, repr=False)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def stop(self, reason: Reason) -> None:
-        """End the writing now, or as soon as it begins. The first reason stays, but a lost claim wins."""
+        """Let the writing be ended. The first reason stays, but a lost claim wins."""
         if self.stopped is None or reason == "lost":
             self.stopped = reason
-        if self.writing is not None:
-            self.writing.cancel()
+        self.stopping.set()
 
 
 class Holdings:
@@ -71,10 +69,6 @@ class Holdings:
         for claim in claims:
             if claim in self._runs:
                 self._runs[claim].stop(reason)
-
-    def stop_job(self, job_id: uuid.UUID, reason: Reason) -> None:
-        """Stop the run of this job, if it is here."""
-        self.stop([claim for claim in self._runs if claim.job_id == job_id], reason)
 
     async def empty(self) -> None:
         """Return once nothing is held."""

@@ -13,7 +13,7 @@ import structlog
 
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable, WorkerGone
-from jobs.workers import heartbeat, register
+from jobs.workers import asked_to_stop, heartbeat, register
 from worker.claimer import Claimer
 from worker.engines import Engine, EngineDead
 from worker.holdings import Holdings
@@ -26,7 +26,8 @@ class Pulse:
     """One per worker. A beat every third of the lease; no beat while the engine's probe doesn't answer.
 
     After an outage of the database the lease has ended in its absence. A worker that has kept trying all
-    the while may renew it, unless its jobs were taken; one that was frozen itself may not.
+    the while may renew it, unless its jobs were taken; one that was frozen itself, or whose engine was
+    silent, may not. `nudged`: there may be a cancel to hear of. `die` ends the process.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class Pulse:
         slots: int,
         lease_seconds: float,
         tokens_per_second: Callable[[], float],
-        engine_died: Callable[[], None],
+        die: Callable[[str], None],
     ) -> None:
+        self.nudged = asyncio.Event()
         self._database = database
         self._engine = engine
         self._holdings = holdings
@@ -49,9 +51,12 @@ class Pulse:
         self._slots = slots
         self._lease = lease_seconds
         self._tokens_per_second = tokens_per_second
-        self._engine_died = engine_died
+        self._die = die
         self._through_outage = False
-        self._tried_at = time.monotonic()
+        self._awake_at = time.monotonic()
+        self._beating = asyncio.Lock()
+        self._beats = 0
+        self._renewed = False
 
     async def register(self) -> None:
         """Begin a life as a new worker: a new id, a first lease."""
@@ -77,29 +82,50 @@ class Pulse:
             await asyncio.sleep(min(1.0, pause) if self._through_outage else pause)
             await self.beat()
 
-    async def beat(self) -> None:
-        """Renew the lease if the engine answers; whatever is not this worker's any more is stopped."""
-        if time.monotonic() - self._tried_at > self._lease:
-            self._through_outage = False  # This process itself was away.
-        self._tried_at = time.monotonic()
+    async def beat(self) -> bool:
+        """Renew the lease if the engine answers; whatever is not this worker's any more is stopped.
+
+        Whether it was renewed. Of those who ask while a beat is under way, all share the next.
+        """
+        before = self._beats
+        async with self._beating:
+            if self._beats == before:
+                self._beats += 1
+                self._renewed = await self._beat()
+            return self._renewed
+
+    async def _beat(self) -> bool:
+        self._look_at_the_clock()
         try:
-            if await self._alive():
+            if not self._claimer.dead and await self._alive():
                 await self._renew()
-                self._through_outage = False
+                return True
+            self._through_outage = False
         except EngineDead:
-            self._engine_died()
+            self._die("engine_died")
         except DatabaseUnavailable as error:
             self._through_outage = True
+            self._look_at_the_clock()
             log.warning("heartbeat_failed", error=error.reason)
         except WorkerGone:
             self._through_outage = False
             log.warning("lease_lost", held=len(self._holdings))
             with contextlib.suppress(DatabaseUnavailable):
                 await self.register()
+        return False
+
+    def _look_at_the_clock(self) -> None:
+        """No step of a beat takes longer than a third of the lease, unless this process itself was away."""
+        now = time.monotonic()
+        if now - self._awake_at > self._lease / 2:
+            self._through_outage = False
+        self._awake_at = now
 
     async def _renew(self) -> None:
         async with self._holdings.lock:
             async with self._database.session(self._lease / 3) as session:
+                await session.connection()
+                self._look_at_the_clock()
                 heard = await heartbeat(
                     session,
                     self._claimer.worker_id,
@@ -108,10 +134,26 @@ class Pulse:
                     self._tokens_per_second(),
                     self._through_outage,
                 )
+            self._through_outage = False
             self._holdings.stop(heard.cancelled, "cancelled")
             self._holdings.stop(heard.lost, "lost")
         if heard.released:
             log.warning("released_unknown_claims", jobs=heard.released)
+
+    async def hear_cancels_for_ever(self) -> None:
+        """Whenever nudged, ask what is to be cancelled: a nudge itself is nobody's word."""
+        while True:
+            await self.nudged.wait()
+            self.nudged.clear()
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._hear_cancels()
+
+    async def _hear_cancels(self) -> None:
+        """Under the lock, so that a claim that is on its way has come before."""
+        async with self._holdings.lock:
+            async with self._database.session() as session:
+                asked = await asked_to_stop(session, self._claimer.worker_id)
+            self._holdings.stop(asked, "cancelled")
 
     async def _alive(self) -> bool:
         try:

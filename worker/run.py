@@ -38,6 +38,9 @@ class Stopped:
 
 
 Outcome = Post | Failure | Stopped
+UNWRITABLE = Failure("engine_failed", "What the run wrote can't be stored.")
+GRACE_SECONDS = 10.0
+"""For a run to end once it is to be stopped. Engines abort a call within a second."""
 
 
 class Runner:
@@ -51,8 +54,8 @@ class Runner:
         holdings: Holdings,
         claimer: Claimer,
         watch: Watch,
-        beat: Callable[[], Awaitable[None]],
-        engine_died: Callable[[], None],
+        beat: Callable[[], Awaitable[bool]],
+        die: Callable[[str], None],
         code_tokens: int,
     ) -> None:
         self._database = database
@@ -62,7 +65,7 @@ class Runner:
         self._claimer = claimer
         self._watch = watch
         self._beat = beat
-        self._engine_died = engine_died
+        self._die = die
         self._code_tokens = code_tokens
 
     async def run_one(self) -> None:
@@ -86,23 +89,32 @@ class Runner:
 
     async def _write(self, run: Run) -> Outcome:
         """The post, or why there is none. `run_seconds` counts from the claim."""
-        run.writing = asyncio.create_task(self._post(run))
-        if run.stopped:
-            run.writing.cancel()
-        limit = asyncio.timeout(run.claimed.run_seconds)
+        writing = asyncio.create_task(self._post(run))
+        await self._until_ended(run, writing)
         try:
-            async with limit:
-                return await run.writing
-        except asyncio.CancelledError:
-            if run.stopped is None:
-                raise
-            return Stopped()
+            return writing.result()
         except EngineDead:
-            self._engine_died()
+            self._die("engine_died")
             run.stop("lost")
             return Stopped()
-        except Exception as error:  # noqa: BLE001 - the outermost of a run: logged and charged
-            return RUN_DEADLINE if limit.expired() else why_it_failed(error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a run's outermost: charged
+            if run.stopped is None:
+                return why_it_failed(error)
+            return RUN_DEADLINE if run.stopped == "overdue" else Stopped()
+
+    async def _until_ended(self, run: Run, writing: asyncio.Task[Post]) -> None:
+        """Wait for the writing; end it when it is stopped or overdue. If it won't end, the process does."""
+        stopping = asyncio.create_task(run.stopping.wait())
+        limit = run.claimed.run_seconds
+        await asyncio.wait({writing, stopping}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not writing.done():
+            run.stop("overdue")
+            writing.cancel()
+            await asyncio.wait({writing}, timeout=GRACE_SECONDS)
+        if not writing.done():
+            self._die("run_overstayed")
+            await asyncio.wait({writing})
 
     async def _post(self, run: Run) -> Post:
         claimed, claim = run.claimed, run.claimed.claim
@@ -118,30 +130,36 @@ class Runner:
         """Write the outcome, through any outage, until it is written or the claim is known to be lost.
 
         A write that finds nothing is followed by a heartbeat, which tells a lost claim from a lease that
-        ended while the database was away.
+        ended while the database was away: only what finds nothing under a renewed lease has lost its claim.
         """
-        pause, refused = 0.1, False
+        pause, renewed = 0.1, False
         while run.stopped != "lost":
             try:
                 async with self._database.session() as session:
                     status = await self._finish(session, run, outcome)
+                return await self._tell(run, outcome, status)
             except DatabaseUnavailable as error:
                 log.warning("finish_delayed", error=error.reason)
-                await asyncio.sleep(pause)
-                pause = min(2.0, pause * 2)
+                renewed = False
             except ClaimLost:
-                if refused:
+                if renewed:
                     break
-                refused = True
-                await self._beat()
-            else:
-                await self._tell(run, outcome, status)
-                return
+                renewed = await self._beat()
+                if renewed:
+                    continue
+            except Exception:
+                if outcome is UNWRITABLE:
+                    raise
+                log.exception("outcome_unwritable")
+                outcome = UNWRITABLE
+                continue
+            await asyncio.sleep(pause)
+            pause = min(2.0, pause * 2)
         log.warning("claim_lost", outcome=type(outcome).__name__)
 
     async def _finish(self, session: AsyncSession, run: Run, outcome: Outcome) -> Status:
         claim = run.claimed.claim
-        partial = self._watch.partial_text(claim.job_id)
+        partial = None if outcome is UNWRITABLE else self._watch.partial_text(claim.job_id)
         match outcome:
             case Post():
                 result = outcome.result.model_dump(mode="json")
@@ -149,14 +167,14 @@ class Runner:
             case Failure():
                 match after_failure(run.claimed.failures, outcome, random.random()):  # noqa: S311
                     case Retry(seconds):
-                        return await transitions.retry(session, claim, seconds)
+                        return await transitions.retry(session, claim, seconds, partial)
                     case GiveUp(error):
                         return await transitions.fail(session, claim, error, partial)
             case Stopped():
                 if run.stopped == "cancelled":
                     await transitions.cancel_run(session, claim, partial)
                     return Status.CANCELLED
-                return await transitions.release(session, claim)
+                return await transitions.release(session, claim, partial)
 
     async def _tell(self, run: Run, outcome: Outcome, status: Status) -> None:
         seconds = {"run_seconds": round(self._watch.seconds(run.claimed.claim.job_id), 3)}
@@ -179,7 +197,7 @@ def wants_progress(request: TilRequest) -> bool:
     return request.webhook is not None and "progress" in request.webhook.events
 
 
-FAILURES: dict[type[Exception], str] = {
+FAILURES: dict[type[BaseException], str] = {
     EngineFailed: "engine_failed",
     EngineTimeout: "engine_timeout",
     InputTooLarge: "input_too_large",
@@ -187,7 +205,7 @@ FAILURES: dict[type[Exception], str] = {
 }
 
 
-def why_it_failed(error: Exception) -> Failure:
+def why_it_failed(error: BaseException) -> Failure:
     """The job error of an expected failure; a bug is charged as one too, or the job would run for ever."""
     code = FAILURES.get(type(error))
     if code is None:

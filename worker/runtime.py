@@ -32,8 +32,8 @@ from worker.watch import Watch
 
 SHORTEST_RELEASE_SECONDS = 3.0
 CELERY_SECONDS = 2.0
-ENGINE_DIED = 70
-"""Exit code: sysexits' EX_SOFTWARE."""
+DIED = 70
+"""Exit code of a worker that can't go on: sysexits' EX_SOFTWARE."""
 log = structlog.get_logger()
 
 
@@ -65,16 +65,9 @@ class Runtime:
         )
         self.holdings.ledger.on_room = self.claimer.room_appeared
         self.watch = Watch(self.live, rate)
+        shared = (self.database, self._engine, self.holdings, self.claimer)
         self.pulse = Pulse(
-            self.database,
-            self._engine,
-            self.holdings,
-            self.claimer,
-            settings.alias,
-            settings.slots,
-            settings.lease_seconds,
-            rate.per_second,
-            self._engine_died,
+            *shared, settings.alias, settings.slots, settings.lease_seconds, rate.per_second, self._die
         )
         self.runner = Runner(
             self.database,
@@ -84,7 +77,7 @@ class Runtime:
             self.claimer,
             self.watch,
             self.pulse.beat,
-            self._engine_died,
+            self._die,
             settings.code_tokens,
         )
 
@@ -100,15 +93,21 @@ class Runtime:
         RUNNING.set_function(lambda: self._engine.load()[0])
         WAITING.set_function(lambda: self._engine.load()[1])
         READY.set(1)
-        self._background = [
-            asyncio.create_task(self.pulse.beat_for_ever()),
-            asyncio.create_task(self.live.listen(CANCEL, self._cancelled)),
-            asyncio.create_task(self.watch.run()),
-        ]
+        nudged = self.pulse.nudged
+        for work in (
+            self.pulse.beat_for_ever(),
+            self.pulse.hear_cancels_for_ever(),
+            self.live.listen(CANCEL, lambda _: nudged.set()),
+            self.watch.run(),
+        ):
+            self._background.append(asyncio.create_task(work))
+            self._background[-1].add_done_callback(self._background_ended)
 
-    def _cancelled(self, message: str) -> None:
-        with contextlib.suppress(ValueError):
-            self.holdings.stop_job(uuid.UUID(message), "cancelled")
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        """None of them ends by itself: a worker that has lost one must not go on without it."""
+        if not task.cancelled():
+            log.error("background_ended", exc_info=task.exception())
+            self._die("background_ended")
 
     def serve_doorbell(self) -> None:
         """Run one job to its end; called in one of Celery's threads, which this blocks."""
@@ -117,7 +116,7 @@ class Runtime:
     def drain(self) -> None:
         """Claim no more; let what runs end; release the rest in time. A second call releases at once."""
         if self._draining.is_set():
-            self._loop.call_soon_threadsafe(self._release_all)
+            self._loop.call_soon_threadsafe(self._hurry)
             return
         self._draining.set()
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
@@ -130,41 +129,55 @@ class Runtime:
         timer.start()
 
     async def _drain(self) -> None:
-        self.claimer.draining = True
-        self.claimer.room_appeared()
+        patience = max(0.0, self._settings.drain_seconds - SHORTEST_RELEASE_SECONDS)
+        self._patience = asyncio.timeout(patience)
         READY.set(0)
         log.info("draining", held=len(self.holdings))
+        with contextlib.suppress(TimeoutError):
+            async with self._patience:
+                await self._claim_no_more()
+                await self.holdings.empty()
+        self.claimer.draining = True
+        self.claimer.room_appeared()
+        self._release_all()
+        async with self.holdings.lock:  # A claim that was on its way has come by now.
+            self._release_all()
+        await self.holdings.empty()
+        self._timer(CELERY_SECONDS, self._exit)
+
+    async def _claim_no_more(self) -> None:
+        async with self.holdings.lock:
+            self.claimer.draining = True
+        self.claimer.room_appeared()
         with contextlib.suppress(DatabaseUnavailable):
             async with self.database.session() as session:
                 await workers.drain(session, self.claimer.worker_id)
-        patience = max(0.0, self._settings.drain_seconds - SHORTEST_RELEASE_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self.holdings.empty()
-        self._release_all()
-        await self.holdings.empty()
-        self._timer(CELERY_SECONDS, self._exit)
+
+    def _hurry(self) -> None:
+        with contextlib.suppress(RuntimeError):  # It is over already.
+            self._patience.reschedule(self._loop.time())
 
     def _release_all(self) -> None:
         for run in self.holdings.runs():
             run.stop("drained")
 
-    def _engine_died(self) -> None:
+    def _die(self, why: str) -> None:
         """Called on the loop. The lease ends now, its jobs are rescued; the supervisor begins anew."""
         if self._dying is None:
-            log.error("engine_died", held=len(self.holdings))
+            log.error(why, held=len(self.holdings))
             READY.set(0)
             self.claimer.dead = True
             for task in self._background:
                 task.cancel()
-            self._dying = asyncio.create_task(self._die())
+            self._dying = asyncio.create_task(self._give_up_lease())
 
-    async def _die(self) -> None:
-        with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+    async def _give_up_lease(self) -> None:
+        try:
             async with asyncio.timeout(5), self.database.session() as session:
                 await workers.give_up(session, self.claimer.worker_id)
-        await self.live.say(SWEEP, str(self.claimer.worker_id))
-        os._exit(ENGINE_DIED)
+            await self.live.say(SWEEP, str(self.claimer.worker_id))
+        finally:
+            os._exit(DIED)
 
     def _give_up(self) -> None:
         log.error("drain_overran", held=len(self.holdings))
