@@ -39,6 +39,10 @@ endif
 chaos: .venv/.dev
 	@JOBS=$(JOBS) FAULTS=$(FAULTS) SEED=$(SEED) .venv/bin/python -m tests.chaos
 
+.PHONY: bench-tokens
+bench-tokens: .venv-vllm/.ready
+	@TOKENIZER=$(TOKENIZER) CONTEXT=$(CONTEXT) .venv-vllm/bin/python -m tests.bench.tokens
+
 .venv/bin/python:
 	@command -v git >/dev/null || { echo "git is missing: install it and run make again." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
