@@ -43,6 +43,7 @@ class Submission:
     id: uuid.UUID = field(default_factory=uuid7)
     template: str | None = None
     replay_of: uuid.UUID | None = None
+    redactions: list[dict[str, Any]] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         """The row to insert; the database fills in its times."""
@@ -56,10 +57,7 @@ class Submission:
             "priority": self.request.priority,
             "queue_seconds": self.request.queue_seconds,
             "run_seconds": self.request.run_seconds,
-            "username": self.request.username,
-            "repo": self.request.repo,
-            "date": self.request.date,
-            "language": self.request.language,
+            **self.request.model_dump(include={"username", "repo", "date", "language"}),
             "request": request,
             "request_hash": digest(request),
             "content_hash": digest(content | {"model": self.model}),
@@ -70,6 +68,7 @@ class Submission:
             "tokens": job_tokens(self.request),
             "template": self.template,
             "replay_of": self.replay_of,
+            "redactions": self.redactions,
         }
 
 
