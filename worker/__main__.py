@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import structlog
 from prometheus_client import start_http_server
@@ -14,6 +15,7 @@ from jobs.logs import set_up_logs
 from worker.doorbells import consume, make_consumer
 from worker.engines import EngineFailed
 from worker.engines.choose import EngineUnavailable, choose
+from worker.engines.profile import BadProfile, read
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 
@@ -26,8 +28,9 @@ def main() -> int:
     set_up_logs("worker", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
     try:
-        runtime = make_runtime(settings)
-    except (EngineUnavailable, EngineFailed, JobError) as error:
+        settings, arguments = with_profile(settings)
+        runtime = make_runtime(settings, arguments)
+    except (BadProfile, EngineUnavailable, EngineFailed, JobError) as error:
         log.error("worker_not_started", error=str(error))
         return 1
     serve(settings, runtime)
@@ -42,16 +45,20 @@ def serve(settings: WorkerSettings, runtime: Runtime) -> None:
     log.info("worker_stopped")
 
 
-def make_runtime(settings: WorkerSettings) -> Runtime:
+def with_profile(settings: WorkerSettings) -> tuple[WorkerSettings, dict[str, Any]]:
+    """The settings, with a slot for each sequence of the engine, and vLLM's arguments. Raises BadProfile."""
+    profile = read(settings.profile) if settings.profile else {}
+    arguments = settings.engine_arguments(profile)
+    return settings.model_copy(update={"slots": arguments["max_num_seqs"]}), arguments
+
+
+def make_runtime(settings: WorkerSettings, arguments: dict[str, Any]) -> Runtime:
     """Choose the engine, start it. Raises EngineUnavailable, EngineFailed, JobError."""
     key = settings.openai_key.get_secret_value() if settings.openai_key else None
     engine, why = choose(
         settings.engine,
-        model=settings.model,
-        slots=settings.slots,
-        max_model_len=settings.max_model_len,
-        gpu_memory_utilization=settings.gpu_memory_utilization,
-        enforce_eager=settings.enforce_eager,
+        vllm=arguments,
+        cache_folder=settings.cache_folder.expanduser(),
         openai_url=settings.openai_url,
         openai_key=key,
         openai_model=settings.openai_model,

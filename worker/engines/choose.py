@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from worker.engines import Engine
@@ -17,11 +18,8 @@ class EngineUnavailable(Exception):
 def choose(
     name: str,
     *,
-    model: str | None = None,
-    slots: int = 30,
-    max_model_len: int | None = None,
-    gpu_memory_utilization: float = 0.92,
-    enforce_eager: bool = False,
+    vllm: dict[str, Any] | None = None,
+    cache_folder: Path | None = None,
     openai_url: str | None = None,
     openai_key: str | None = None,
     openai_model: str | None = None,
@@ -29,17 +27,13 @@ def choose(
 ) -> tuple[Engine, str]:
     """The engine and, in a sentence, why this one. `auto`: vllm, else openai, else outline.
 
-    Raises EngineUnavailable with the setting that is missing.
+    `vllm`: its arguments, `model` among them. Raises EngineUnavailable with the setting that is missing.
     """
-    has_vllm = find_spec("vllm") is not None
-    vllm = {
-        "max_num_seqs": slots,
-        "max_model_len": max_model_len,
-        "gpu_memory_utilization": gpu_memory_utilization,
-        "enforce_eager": enforce_eager,
-    }
-    if name == "vllm" or (name == "auto" and has_vllm and model):
-        return _vllm(has_vllm, model, vllm), f"vLLM is installed and TIL_MODEL is {model}."
+    has_vllm, arguments = find_spec("vllm") is not None, vllm or {}
+    if name == "vllm" or (name == "auto" and has_vllm and arguments.get("model")):
+        return _vllm(
+            has_vllm, cache_folder, arguments
+        ), f"vLLM is installed, the model is {arguments['model']}."
     if name == "openai" or (name == "auto" and openai_url):
         engine = _openai(openai_url, openai_key, openai_model)
         return engine, f"TIL_OPENAI_URL is set, the model is {openai_model}."
@@ -50,14 +44,14 @@ def choose(
     raise EngineUnavailable(f"TIL_ENGINE is {name!r}; it may be auto, vllm, openai or outline.")
 
 
-def _vllm(has_vllm: bool, model: str | None, options: dict[str, Any]) -> Engine:
+def _vllm(has_vllm: bool, cache_folder: Path | None, arguments: dict[str, Any]) -> Engine:
     if not has_vllm:
         raise EngineUnavailable("TIL_ENGINE is vllm, but the package vllm is not installed here.")
-    if not model:
-        raise EngineUnavailable("TIL_ENGINE is vllm, but TIL_MODEL names no model.")
+    if not arguments.get("model"):
+        raise EngineUnavailable("TIL_ENGINE is vllm, but neither TIL_MODEL nor TIL_PROFILE names a model.")
     from worker.engines.vllm import VllmEngine  # noqa: PLC0415 - takes seconds and a gigabyte to import
 
-    engine: Engine = VllmEngine(model, **options)
+    engine: Engine = VllmEngine(cache_folder=cache_folder, **arguments)
     return engine
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import httpx
 
-from worker.engines import Call, EngineFailed, EngineInfo, EngineTimeout, OnText, Written
+from jobs.room import KvCache
+from worker.engines import Call, Encoded, EngineFailed, EngineInfo, EngineTimeout, OnText, Written
 
 LONGEST_ANSWER_BYTES = 4 * 1024 * 1024
 PROMPT_BUDGET_TOKENS = 24_000
 """What a server's context is taken for when it does not say: 32k less room for the answer."""
+TEMPLATE_TOKENS = 64
+"""What a chat template puts around the two messages, at the most."""
 
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 """What reading JSON of another shape than the protocol's raises."""
@@ -61,9 +64,14 @@ class OpenAIEngine:
         """The context less the answer, by the server's own limit where it was set."""
         return self._max_model_len - max_output_tokens if self._max_model_len else PROMPT_BUDGET_TOKENS
 
-    def count_tokens(self, text: str) -> int:
-        """Two bytes a token: more than any usual tokenizer needs."""
-        return len(text.encode(errors="replace")) // 2 + 1
+    def encode(self, system: str, user: str) -> Encoded:
+        """Two bytes a token, which is more than any usual tokenizer needs, and room for the chat template."""
+        written = len(system.encode(errors="replace")) + len(user.encode(errors="replace"))
+        return Encoded(written // 2 + 1 + TEMPLATE_TOKENS)
+
+    def kv_cache(self) -> KvCache | None:
+        """The server's own business."""
+        return None
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """Stream one chat completion. Raises EngineFailed; cancelling closes the connection."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from prometheus_client import REGISTRY
 
-from worker.engines import Call, EngineDead, EngineFailed, EngineInfo, OnText, Written
+from jobs.room import KvCache
+from worker.engines import Call, Encoded, EngineDead, EngineFailed, EngineInfo, OnText, Written, weights
+from worker.engines.loading import Loading
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
@@ -23,80 +27,120 @@ from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-TEMPLATE_TOKENS = 64
-"""Room for what the chat template puts around the two messages."""
+from worker.engines.vllm_cache import kv_cache
+from worker.engines.vllm_model import Source, source_of
+
 WARM_UP = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
-
-
 GRAMMAR = {"backend": "guidance", "disable_any_whitespace": True}
 """llguidance: xgrammar's strings of bounded length let raw control characters through, which is no JSON."""
+OURS: dict[str, Any] = {
+    "enable_prefix_caching": True,
+    "disable_log_stats": False,
+    "structured_outputs_config": GRAMMAR,
+}
 
 
 class VllmEngine:
-    """`model` is a folder or a hub id; `max_num_seqs` sequences are generated at once; the rest is vLLM's."""
+    """`model` is a folder, a hub id or an address in object storage; `arguments` are vLLM's own.
 
-    def __init__(
-        self,
-        model: str,
-        max_num_seqs: int = 30,
-        max_model_len: int | None = None,
-        gpu_memory_utilization: float = 0.92,
-        enforce_eager: bool = False,
-        **more: Any,
-    ) -> None:
+    `cache_folder`: where digests of weights are kept whose own folder can't be written.
+    """
+
+    def __init__(self, model: str, cache_folder: Path | None = None, **arguments: Any) -> None:
         self.info = EngineInfo("vllm", vllm_version, model, None, None)
-        self._arguments = {
-            "model": model,
-            "max_num_seqs": max_num_seqs,
-            "max_model_len": max_model_len,
-            "gpu_memory_utilization": gpu_memory_utilization,
-            "enforce_eager": enforce_eager,
-            "enable_prefix_caching": True,
-            "disable_log_stats": False,
-            "structured_outputs_config": GRAMMAR,
-        }
+        self._cache_folder = cache_folder
+        self._arguments = OURS | arguments
         if current_platform.is_cpu():
             # A prompt in several chunks rewinds a seeded generator, which torch's CPU generator can't.
-            self._arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max_model_len}
-        self._arguments |= more
+            longest = self._arguments.get("max_model_len")
+            self._arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": longest}
         self._llm: AsyncLLM | None = None
         self._tokenizer: Any = None
+        self._special: re.Pattern[str] | None = None
+        self._kv_cache: KvCache | None = None
         self._max_model_len = 0
 
     async def start(self) -> None:
         """Load the weights and generate once. Raises EngineFailed."""
-        model = str(self.info.model)
         try:
-            self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._arguments))
-        except (ValueError, OSError, RuntimeError) as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise EngineFailed(f"vLLM can't load {model}: {reason[0][:300]}") from error
-        config = self._llm.model_config
+            await self._start()
+        except EngineFailed:
+            await self.close()
+            raise
+
+    async def _start(self) -> None:
+        source = self._source()
+        loading = Loading(source.weights_bytes())
+        with loading.stage("load"):
+            self._llm = start_vllm(source.arguments | self._arguments)
+        config = self._llm.vllm_config
         self._tokenizer = self._llm.get_tokenizer()
-        self._max_model_len = config.max_model_len
-        digest = await asyncio.to_thread(weights_digest, Path(model))
-        self.info = EngineInfo("vllm", vllm_version, model, digest, config.quantization)
-        await self._warm_up()
+        self._special = special_tokens(self._tokenizer)
+        self._max_model_len = config.model_config.max_model_len
+        self._kv_cache = kv_cache(config)
+        with loading.stage("digest"):
+            folder = source.loaded_folder(config.model_config)
+            digest = await asyncio.to_thread(weights.digest, folder, self._cache_folder)
+        self.info = EngineInfo("vllm", vllm_version, source.name, digest, config.model_config.quantization)
+        with loading.stage("warm_up"):
+            await self._warm_up()
+        loading.ready(model=source.name, weights_digest=digest)
+
+    def _source(self) -> Source:
+        unknown = self._arguments.keys() - {field.name for field in fields(AsyncEngineArgs)}
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            raise EngineFailed(f"The profile sets {names}, which vLLM {vllm_version} does not know.")
+        revision = self._arguments.pop("revision", None)
+        return source_of(str(self.info.model), revision, self._arguments.get("download_dir"))
 
     async def _warm_up(self) -> None:
+        try:
+            prompt = {"prompt_token_ids": self._ids("Answer.", "Are you ready?")}
+        except (TemplateError, ValueError) as error:
+            raise EngineFailed(
+                f"The model's chat template takes no system and user message: {error}"
+            ) from error
         params = SamplingParams(max_tokens=16, structured_outputs=StructuredOutputsParams(json=WARM_UP))
-        async for _ in self._ready().generate({"prompt_token_ids": self._encode("", "")}, params, "warm-up"):
+        async for _ in self._ready().generate(prompt, params, "warm-up"):
             pass
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
-        """What the context holds beside the answer and the chat template."""
-        return self._max_model_len - max_output_tokens - TEMPLATE_TOKENS
+        """What the context holds beside the answer."""
+        return self._max_model_len - max_output_tokens
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of `text` in the model's own tokenizer."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False))
+    def encode(self, system: str, user: str) -> Encoded:
+        """The prompt exactly as it will be read. Safe in any thread."""
+        ids = self._ids(system, user)
+        return Encoded(len(ids), ids)
+
+    def _ids(self, system: str, user: str) -> list[int]:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        for message in messages:
+            message["content"] = self._defused(message["content"])
+        encoded = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return list(encoded)
+
+    def _defused(self, text: str) -> str:
+        """What spells a control token must not become one: a commit can't end the user's turn."""
+        return (
+            self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text) if self._special else text
+        )
+
+    def kv_cache(self) -> KvCache | None:
+        """What the core process has set aside for sequences."""
+        return self._kv_cache
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """Write JSON that satisfies the schema. Cancelling aborts it in the core. Raises EngineFailed."""
-        prompt = {"prompt_token_ids": self._encode(call.system, call.user)}
+        ids = call.prompt_ids
+        if ids is None:
+            ids = await asyncio.to_thread(self._ids, call.system, call.user)
         text, written, cached, reason = "", 0, 0, None
         try:
-            async for output in self._ready().generate(prompt, _sampling(call), call.id):
+            async for output in self._ready().generate({"prompt_token_ids": ids}, _sampling(call), call.id):
                 (piece,) = output.outputs
                 text, written = text + piece.text, written + len(piece.token_ids)
                 reason = piece.finish_reason or reason
@@ -107,14 +151,7 @@ class VllmEngine:
             raise EngineDead from error
         except (EngineGenerateError, ValueError) as error:
             raise EngineFailed(f"vLLM stopped the generation ({type(error).__name__}).") from error
-        return Written(text, reason == "stop", len(prompt["prompt_token_ids"]), cached, written)
-
-    def _encode(self, system: str, user: str) -> list[int]:
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        encoded = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return list(encoded)
+        return Written(text, reason == "stop", len(ids), cached, written)
 
     def _ready(self) -> AsyncLLM:
         if self._llm is None:
@@ -140,6 +177,26 @@ class VllmEngine:
             self._llm = None
 
 
+def start_vllm(arguments: dict[str, Any]) -> AsyncLLM:
+    """Start vLLM; blocks until the weights are loaded. Raises EngineFailed with vLLM's reason."""
+    try:
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise EngineFailed(f"vLLM can't load {arguments['model']}: {reason}") from error
+
+
+def special_tokens(tokenizer: Any) -> re.Pattern[str] | None:
+    """What spells a control token of the model."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    texts = {str(token.content) for token in added if token.special and len(token.content) > 1}
+    return (
+        re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
+        if texts
+        else None
+    )
+
+
 def _sampling(call: Call) -> SamplingParams:
     return SamplingParams(
         temperature=call.temperature,
@@ -159,15 +216,3 @@ def running_and_waiting() -> tuple[int, int]:
                 counts[sample.name] += sample.value
     running, waiting = counts.values()
     return int(running), int(waiting)
-
-
-def weights_digest(folder: Path) -> str | None:
-    """SHA-256 over the names and SHA-256 digests of a local folder's safetensors; None for a hub id."""
-    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
-    if not files:
-        return None
-    total = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
