@@ -16,7 +16,7 @@ from worker.template import Template
 
 Encode = Callable[[str, str], Encoded]
 SAMPLE_CHARACTERS = 2000
-NEARLY = 1.15
+NEARLY = 1.08
 """An estimate is this much off at the most; what is estimated to be larger is not even counted."""
 MARGIN = 0.98
 
