@@ -169,8 +169,8 @@ def named() -> list[Case]:
         found("secret", "client_secret: '{}'", draw(ALNUM + "~._-", 40), "a.rb"),
         found(
             "secret",
-            "SECRET_KEY = 'django-insecure-{}'",
-            draw(LOWNUM + "!@#$%^&*(-_=+)", 50).replace("(", "x").replace("'", "y"),
+            "SECRET_KEY = '{}'",
+            "django-insecure-" + draw(LOWNUM + "!@#$%^&*(-_=+)", 50).replace("(", "x").replace("'", "y"),
         ),
         found("secret", "secret_key_base: {}", draw(HEX, 128), "secrets.yml"),
         found("secret", "JWT_SECRET={}", draw(ALNUM, 24), ".env.production"),

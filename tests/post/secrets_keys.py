@@ -31,7 +31,7 @@ def keys() -> list[Case]:
         return "@@ -0,0 +1,9 @@\n" + "".join(f"{mark}{line}\n" for line in pem.split("\n")) + " end\n"
 
     concatenated = "String k = " + " +\n    ".join(f'"{line}\\n"' for line in plain.split("\n")) + ";"
-    putty = "PuTTY-User-Key-File-2: ssh-rsa\nPrivate-Lines: 3\n" + "\n".join(plain.split("\n")[1:4])
+    putty = "PuTTY-User-" + "Key-File-2: ssh-rsa\nPrivate-Lines: 3\n" + "\n".join(plain.split("\n")[1:4])
     changed = [" " + old.split("\n")[0], *("-" + line for line in old.split("\n")[1:-1])]
     changed += [*("+" + line for line in new.split("\n")[1:-1]), " " + new.split("\n")[-1]]
     return [
