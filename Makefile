@@ -43,6 +43,11 @@ chaos: .venv/.dev
 bench-tokens: .venv-vllm/.ready
 	@TOKENIZER=$(TOKENIZER) CONTEXT=$(CONTEXT) .venv-vllm/bin/python -m tests.bench.tokens
 
+.PHONY: bench-engine
+bench-engine: .venv-vllm/.ready
+	@JOBS=$(JOBS) ROUNDS=$(ROUNDS) IN_FLIGHT=$(IN_FLIGHT) SEED=$(SEED) LIVE=$(LIVE) MODEL=$(MODEL) FRESH=$(FRESH) \
+		.venv-vllm/bin/python -m tests.bench.engine
+
 .venv/bin/python:
 	@command -v git >/dev/null || { echo "git is missing: install it and run make again." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
