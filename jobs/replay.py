@@ -32,7 +32,9 @@ async def replay(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID,
         raise NotFinished
     written_by: dict[str, Any] = (job.provenance if same else None) or {}
     request = TilRequest.model_validate(job.request)
-    sampling = {name: written_by[name] for name in ("seed", "temperature") if name in written_by}
+    sampling: dict[str, Any] = {
+        name: written_by[name] for name in ("seed", "temperature") if name in written_by
+    }
     options = request.options.model_copy(update=sampling)
     return Submission(
         tenant_id,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from worker.engines import Call, Engine, Written
@@ -33,7 +34,7 @@ class Asking:
         `on_text(number, text)` gets the answer as it comes. Raises InvalidOutput, EngineFailed, EngineDead.
         """
         for number in range(TRIES):
-            written = await self._generate(call(number), lambda text, n=number: on_text(n, text))
+            written = await self._generate(call(number), partial(on_text, number))
             try:
                 return read(as_json(written.text) if written.complete else complete(written.text))
             except InvalidOutput:

@@ -49,7 +49,7 @@ def _small(changes: Sequence[Piece], room: int) -> Iterator[Piece]:
 
 
 def _cuts(text: str, most: int) -> Iterator[str]:
-    gathered, length = [], 0
+    gathered, length = list[str](), 0
     for line in text.splitlines(keepends=True):
         for begin in range(0, len(line), most // 4):
             bit = line[begin : begin + most // 4]

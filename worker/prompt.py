@@ -123,7 +123,7 @@ def pack_part(frame: Frame, part: Sequence[Piece], encode: Encode, budget: int) 
 
     Raises InputTooLarge when not even the names fit.
     """
-    system, pieces, cut = frame.template.for_notes(frame.request.language), list(part), []
+    system, pieces, cut = frame.template.for_notes(frame.request.language), list(part), list[str]()
     while True:
         user = frame.around(text_of(pieces))
         encoded = encode(system, user)
