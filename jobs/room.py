@@ -10,10 +10,10 @@ from dataclasses import dataclass
 class KvCache:
     """An engine's KV cache, in blocks of `block_tokens` tokens of one group of layers.
 
-    A group with full attention keeps every token of a sequence; a sliding one at most `window_tokens` of them,
-    and one block more, where the window's edge falls inside a block. Tokens in flight, which a sliding group
-    holds beside its windows, are not counted here: the engine sets them aside once. `longest_tokens`: prompt
-    and answer of one sequence at the most.
+    A group with full attention keeps every token of a sequence; a sliding one at most `window_tokens` of
+    them, and one block more, where the window's edge falls inside a block. Tokens in flight, which a sliding
+    group holds beside its windows, are not counted here: the engine sets them aside once. `longest_tokens`:
+    prompt and answer of one sequence at the most.
     """
 
     blocks: int
