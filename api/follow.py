@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 
+import structlog
 from prometheus_client import Gauge
 
 from api.problems import Problem
@@ -24,6 +25,7 @@ PAUSE_SECONDS = 0.05
 """Between two reads, so that many workers' entries are read together."""
 AWAY_SECONDS = 1.0
 OPEN = Gauge("til_event_streams", "Open event streams.")
+log = structlog.get_logger()
 
 
 class Followers:
@@ -45,9 +47,10 @@ class Followers:
     async def run(self) -> None:
         """Keep the transcripts up to date and wake who follows them, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._read())
+            group.create_task(self._for_ever(self._read))
+            group.create_task(self._for_ever(self._recheck))
+            group.create_task(self._for_ever(self._check_ended))
             group.create_task(self._live.listen(ENDED, self._heard))
-            group.create_task(self._recheck())
 
     def close(self) -> None:
         """End every stream now; clients come back with `Last-Event-ID`."""
@@ -94,12 +97,19 @@ class Followers:
         if not self._redis_away:
             await self._take({transcript.job_id: transcript}, 0)
 
-    async def _read(self) -> None:
+    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._someone.wait()
-            transcripts = {job_id: transcript for job_id, (transcript, _) in self._followed.items()}
-            self._redis_away = not await self._take(transcripts, WAIT_SECONDS)
-            await asyncio.sleep(AWAY_SECONDS if self._redis_away else PAUSE_SECONDS)
+            try:
+                await step()
+            except Exception:
+                log.exception("follow_step_failed")
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _read(self) -> None:
+        await self._someone.wait()
+        transcripts = {job_id: transcript for job_id, (transcript, _) in self._followed.items()}
+        self._redis_away = not await self._take(transcripts, WAIT_SECONDS)
+        await asyncio.sleep(AWAY_SECONDS if self._redis_away else PAUSE_SECONDS)
 
     async def _take(self, transcripts: dict[uuid.UUID, Transcript], wait_seconds: float) -> bool:
         """Whether Redis answered. After an absence it may number its entries from anywhere."""
@@ -124,16 +134,15 @@ class Followers:
                 self._nudged.set()
 
     async def _recheck(self) -> None:
-        """One query every `RECHECK_SECONDS` for all, and at once for those of which an end was heard."""
-        while True:
-            heard = True
-            try:
-                await asyncio.wait_for(self._nudged.wait(), RECHECK_SECONDS)
-            except TimeoutError:
-                heard = False
-            self._nudged.clear()
-            asked, self._ended = self._ended, set()
-            await self._check(asked if heard else list(self._followed))
+        """What was said between a COMMIT and its word may be lost, so all are asked for, in one query."""
+        await asyncio.sleep(RECHECK_SECONDS)
+        await self._check(list(self._followed))
+
+    async def _check_ended(self) -> None:
+        await self._nudged.wait()
+        self._nudged.clear()
+        heard, self._ended = self._ended, set()
+        await self._check(heard)
 
     async def _check(self, job_ids: Collection[uuid.UUID]) -> None:
         if not job_ids:

@@ -57,7 +57,7 @@ class Entry:
         try:
             claim_no, answer, offset, text, progress = json.loads(dumped or "")
             return cls(int(claim_no), int(answer), int(offset), str(text), progress and dict(progress))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return None
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """One report of a run. `completion_tokens` counts all of the run's calls so far.
 
     `text` is the JSON of the post written since the last report (stage `write` only); `anew`: it begins the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncIterator
 
@@ -148,12 +147,12 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
 async def test_progress_webhooks_are_told_half_a_second_apart(live: Live) -> None:
     watch = Watch(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=True)
+    told = []
     for number in range(4):
         report(Progress("summarise", number, 4, number))
         await watch.tick(100.0 + number * WEBHOOK_SECONDS / 2)
-    told = await live.pop_progress(10)
-    assert [one["progress"]["done"] for one in told] == [0, 2]
-    assert {one["job_id"] for one in told} == {str(JOB)}
+        told += [(job_id, progress["done"]) for job_id, progress in (await live.pop_progress(10)).items()]
+    assert told == [(JOB, 0), (JOB, 2)]
 
 
 async def test_a_jobs_text_can_be_erased(live: Live, redis: Redis) -> None:
@@ -163,7 +162,7 @@ async def test_a_jobs_text_can_be_erased(live: Live, redis: Redis) -> None:
 
 
 async def test_what_is_no_entry_is_passed_over(live: Live, redis: Redis) -> None:
-    for junk in ("", "{}", "[]", json.dumps([1, 2, 3]), json.dumps(["a", 0, 0, "", None])):
+    for junk in ("", "{}", "[1, 2, 3]", '["a", 0, 0, "", {}]', '[Infinity, 0, 0, "", 1]', "[" * 200_000):
         await redis.xadd(KEY, {"entry": junk})
     await redis.xadd(KEY, {"other": "x"})
     await live.text.tell([News(JOB, Entry(1, 0, 0, "text"), whole=False)])
