@@ -31,7 +31,9 @@ from worker.settings import WorkerSettings
 from worker.watch import Watch
 
 SHORTEST_RELEASE_SECONDS = 3.0
-CELERY_SECONDS = 2.0
+DRAIN_WORD_SECONDS = 1.0
+"""So that half-open connections are found, and dropped, before the time to release comes."""
+CELERY_SECONDS = 1.0
 DIED = 70
 """Exit code of a worker that can't go on: sysexits' EX_SOFTWARE."""
 log = structlog.get_logger()
@@ -150,7 +152,7 @@ class Runtime:
             self.claimer.draining = True
         self.claimer.room_appeared()
         with contextlib.suppress(DatabaseUnavailable):
-            async with self.database.session() as session:
+            async with self.database.session(DRAIN_WORD_SECONDS) as session:
                 await workers.drain(session, self.claimer.worker_id)
 
     def _hurry(self) -> None:

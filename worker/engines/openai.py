@@ -12,6 +12,8 @@ import httpx
 from jobs.room import KvCache
 from worker.engines import Call, Encoded, EngineFailed, EngineInfo, EngineTimeout, OnText, Written
 
+CALLS = 200
+"""At once, at the most."""
 LONGEST_ANSWER_BYTES = 4 * 1024 * 1024
 PROMPT_BUDGET_TOKENS = 24_000
 """What a server's context is taken for when it does not say: 32k less room for the answer."""
@@ -37,11 +39,14 @@ class OpenAIEngine:
         self._model = model
         self._max_model_len = max_model_len
         self._running = 0
-        self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(timeout_seconds, connect=10),
-            limits=httpx.Limits(max_connections=200),
+        self._http, self._probe = (
+            httpx.AsyncClient(
+                base_url=url.rstrip("/") + "/",
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+                timeout=httpx.Timeout(timeout_seconds, connect=10),
+                limits=httpx.Limits(max_connections=connections),
+            )
+            for connections in (CALLS, 1)
         )
 
     async def start(self) -> None:
@@ -126,9 +131,9 @@ class OpenAIEngine:
         )
 
     async def alive(self) -> bool:
-        """Whether the server answers."""
+        """Whether the server answers; on a connection of its own, or it would wait behind the calls."""
         try:
-            return (await self._http.get("models")).status_code < 500
+            return (await self._probe.get("models")).status_code < 500
         except httpx.HTTPError:
             return False
 
@@ -139,6 +144,7 @@ class OpenAIEngine:
     async def close(self) -> None:
         """Drop the connections."""
         await self._http.aclose()
+        await self._probe.aclose()
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
