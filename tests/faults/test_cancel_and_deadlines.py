@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from redis import Redis
+
 from deploy.local.valkey import ValkeyServer
+from jobs.live import CANCEL
+from tests.faults.conftest import LONG
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until
-
-LONG = {"TIL_OUTLINE_SECONDS": "60"}
 
 
 def in_engine(worker: Process) -> float:
@@ -30,6 +32,21 @@ def test_a_running_job_is_cancelled_within_a_second_and_aborted_in_the_engine(
     assert time.monotonic() - began < 1
     assert in_engine(worker) == 0
     assert jobs.history(job_id) == ["submit", "claim", "ask_cancel", "cancel"]
+
+
+def test_a_nudge_that_nobody_asked_for_cancels_nothing(stack: Stack, jobs: Jobs) -> None:
+    stack.steward()
+    worker = stack.worker(TIL_OUTLINE_SECONDS="2")
+    job_id, cancelled = jobs.submit(), jobs.submit()
+    jobs.until_running(job_id, cancelled)
+    with Redis.from_url(stack.redis_url) as redis:
+        for _ in range(20):
+            redis.publish(CANCEL, job_id)
+    assert jobs.client.post(f"/v1/jobs/{cancelled}/cancel").status_code == 202
+    assert jobs.get(cancelled, wait=2)["status"] == "cancelled"
+    assert jobs.get(job_id, wait=10)["status"] == "succeeded"
+    assert jobs.history(job_id) == ["submit", "claim", "succeed"]
+    assert worker.popen.poll() is None
 
 
 def test_without_redis_a_cancel_takes_a_heartbeat_at_most(

@@ -14,6 +14,9 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.valkey import ValkeyServer
 from jobs.broker import TASK, WORKER_SOCKET, make_broker
+from jobs.live import CANCEL, DELIVERIES, ENDED, SWEEP
+from jobs.live_text import PROGRESS_WEBHOOKS
+from tests.faults.conftest import LONG, ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.proxy import Proxy
@@ -56,10 +59,11 @@ def test_redis_stopped_during_submits_is_202_and_the_jobs_run_within_2_seconds_o
         until(lambda: worker.log.read_text().count("Cannot connect to redis") >= 8, 30)
     finally:
         valkey.start()
-    began = time.monotonic()
-    until(lambda: all(jobs.get(i)["started_at"] for i in ids), 10)
-    assert time.monotonic() - began < 2 + 1
+    back_at = time.time()
     until(lambda: ended_once(jobs, ids))
+    started_at = ask(stack, "SELECT extract(epoch FROM max(started_at))::float8 FROM jobs")
+    assert isinstance(started_at, float)
+    assert started_at - back_at < 2
 
 
 def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, jobs: Jobs) -> None:
@@ -85,6 +89,24 @@ def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, job
     until(lambda: ignored(worker.metrics(), "no_job") >= 5)
 
 
+def test_garbage_on_every_channel_ends_no_listener(stack: Stack, jobs: Jobs) -> None:
+    steward = stack.steward()
+    worker = stack.worker(**LONG)
+    cancelled = jobs.submit()
+    jobs.until_running(cancelled)
+    with Redis.from_url(stack.redis_url) as redis:
+        for garbage in (b"\xff\xfe", b"", b"garbage", b"[]", b'{"job_id": 7, "progress": 7}', b"\x00"):
+            for channel in (CANCEL, DELIVERIES, ENDED, SWEEP):
+                redis.publish(channel, garbage)
+            redis.rpush(PROGRESS_WEBHOOKS, garbage)
+        until(lambda: redis.llen(PROGRESS_WEBHOOKS) == 0)
+    began = time.monotonic()
+    assert jobs.client.post(f"/v1/jobs/{cancelled}/cancel").status_code == 202
+    assert jobs.get(cancelled, wait=5)["status"] == "cancelled"
+    assert time.monotonic() - began < 1
+    assert [process.popen.poll() for process in (steward, worker)] == [None, None]
+
+
 def ignored(metrics: str, why: str) -> float:
     prefix = f'til_doorbells_ignored_total{{why="{why}"}} '
     return sum(float(line.removeprefix(prefix)) for line in metrics.splitlines() if line.startswith(prefix))
@@ -94,7 +116,7 @@ def ignored(metrics: str, why: str) -> float:
 def test_a_worker_drains_and_exits_with_0_while_redis_is_away(
     stack: Stack, jobs: Jobs, valkey: ValkeyServer, how: str
 ) -> None:
-    worker = stack.worker(TIL_OUTLINE_SECONDS="60", TIL_DRAIN_SECONDS="4")
+    worker = stack.worker(TIL_DRAIN_SECONDS="4", **LONG)
     job_id = jobs.submit()
     jobs.until_running(job_id)
     if how == "stopped":
@@ -113,23 +135,24 @@ def test_a_worker_drains_and_exits_with_0_while_redis_is_away(
 
 
 @pytest.fixture
-def proxy(valkey: ValkeyServer) -> Iterator[Proxy]:
+def redis_proxy(valkey: ValkeyServer) -> Iterator[Proxy]:
+    """On the way to this run's Valkey."""
     made = Proxy(lambda: socket.create_connection(("127.0.0.1", valkey.port)))
     yield made
     made.close()
 
 
 def test_half_open_connections_to_redis_are_found_within_15_seconds(
-    stack: Stack, proxy: Proxy, valkey: ValkeyServer
+    stack: Stack, redis_proxy: Proxy, valkey: ValkeyServer
 ) -> None:
-    stack.redis_url = make_url(valkey.url).set(port=proxy.port).render_as_string(hide_password=False)
+    stack.redis_url = make_url(valkey.url).set(port=redis_proxy.port).render_as_string(hide_password=False)
     stack.api()
     stack.steward()
     stack.worker()
     with stack.client() as client:
         jobs = Jobs(client)
         assert jobs.get(jobs.submit(), wait=10)["status"] == "succeeded"
-        assert proxy.freeze() >= 5
+        assert redis_proxy.freeze() >= 5
         began = time.monotonic()
         first = jobs.submit()
         assert time.monotonic() - began < 2
@@ -137,7 +160,7 @@ def test_half_open_connections_to_redis_are_found_within_15_seconds(
         assert time.monotonic() - began < 15
         # Nudges and endings are heard again too.
         until(lambda: said_and_heard(jobs), 15)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 15
 
 
 def said_and_heard(jobs: Jobs) -> bool:

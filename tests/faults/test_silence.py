@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from jobs.request import TilRequest
-from tests.post.test_openai import KEY, OK, event, serving
+from tests.faults.conftest import served
+from tests.post.engines import call_of
+from tests.post.test_openai import KEY, OK, event
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day
+from worker.engines.openai import CALLS, OpenAIEngine
 from worker.engines.outline import outline
 
 SILENT_SECONDS = 8.0
@@ -23,8 +25,6 @@ def silent_server() -> Iterator[str]:
     """An OpenAI-compatible server in a thread; its first word comes late."""
     request = TilRequest.model_validate(day())
     draft = outline(request, request.sources(), 3, 200).model_dump_json()
-    ready: list[str] = []
-    started, done = threading.Event(), threading.Event()
 
     async def answer(writer: asyncio.StreamWriter, _: dict[str, Any]) -> None:
         writer.write(OK)
@@ -32,18 +32,8 @@ def silent_server() -> Iterator[str]:
         await asyncio.sleep(SILENT_SECONDS)
         writer.write(event(draft) + event(None, "stop") + b"data: [DONE]\n\n")
 
-    async def serve() -> None:
-        async with serving(answer) as url:
-            ready.append(url)
-            started.set()
-            await asyncio.to_thread(done.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert started.wait(10)
-    yield ready[0]
-    done.set()
-    thread.join(20)
+    with served(answer) as url:
+        yield url
 
 
 def test_a_silent_generation_on_a_live_server_keeps_its_lease(
@@ -56,3 +46,22 @@ def test_a_silent_generation_on_a_live_server_keeps_its_lease(
     assert (job["status"], job["attempts"], job["error"]) == ("succeeded", 1, None)
     assert job["usage"]["run_seconds"] > 3 * float(SHORT["TIL_LEASE_SECONDS"])
     assert job["provenance"]["engine"] == "openai"
+
+
+async def test_the_probe_does_not_wait_behind_the_calls(silent_server: str) -> None:
+    engine = OpenAIEngine(silent_server, KEY, "tiny")
+    request = TilRequest.model_validate(day())
+    calls = [asyncio.create_task(engine.generate(call_of(request, engine), ignore)) for _ in range(CALLS + 5)]
+    while engine.load()[0] < len(calls):
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(SILENT_SECONDS / 2):
+        assert await engine.alive()
+    assert not any(call.done() for call in calls)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await engine.close()
+
+
+def ignore(_: str, __: int) -> None:
+    """What is written is of no interest."""

@@ -1,4 +1,4 @@
-"""Workers that are killed, frozen, drained, stubborn or poisoned, and what becomes of their jobs."""
+"""Workers that are killed, frozen, stubborn or poisoned, and what becomes of their jobs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,15 @@ import signal
 import time
 from functools import partial
 
-from sqlalchemy import text
+import pytest
 
-from jobs.database import ADMIN, Database
+from tests.conftest import execute
+from tests.faults.conftest import LONG, ask
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Process, Stack, until
 
-LONG = {"TIL_OUTLINE_SECONDS": "60"}
-
-
-def ask(stack: Stack, statement: str) -> object:
-    """One value from the stack's database."""
-
-    async def one() -> object:
-        pool = Database(stack.database_url, ADMIN)
-        try:
-            async with pool.session() as session:
-                return (await session.execute(text(statement))).scalar_one()
-        finally:
-            await pool.close()
-
-    return asyncio.run(one())
+LIVE_WORKERS = "SELECT count(*) FROM workers WHERE lease_expires_at > clock_timestamp()"
+RESCUED = ["submit", "claim", "rescue", "claim", "succeed"]
 
 
 def test_a_killed_workers_job_runs_elsewhere_within_20_seconds_by_default(stack: Stack, jobs: Jobs) -> None:
@@ -57,7 +45,7 @@ def test_a_worker_frozen_past_its_lease_can_not_finish_what_was_taken_from_it(
     os.kill(frozen.popen.pid, signal.SIGCONT)
     until(lambda: "lease_lost" in frozen.log.read_text())
     until(lambda: "claim_lost" in frozen.log.read_text())
-    assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim", "succeed"]
+    assert jobs.history(job_id) == RESCUED
     assert frozen.stop() == 0
 
 
@@ -68,13 +56,30 @@ def test_a_worker_frozen_past_its_lease_can_not_finish_even_what_nobody_has_take
     job_id = jobs.submit()
     jobs.until_running(job_id)
     os.kill(frozen.popen.pid, signal.SIGSTOP)
-    until(lambda: ask(stack, "SELECT count(*) FROM workers WHERE lease_expires_at > clock_timestamp()") == 0)
+    until(lambda: ask(stack, LIVE_WORKERS) == 0)
     os.kill(frozen.popen.pid, signal.SIGCONT)
     until(lambda: "claim_lost" in frozen.log.read_text())
     assert jobs.history(job_id) == ["submit", "claim"]
     stack.steward(**SHORT)
     job = jobs.get(job_id, wait=30)
     assert (job["status"], job["attempts"]) == ("succeeded", 2)
+
+
+def test_a_worker_that_wakes_up_with_many_runs_registers_once_and_loses_no_fresh_claim(
+    stack: Stack, jobs: Jobs
+) -> None:
+    stack.steward(**SHORT)
+    frozen = stack.worker(TIL_OUTLINE_SECONDS="3", **SHORT)
+    ids = [jobs.submit() for _ in range(20)]
+    jobs.until_running(*ids)
+    os.kill(frozen.popen.pid, signal.SIGSTOP)
+    until(lambda: {jobs.get(i)["status"] for i in ids} == {"queued"})
+    os.kill(frozen.popen.pid, signal.SIGCONT)
+    for job_id in ids:
+        assert jobs.get(job_id, wait=40)["status"] == "succeeded"
+        assert jobs.history(job_id) == RESCUED
+    log = frozen.log.read_text()
+    assert (log.count('"worker_registered"'), log.count('"lease_lost"')) == (2, 1)
 
 
 def test_a_run_that_is_silent_for_longer_than_the_lease_keeps_it(stack: Stack, jobs: Jobs) -> None:
@@ -86,61 +91,34 @@ def test_a_run_that_is_silent_for_longer_than_the_lease_keeps_it(stack: Stack, j
     assert job["usage"]["run_seconds"] > 4 * float(SHORT["TIL_LEASE_SECONDS"]) - 1
 
 
-def test_a_draining_worker_lets_short_jobs_end_and_releases_the_long_ones_uncharged(
+@pytest.mark.parametrize("how", ["overdue", "cancelled"])
+def test_a_run_that_refuses_to_end_ends_its_process(stack: Stack, jobs: Jobs, how: str) -> None:
+    stack.steward(**SHORT)
+    stubborn = stack.start_ready("tests.stack.faulty_worker", FAULT="stubborn", **SHORT)
+    job_id = jobs.submit(**({"run_seconds": 1} if how == "overdue" else {}))
+    jobs.until_running(job_id)
+    if how == "cancelled":
+        assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert stubborn.popen.wait(15) == 70
+    assert "run_overstayed" in stubborn.log.read_text()
+    if how == "cancelled":
+        assert jobs.get(job_id, wait=5)["status"] == "cancelled"
+    else:
+        stack.worker(**SHORT)
+        assert jobs.get(job_id, wait=20)["status"] == "succeeded"
+        assert jobs.history(job_id) == RESCUED
+
+
+def test_a_worker_whose_heartbeat_has_crashed_ends_so_that_it_is_started_again(
     stack: Stack, jobs: Jobs
 ) -> None:
-    stack.steward()
-    worker = stack.start_ready("tests.stack.faulty_worker", FAULT="uneven", TIL_DRAIN_SECONDS="7")
-    short, long = jobs.submit(), jobs.submit(repo="long")
-    jobs.until_running(short, long)
-    worker.popen.terminate()
-    until(lambda: "draining" in worker.log.read_text())
-    later = jobs.submit()
-    assert worker.popen.wait(7) == 0
-    assert [jobs.history(i) for i in (short, later)] == [["submit", "claim", "succeed"], ["submit"]]
-    assert jobs.history(long) == ["submit", "claim", "release"]
-    assert jobs.get(long)["attempts"] == 0
-
-
-def test_another_worker_takes_what_a_draining_one_released_within_2_seconds(stack: Stack, jobs: Jobs) -> None:
-    stack.steward()
-    first = stack.worker(TIL_DRAIN_SECONDS="60", **LONG)
-    ids = [jobs.submit() for _ in range(10)]
-    jobs.until_running(*ids)
-    stack.worker(**LONG)
-    for _ in range(2):
-        first.popen.terminate()
-        until(lambda: "draining" in first.log.read_text())
-    until(lambda: all("release" in jobs.history(i) for i in ids))
-    until(lambda: {job["status"] for job in map(jobs.get, ids)} == {"running"}, 2)
-    assert {tuple(jobs.history(i)) for i in ids} == {("submit", "claim", "release", "claim")}
-    assert {jobs.get(i)["attempts"] for i in ids} == {1}
-
-
-def test_a_second_sigterm_ends_the_worker_at_once_and_still_releases(stack: Stack, jobs: Jobs) -> None:
-    stack.steward()
-    worker = stack.worker(TIL_DRAIN_SECONDS="60", **LONG)
-    ids = [jobs.submit() for _ in range(3)]
-    jobs.until_running(*ids)
-    worker.popen.terminate()
-    until(lambda: "draining" in worker.log.read_text())
-    worker.popen.terminate()
-    assert worker.popen.wait(5) == 0
-    assert {(job["status"], job["attempts"]) for job in map(jobs.get, ids)} == {("queued", 0)}
-
-
-def test_a_run_that_refuses_to_end_is_ended_by_the_watchdog(stack: Stack, jobs: Jobs) -> None:
     stack.steward(**SHORT)
-    stubborn = stack.start_ready(
-        "tests.stack.faulty_worker", FAULT="stubborn", TIL_DRAIN_SECONDS="4", **SHORT
-    )
+    worker = stack.worker(**LONG, **SHORT)
     job_id = jobs.submit()
     jobs.until_running(job_id)
-    stubborn.popen.terminate()
-    assert stubborn.popen.wait(4 + 4) == -signal.SIGKILL
-    assert "drain_overran" in stubborn.log.read_text()
-    stack.worker(**SHORT)
-    assert jobs.get(job_id, wait=20)["status"] == "succeeded"
+    asyncio.run(execute(stack.database_url, "ALTER TABLE workers RENAME COLUMN tokens_per_second TO gone"))
+    assert worker.popen.wait(10) == 70
+    assert "background_ended" in worker.log.read_text()
 
 
 def test_a_dead_engine_is_a_loss_and_its_jobs_do_not_wait_for_the_lease(stack: Stack, jobs: Jobs) -> None:
@@ -155,7 +133,7 @@ def test_a_dead_engine_is_a_loss_and_its_jobs_do_not_wait_for_the_lease(stack: S
     for job_id in (bystander, deadly):
         job = jobs.get(job_id, wait=10)
         assert (job["status"], job["attempts"]) == ("succeeded", 2)
-        assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim", "succeed"]
+        assert jobs.history(job_id) == RESCUED
     losses = "SELECT min(losses) + max(losses) + 10 * max(failures) FROM jobs"
     assert ask(stack, losses) == 2
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
+from dataclasses import replace
 
 from prometheus_client import start_http_server
 
@@ -65,12 +67,33 @@ class Uneven(OutlineEngine):
         return await super().generate(call, on_text)
 
 
+class Unwritable(OutlineEngine):
+    """Says of itself what PostgreSQL can't store."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.info = replace(self.info, engine_version="a\x00b")
+
+
+class Sleepwalker(OutlineEngine):
+    """Is frozen, with its whole process, in the middle of the next probe once `FREEZE` exists."""
+
+    async def alive(self) -> bool:
+        """Answer, perhaps much later."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.environ["FREEZE"])
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # This very thread goes no further.
+        return True
+
+
 FAULTS: dict[str, type[OutlineEngine]] = {
     "poisoned": Poisoned,
     "stubborn": Stubborn,
     "silent": Silent,
     "mortal": Mortal,
     "uneven": Uneven,
+    "unwritable": Unwritable,
+    "sleepwalker": Sleepwalker,
 }
 
 

@@ -14,8 +14,9 @@ class Proxy:
     """Listens on loopback and forwards to what `connect` opens.
 
     `freeze` keeps every present connection open and forwards nothing more on it, as after a cable was cut;
-    new ones work. `cut_at(marker)` closes the next connection whose client sends `marker`: after forwarding
-    it and seeing it answered with `forward`, else before.
+    new ones work. `shut` closes all of them and refuses new ones until `open`. `cut_at(marker)` closes the
+    next connection whose client sends `marker`, having sent `after` before: after forwarding it and seeing
+    it answered with `forward`, else before.
     """
 
     def __init__(self, connect: Callable[[], socket.socket]) -> None:
@@ -24,7 +25,9 @@ class Proxy:
         self._frozen: set[int] = set()
         self._muted: set[int] = set()
         self._open: dict[int, tuple[socket.socket, socket.socket]] = {}
-        self._marker: tuple[bytes, bool] | None = None
+        self._marker: tuple[bytes, bool, bytes] | None = None
+        self._said: set[int] = set()
+        self._refusing = False
         self.cuts = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -36,17 +39,27 @@ class Proxy:
             self._frozen |= self._open.keys()
             return len(self._open)
 
-    def cut_at(self, marker: bytes, forward: bool) -> None:
+    def cut_at(self, marker: bytes, forward: bool, after: bytes = b"") -> None:
         """Cut once, at the next client message that contains `marker`."""
-        self._marker = (marker, forward)
+        self._said.clear()
+        self._marker = (marker, forward, after)
 
-    def close(self) -> None:
-        """Close everything."""
-        self._listener.close()
+    def shut(self) -> None:
+        """Close every connection, and each new one."""
+        self._refusing = True
         with self._lock:
             pairs = list(self._open.values())
         for pair in pairs:
             self._shut(pair)
+
+    def open(self) -> None:
+        """Let new connections through again."""
+        self._refusing = False
+
+    def close(self) -> None:
+        """Close everything."""
+        self._listener.close()
+        self.shut()
 
     def _accept(self) -> None:
         number = 0
@@ -54,6 +67,9 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 number += 1
+                if self._refusing:
+                    client.close()
+                    continue
                 try:
                     server = self._connect()
                 except OSError:
@@ -80,9 +96,14 @@ class Proxy:
 
     def _cut(self, number: int, server: socket.socket, data: bytes) -> bool:
         """Whether to close now. When the data is forwarded, its answer closes the connection instead."""
-        if self._marker is None or self._marker[0] not in data:
+        if self._marker is None:
             return False
-        (_, forward), self._marker = self._marker, None
+        marker, forward, after = self._marker
+        if after in data:
+            self._said.add(number)
+        if marker not in data or number not in self._said:
+            return False
+        self._marker = None
         self.cuts += 1
         if forward:
             self._muted.add(number)

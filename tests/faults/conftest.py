@@ -1,0 +1,96 @@
+"""Servers that a test may stop, and paths to them that it may cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from deploy.local.postgres import PostgresServer
+from jobs.database import ADMIN, Database
+from jobs.server import migrate
+from tests.post.test_openai import Answer, serving
+from tests.stack.processes import Stack
+from tests.stack.proxy import Proxy
+
+LONG = {"TIL_OUTLINE_SECONDS": "60"}
+ONE_RUN = ["submit", "claim", "succeed"]
+
+
+def ask(stack: Stack, statement: str) -> object:
+    """One value from the stack's database."""
+
+    async def one() -> object:
+        pool = Database(stack.database_url, ADMIN)
+        try:
+            async with pool.session() as session:
+                return (await session.execute(text(statement))).scalar_one()
+        finally:
+            await pool.close()
+
+    return asyncio.run(one())
+
+
+@contextlib.contextmanager
+def served(answer: Answer) -> Iterator[str]:
+    """The URL of an OpenAI-compatible server in a thread, whose chat completions `answer` writes."""
+    started: Future[str] = Future()
+    done = threading.Event()
+
+    async def serve() -> None:
+        async with serving(answer) as url:
+            started.set_result(url)
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    yield started.result(10)
+    done.set()
+    thread.join(20)
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[PostgresServer]:
+    """A migrated server of this test's own, which it may stop."""
+    server = PostgresServer(tmp_path / "pg" / "data", {"fsync": "off"}, tmp_path / "pg" / "log")
+    server.start()
+    asyncio.run(migrate(server.url))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_stack(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> Iterator[Stack]:
+    """Processes on that server."""
+    stack = Stack(own_postgres.url, redis_url, tmp_path)
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
+    """On the way to this run's PostgreSQL."""
+    folder = str(make_url(postgres.url).query["host"])
+
+    def connect() -> socket.socket:
+        upstream = socket.socket(socket.AF_UNIX)
+        upstream.connect(f"{folder}/.s.PGSQL.5432")
+        return upstream
+
+    made = Proxy(connect)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxied_url(database_url: str, proxy: Proxy) -> str:
+    """This test's database through the proxy."""
+    return f"postgresql://til@127.0.0.1:{proxy.port}/{make_url(database_url).database}"
