@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import figures, sweep, transitions
 from jobs.database import API, Database, sqlstate
-from jobs.errors import AlreadyFinished, ClaimLost, LockTimeout
+from jobs.errors import AlreadyFinished, ClaimLost, WorkerGone
 from jobs.fence import Claim
 from jobs.states import ARROWS, ENDINGS, Status
 from jobs.tables import Job, JobEvent
@@ -26,6 +26,8 @@ LEASE = 3600.0
 RESULT = {"content": "# t"}
 ERROR = {"code": "engine_failed", "message": "m", "retryable": True}
 LEGAL = {(source, target) for _, source, target in ARROWS}
+WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+Work = Callable[[AsyncSession], Awaitable[Any]]
 
 
 TARGETS = {
@@ -54,12 +56,13 @@ async def act(session: AsyncSession, verb: str, one: Claim) -> None:
 
 @dataclass
 class Expected:
-    """What a job must look like."""
+    """What a job must look like. `late`: its queue deadline has passed."""
 
     status: Status = Status.QUEUED
     claim_no: int = 0
     worker: uuid.UUID | None = None
     asked: bool = False
+    late: bool = False
     failures: int = 0
     losses: int = 0
     attempts: int = 0
@@ -69,9 +72,37 @@ class Expected:
         self.status = Status.CANCELLED if self.asked else status
         self.worker = None
 
+    def act(self, verb: str, claim_no: int) -> object:
+        """What `act` does to it, and what it raises."""
+        if (self.status, self.claim_no) != (Status.RUNNING, claim_no):
+            return ClaimLost
+        if verb == "cancel_run" and not self.asked:
+            return ClaimLost
+        self.leave(TARGETS[verb])
+        self.failures += verb in {"fail", "retry"}
+        self.attempts -= verb == "release"
+        return None
+
+    def cancel(self) -> object:
+        """What a cancel does to it, and what it raises or returns."""
+        if self.status in ENDINGS:
+            return AlreadyFinished
+        self.asked = True
+        if self.status == Status.QUEUED:
+            self.status = Status.CANCELLED
+        return self.status
+
+
+class Met(NamedTuple):
+    """What came of two transactions at once, and whether the second had to wait for the first."""
+
+    first: Any
+    second: Any
+    waited: bool
+
 
 class World:
-    """A database, its two sessions' pools and one loop for a whole test."""
+    """A database, its sessions' pool and one loop for a whole test."""
 
     def __init__(self, url: str) -> None:
         self.runner = asyncio.Runner()
@@ -96,17 +127,41 @@ class World:
         self.run(self.pool.close())
         self.runner.close()
 
-    def do(self, work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
-        """One transaction; ClaimLost and AlreadyFinished are returned."""
-
-        async def transaction() -> Any:
+    async def transaction(self, work: Work) -> Any:
+        """One transaction; the facts that may stop it are returned."""
+        try:
             async with self.pool.session() as session:
                 return await work(session)
-
-        try:
-            return self.run(transaction())
-        except (ClaimLost, AlreadyFinished) as error:
+        except (ClaimLost, AlreadyFinished, WorkerGone) as error:
             return type(error)
+
+    def do(self, work: Work) -> Any:
+        """Run one transaction."""
+        return self.run(self.transaction(work))
+
+    def meet(self, first: Work, second: Work, commit: bool, between: Work | None = None) -> Met:
+        """The second begins before the first has ended; `between` is committed in between."""
+
+        async def both() -> Met:
+            async with self.pool.session() as session:
+                came_of_first = await first(session)
+                if between:
+                    await self.transaction(between)
+                task = asyncio.create_task(self.transaction(second))
+                while not task.done() and not await self.value(WAITING):
+                    await asyncio.sleep(0.002)
+                waited = not task.done()
+                if not commit:
+                    await session.rollback()
+            return Met(came_of_first, await task, waited)
+
+        found: Met = self.run(both())
+        return found
+
+    async def value(self, query: Any, **values: Any) -> Any:
+        """One value, as it is now."""
+        async with self.pool.session() as session:
+            return (await session.execute(query, values)).scalar_one()
 
     async def register(self, alias: str) -> uuid.UUID:
         """A new worker for this alias."""
@@ -114,33 +169,6 @@ class World:
         async with self.pool.session() as session:
             await register(session, worker_id, "here", 30, alias, "outline", LEASE)
         return worker_id
-
-    async def meet(self, one: Claim, first: str, commit: bool) -> object:
-        """While the first session has written but not ended, what does a cancel in a second one meet?"""
-        async with self.pool.session() as session:
-            await act(session, first, one)
-            try:
-                async with self.pool.session() as other:
-                    await other.execute(text("SET LOCAL lock_timeout = '20ms'"))
-                    await transitions.cancel(other, self.tenant_id, one.job_id)
-            except LockTimeout:
-                met: object = LockTimeout
-            else:
-                met = None
-            if not commit:
-                await session.rollback()
-        return met
-
-    async def rescue(self, worker: uuid.UUID) -> int | None:
-        async with self.pool.session() as session:
-            await figures.measure(session, 30, LEASE)
-            await session.execute(
-                text("UPDATE figures SET steady_since = clock_timestamp() - interval '2 h'")
-            )
-            ended = text("UPDATE workers SET lease_expires_at = clock_timestamp() WHERE id = :id")
-            await session.execute(ended, {"id": worker})
-        async with self.pool.session() as session:
-            return await sweep.rescue_one_worker(session, LEASE)
 
     async def refused(self, job_id: uuid.UUID, target: Status) -> str:
         try:
@@ -159,3 +187,28 @@ class World:
         ended = query.where(Job.model == alias, JobEvent.status.in_(ENDINGS))
         async with self.pool.session() as session:
             return len(list(await session.scalars(ended)))
+
+
+async def end_lease(session: AsyncSession, worker: uuid.UUID, at: str = "clock_timestamp()") -> None:
+    """The worker has been silent for too long; `at` the epoch it is the first to be missed."""
+    await session.execute(text(f"UPDATE workers SET lease_expires_at = {at} WHERE id = :id"), {"id": worker})
+
+
+async def rescue(session: AsyncSession) -> int | None:
+    """What a steward does that has been steady for long."""
+    await figures.measure(session, 30, LEASE)
+    await session.execute(text("UPDATE figures SET steady_since = clock_timestamp() - interval '2 h'"))
+    return await sweep.rescue_one_worker(session, LEASE)
+
+
+async def pass_deadline(session: AsyncSession, job_ids: Sequence[uuid.UUID], after: str = "0 s") -> None:
+    """These jobs have waited for too long, or will have."""
+    late = f"UPDATE jobs SET queue_deadline = clock_timestamp() + interval '{after}' WHERE id = ANY(:ids)"
+    await session.execute(text(late), {"ids": job_ids})
+
+
+async def until_late(session: AsyncSession, job_ids: Sequence[uuid.UUID]) -> None:
+    """Wait for it."""
+    late = text("SELECT bool_and(queue_deadline <= clock_timestamp()) FROM jobs WHERE id = ANY(:ids)")
+    while not (await session.execute(late, {"ids": job_ids})).scalar_one():
+        await asyncio.sleep(0.005)

@@ -2,132 +2,91 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import ClassVar
+from functools import partial
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import transitions
-from jobs.claim import SUSPECT_LOSSES, claim
-from jobs.errors import AlreadyFinished, ClaimLost, LockTimeout
+from jobs import sweep, transitions
+from jobs.claim import claim
 from jobs.fence import Claim
-from jobs.request import TilRequest
 from jobs.states import ENDINGS, Status
-from jobs.submit import Submission, Submitter
-from jobs.workers import heartbeat
-from tests.jobs.life import LEASE, LEGAL, TARGETS, Expected, World, act
-from tests.stack.processes import day
-
-PICK = st.integers(0, 10**6)
-FEW = 3
-"""Jobs a life: so few that the verbs meet each other."""
+from jobs.tables import Worker
+from tests.jobs.life import LEGAL, Work, World, act, end_lease, pass_deadline, rescue, until_late
+from tests.jobs.steps import FEW, PICK, Steps
 
 
-class Life(RuleBasedStateMachine):
-    world: ClassVar[World]
+class Life(Steps):
+    """With a second session, which writes before the first has ended."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.alias = uuid.uuid4().hex
-        self.jobs: dict[uuid.UUID, Expected] = {}
-        self.claims: list[Claim] = []
-        self.workers = [self.world.run(self.world.register(self.alias)) for _ in range(2)]
+    def work(self, verb: str, one: Claim) -> Work:
+        if verb == "cancel":
+            return lambda session: transitions.cancel(session, self.world.tenant_id, one.job_id)
+        return rescue if verb == "rescue" else lambda session: act(session, verb, one)
 
-    @precondition(lambda self: len(self.jobs) < FEW)
-    @rule()
-    def submit(self) -> None:
-        submission = Submission(self.world.tenant_id, TilRequest.model_validate(day()), self.alias)
-        self.world.run(Submitter(self.world.pool).submit(submission))
-        self.jobs[submission.id] = Expected()
+    def came_of(self, verb: str, one: Claim) -> object:
+        if verb == "cancel":
+            return self.jobs[one.job_id].cancel()
+        which = self.workers.index(one.worker_id)
+        return self.rescued(which) if verb == "rescue" else self.left(verb, one)
 
-    @rule(which=st.integers(0, 1), k=st.integers(1, 3))
-    def claim(self, which: int, k: int) -> None:
-        worker = self.workers[which]
-        got = self.world.do(lambda session: claim(session, worker, k))
-        suspects = [c for c in got if self.jobs[c.claim.job_id].losses >= SUSPECT_LOSSES]
-        assert len(suspects) <= 1
-        for one in got:
-            job = self.jobs[one.claim.job_id]
-            assert job.status == Status.QUEUED
-            job.status, job.worker = Status.RUNNING, worker
-            job.claim_no, job.attempts = job.claim_no + 1, job.attempts + 1
-            assert one.claim.claim_no == job.claim_no
-            self.claims.append(one.claim)
-
-    @precondition(lambda self: self.claims)
-    @rule(pick=PICK, verb=st.sampled_from(["release", "retry", "succeed", "fail", "cancel_run"]))
-    def leave(self, pick: int, verb: str) -> None:
-        """Any claim that was ever given tries to end its run: only the present one can."""
-        one = self.claims[pick % len(self.claims)]
-        job = self.jobs[one.job_id]
-        owned = (job.status, job.claim_no) == (Status.RUNNING, one.claim_no)
-        got = self.world.do(lambda session: act(session, verb, one))
-        assert (got is ClaimLost) is not owned
-        if owned:
-            job.leave(TARGETS[verb])
-            job.failures += verb in {"fail", "retry"}
-            job.attempts -= verb == "release"
-
-    @precondition(lambda self: self.jobs)
-    @rule(pick=PICK)
-    def cancel(self, pick: int) -> None:
-        job_id = list(self.jobs)[pick % len(self.jobs)]
+    @rule(
+        pick=PICK,
+        first=st.sampled_from(["succeed", "fail", "retry", "cancel"]),
+        second=st.sampled_from(["succeed", "fail", "release", "cancel", "rescue"]),
+        commit=st.booleans(),
+    )
+    def meet(self, pick: int, first: str, second: str, commit: bool) -> None:
+        """While one session is writing to a run, another one waits for it, and finds what came of it."""
+        running = [i for i, job in self.jobs.items() if job.worker and job.worker not in self.lapsed]
+        if not running:
+            return
+        job_id = running[pick % len(running)]
         job = self.jobs[job_id]
-        got = self.world.do(lambda session: transitions.cancel(session, self.world.tenant_id, job_id))
-        if job.status in ENDINGS:
-            assert got is AlreadyFinished
-            return
-        job.asked = True
-        if job.status == Status.QUEUED:
-            job.status = Status.CANCELLED
-
-    @rule(which=st.integers(0, 1))
-    def lose_worker(self, which: int) -> None:
-        """Its lease ends, a steward takes its jobs, and it comes back as another."""
-        worker = self.workers[which]
-        rescued = self.world.run(self.world.rescue(worker))
-        held = [job for job in self.jobs.values() if job.worker == worker]
-        assert rescued == len(held)
-        suspects = [job for job in held if job.losses >= SUSPECT_LOSSES]
-        for job in held:
-            suspect = job.losses >= SUSPECT_LOSSES
-            job.losses += suspect or not suspects
-            job.leave(Status.FAILED if suspect else Status.QUEUED)
-        self.workers[which] = self.world.run(self.world.register(self.alias))
-
-    @rule(which=st.integers(0, 1), keep=st.booleans())
-    def beat(self, which: int, keep: bool) -> None:
-        """A heartbeat that names what it holds, or, having lost the answer to its claims, nothing."""
-        worker = self.workers[which]
-        held = [i for i, job in self.jobs.items() if job.worker == worker]
-        named = [Claim(i, self.jobs[i].claim_no, worker) for i in held] if keep else []
-        got = self.world.do(lambda session: heartbeat(session, worker, named, LEASE, 0.0))
-        assert (got.lost, got.released) == (frozenset(), 0 if keep else len(held))
-        assert {c.job_id for c in got.cancelled} == {i for i in held if keep and self.jobs[i].asked}
-        for job_id in [] if keep else held:
-            self.jobs[job_id].leave(Status.QUEUED)
-            self.jobs[job_id].attempts -= 1
-
-    @precondition(lambda self: self.claims)
-    @rule(pick=PICK, first=st.sampled_from(["succeed", "retry"]), commit=st.booleans())
-    def meet(self, pick: int, first: str, commit: bool) -> None:
-        """While one session is ending a run, another one's cancel waits, and finds what came of it."""
-        one = self.claims[pick % len(self.claims)]
-        job = self.jobs[one.job_id]
-        if (job.status, job.claim_no) != (Status.RUNNING, one.claim_no):
-            return
-        assert self.world.run(self.world.meet(one, first, commit)) is LockTimeout
+        assert job.worker
+        one = Claim(job_id, job.claim_no, job.worker)
+        missed = partial(end_lease, worker=one.worker_id, at="'epoch'") if second == "rescue" else None
+        met = self.world.meet(self.work(first, one), self.work(second, one), commit, missed)
+        assert met.waited
         if commit:
-            job.leave(TARGETS[first])
-            job.failures += first == "retry"
+            self.came_of(first, one)
+        assert met.second == self.came_of(second, one)
+
+    @precondition(lambda self: self.never_started())
+    @rule(which=st.integers(0, 1), commit=st.booleans())
+    def expire_while_claimed(self, which: int, commit: bool) -> None:
+        """A job whose deadline passes while somebody is claiming it does not expire meanwhile."""
+        worker, due = self.workers[which], [i for i in self.never_started() if not self.jobs[i].late]
+        if worker in self.lapsed or not due:
+            return
+        self.world.do(partial(pass_deadline, job_ids=due, after="50 ms"))
+        start = partial(claim, worker_id=worker, k=FEW)
+        met = self.world.meet(start, sweep.expire_jobs, commit, partial(until_late, job_ids=due))
+        if commit:
+            self.take(met.first)
+        for job_id in due:
+            self.jobs[job_id].late = True
+        claimed = [one.claim.job_id for one in met.first]
+        assert (met.second, met.waited) == (self.expired(but=claimed), False)
+
+    @precondition(lambda self: self.never_started())
+    @rule(which=st.integers(0, 1), commit=st.booleans())
+    def claim_while_expiring(self, which: int, commit: bool) -> None:
+        """Nor is a job claimed that is expiring."""
+        worker, due = self.workers[which], self.never_started()
+        if worker in self.lapsed:
+            return
+        self.world.do(partial(pass_deadline, job_ids=due))
+        for job_id in due:
+            self.jobs[job_id].late = True
+        met = self.world.meet(sweep.expire_jobs, partial(claim, worker_id=worker, k=FEW), commit)
+        if commit:
+            self.expired()
+        self.take(met.second)
+        assert (met.first, met.waited) == (len(due), False)
 
     @precondition(lambda self: self.jobs)
     @rule(pick=PICK)
@@ -154,9 +113,13 @@ class Life(RuleBasedStateMachine):
             assert (row.cancel_requested_at is not None) == job.asked
 
     def teardown(self) -> None:
-        assert self.world.run(self.world.endings(self.alias)) == sum(
-            j.status in ENDINGS for j in self.jobs.values()
-        )
+        ended = sum(job.status in ENDINGS for job in self.jobs.values())
+        assert self.world.run(self.world.endings(self.alias)) == ended
+        self.world.do(self.leave_nothing_to_others)
+
+    async def leave_nothing_to_others(self, session: AsyncSession) -> None:
+        await sweep.expire_jobs(session)
+        await session.execute(delete(Worker).where(Worker.id.in_(self.workers)))
 
 
 def test_any_sequence_of_verbs_keeps_every_promise(database_url: str) -> None:
@@ -165,7 +128,7 @@ def test_any_sequence_of_verbs_keeps_every_promise(database_url: str) -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=quiet
+            max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=quiet
         ),
     )
     Life.world.close()
