@@ -125,7 +125,7 @@ def _idle(
                 for h in happened
                 if h.kind in LOSSES and h.log == log and claimed["at"] <= h.at <= rescued["at"]
             ]
-            begin = lost_at[-1] if lost_at else rescued["at"]
+            begin = lost_at[0] if lost_at else rescued["at"]
             idle.append((recorder.able_seconds(begin, after["at"]), job_id))
     late = [f"{job_id} {seconds:.1f} s" for seconds, job_id in idle if seconds > IDLE_SECONDS]
     longest = max(idle, default=(0.0, ""))[0]
