@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 import pytest
 
-from jobs.addresses import WebhookUrlForbidden, check_url, is_allowed
+from jobs.addresses import WebhookUrlForbidden, check_url, is_allowed, may_connect
 
 PRIVATE = [
     *("127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254"),
@@ -25,6 +26,8 @@ PRIVATE = [
         "2001:10::1",
         "2001:20::1",
     ),
+    *("2606:4700::5efe:a00:1", "2606:4700::200:5efe:808:808", "192.31.196.1", "192.175.48.6", "192.52.193.1"),
+    *("2620:4f:8000::1", "2001:4:112::1"),
     *(
         "168.63.129.16",
         "100.100.100.200",
@@ -123,6 +126,50 @@ def test_development_may_allow_networks_and_http() -> None:
     check_url("http://127.0.0.1:9000/hook", allow_http=True, allowed=loopback)
     with pytest.raises(WebhookUrlForbidden):
         check_url("http://10.0.0.1/", allow_http=True, allowed=loopback)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com:22/",
+        "https://8.8.8.8:25/",
+        "https://[2606:4700::1111]:22/",
+        "http://8.8.8.8:443/",
+        "https://example.com:0/",
+        "https://10.2.0.1/",
+    ],
+)
+def test_an_allowed_network_opens_no_other_address(url: str) -> None:
+    allowed = [ipaddress.ip_network("10.1.0.0/16")]
+    try:
+        check_url(url, allow_http=True, allowed=allowed)
+    except WebhookUrlForbidden:
+        return
+    parts = urlsplit(url)
+    assert not may_connect(parts.hostname or "", parts.port or 443, "93.184.216.34", allowed)
+    assert may_connect(parts.hostname or "", parts.port or 443, "10.1.2.3", allowed)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address", "fine"),
+    [
+        ("example.com", 443, "93.184.216.34", True),
+        ("example.com", 8443, "93.184.216.34", True),
+        ("example.com", 22, "93.184.216.34", False),
+        ("example.com", 443, "10.2.0.1", False),
+        ("example.com", 22, "10.1.0.1", True),
+        ("receiver", 9000, "10.1.0.1", True),
+        ("receiver", 9000, "93.184.216.34", False),
+        ("hooks.internal", 443, "10.1.0.1", True),
+        ("hooks.internal.", 443, "93.184.216.34", False),
+        ("8.8.8.8", 443, "8.8.8.8", True),
+        ("fe80::1%eth0", 443, "fe80::1%1", False),
+    ],
+)
+def test_names_and_ports_that_only_a_private_network_has_must_lead_into_an_allowed_one(
+    host: str, port: int, address: str, fine: bool
+) -> None:
+    assert may_connect(host, port, address, [ipaddress.ip_network("10.1.0.0/16")]) == fine
 
 
 def test_the_corpus_is_large() -> None:

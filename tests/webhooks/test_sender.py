@@ -4,116 +4,193 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jobs.webhook import Sender
+from jobs.settings import WebhookSettings
+from jobs.webhook import KEEPALIVE_SECONDS, Attempt, Sender
+from tests.webhooks.conftest import LOOPBACK
+from tests.webhooks.consumers import consumers
+from tests.webhooks.names import name_server
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+CERTIFICATE = Path(__file__).with_name("self_signed.pem")
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Resolver:
-    """Answers of the system's resolver, one list of addresses after the other."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked = 0
-
-    async def __call__(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        """As `getaddrinfo` does."""
-        self.asked += 1
-        found = self.answers.pop(0)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+async def post(sender: Sender, url: str) -> Attempt:
+    return await sender.post(url, "msg_1", [SECRET], "{}")
 
 
-async def test_a_name_is_resolved_once_and_every_address_of_it_is_checked(
-    monkeypatch: pytest.MonkeyPatch, sender: Sender
-) -> None:
-    hits = 0
+@asynccontextmanager
+async def serving(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port of a server that handles its connections so."""
 
-    async def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal hits
-        hits += 1
-        writer.write(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
-        await writer.drain()
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await serve(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(count, "127.0.0.1", 0)
-    url = f"http://rebinding.example.com:{server.sockets[0].getsockname()[1]}/"
-    resolver = Resolver(["127.0.0.1"], ["127.0.0.1", "10.0.0.1"], ["169.254.169.254"], [])
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolver)
-    async with server:
-        first = await sender.post(url, "msg_1", [SECRET], "{}")
-        assert (first.status, resolver.asked, hits) == (204, 1, 1)
-        for _ in range(3):
-            assert (await sender.post(url, "msg_1", [SECRET], "{}")).error == "address_forbidden"
-    assert hits == 1
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+def with_certificate() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    await writer.drain()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "0x7f000001", "127.1", "2130706433", "localhost"])
 async def test_an_address_in_numbers_is_checked_when_it_is_connected_to(host: str) -> None:
     made = Sender("til-queue/test", 5, [])
-    attempt = await made.post(f"http://{host}:9/", "msg_1", [SECRET], "{}")
+    attempt = await post(made, f"http://{host}:9/")
     await made.close()
-    assert attempt.error in {"address_forbidden", "invalid_url"}
-
-
-@pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    made = Sender("til-queue/test", 2, [ipaddress.ip_network("127.0.0.0/8")])
-    yield made
-    await made.close()
+    assert attempt.error in {"connect_failed", "invalid_url"}
+    assert attempt.cause != "ClientConnectorError"
 
 
 async def test_redirects_are_not_followed(sender: Sender) -> None:
-    hits: list[bytes] = []
+    async with consumers(lambda _: f"302 Found\r\nlocation: {there.url('127.0.0.1')}") as there:
+        attempt = await post(sender, there.url())
+    assert (attempt.status, attempt.delivered, len(there.came)) == (302, False, 1)
 
-    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        hits.append(await reader.readuntil(b"\r\n\r\n"))
-        where = f"http://127.0.0.1:{port}/elsewhere"
-        writer.write(f"HTTP/1.1 302 Found\r\nlocation: {where}\r\ncontent-length: 0\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(redirect, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        attempt = await sender.post(f"http://127.0.0.1:{port}/hook", "msg_1", [SECRET], "{}")
-    assert (attempt.status, attempt.delivered, len(hits)) == (302, False, 1)
+async def test_a_proxy_in_the_environment_is_ignored(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with consumers() as there, consumers() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url())
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert (await post(sender, there.url())).status == 204
+    assert (len(there.came), len(proxy.came)) == (1, 0)
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: Sender) -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        attempt = await sender.post(f"https://127.0.0.1:{port}/hook", "msg_1", [SECRET], "{}")
+    async with serving(accept, with_certificate()) as port:
+        attempt = await post(sender, f"https://127.0.0.1:{port}/hook")
     assert (attempt.status, attempt.error) == (None, "tls_failed")
 
 
-async def test_the_whole_post_is_bounded_in_time_and_the_answer_in_size(sender: Sender) -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
-        if b"/long" in head:
-            writer.write(b"x" * 100_000)
-        with contextlib.suppress(ConnectionError):
-            while not writer.is_closing():
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.1)
+async def test_a_certificate_for_another_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    async with (
+        serving(accept, with_certificate()) as port,
+        name_server(lambda _: ["127.0.0.1"]) as (address, _),
+    ):
+        sender = Sender("til-queue/test", 5, LOOPBACK, [address])
+        right = await post(sender, f"https://127.0.0.1:{port}/hook")
+        wrong = await post(sender, f"https://other.example.com:{port}/hook")
+        await sender.close()
+    assert (right.status, wrong.status, wrong.error) == (204, None, "tls_failed")
 
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    slow = await sender.post(f"http://127.0.0.1:{port}/slow", "msg_1", [SECRET], "{}")
-    long = await sender.post(f"http://127.0.0.1:{port}/long", "msg_1", [SECRET], "{}")
-    server.close()
-    assert (slow.error, 1900 < slow.milliseconds < 4000) == ("timeout", True)
-    assert (long.status, len(long.answer)) == (200, 1024)
+
+async def test_retry_after_is_passed_on(sender: Sender) -> None:
+    async with consumers(lambda _: "503 Service Unavailable\r\nretry-after: 77") as there:
+        attempt = await post(sender, there.url())
+    assert (attempt.status, attempt.retry_after) == (503, "77"), attempt
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def dripping_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while not writer.is_closing():
+        writer.write(b"x: y\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def dripping_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("serve", [silent, dripping_headers, dripping_body])
+async def test_the_timeout_covers_all_of_an_answer(serve: Serve) -> None:
+    sender = Sender("til-queue/test", 0.5, LOOPBACK)
+    async with serving(serve) as port:
+        attempt = await post(sender, f"http://127.0.0.1:{port}/")
+    await sender.close()
+    assert (attempt.error, 450 <= attempt.milliseconds < 2000) == ("timeout", True)
+
+
+async def test_the_timeout_covers_a_tls_handshake_that_hangs() -> None:
+    sender = Sender("til-queue/test", 0.5, LOOPBACK)
+    async with serving(silent) as port:
+        attempt = await post(sender, f"https://127.0.0.1:{port}/")
+    await sender.close()
+    assert (attempt.error, 450 <= attempt.milliseconds < 2000) == ("timeout", True)
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="Linux drops the handshakes of a full backlog")
+async def test_the_timeout_covers_a_connection_that_is_never_accepted() -> None:
+    sender = Sender("til-queue/test", 0.5, LOOPBACK)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as fillers:
+        for _ in range(3):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        attempt = await post(sender, f"http://127.0.0.1:{full.getsockname()[1]}/")
+    await sender.close()
+    assert (attempt.error, 450 <= attempt.milliseconds < 2000) == ("timeout", True)
+
+
+def test_the_timeout_is_fifteen_seconds_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIL_WEBHOOK_TIMEOUT_SECONDS", raising=False)
+    assert WebhookSettings().timeout_seconds == 15
+
+
+async def test_little_of_a_long_answer_is_taken_from_the_receiver(sender: Sender) -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        writer.transport.set_write_buffer_limits(high=0)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
+        while True:
+            writer.write(b"x" * 1024)
+            await writer.drain()
+            sent += 1024
+
+    async with serving(flood) as port:
+        attempt = await post(sender, f"http://127.0.0.1:{port}/hook")
+    assert (attempt.status, attempt.answer) == (200, "x" * 1024)
+    print(f"{sent} bytes")
+    assert sent < 64 * 1024
+
+
+async def test_an_idle_connection_is_closed_before_most_servers_would(sender: Sender) -> None:
+    idle: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        began = time.monotonic()
+        await reader.read()
+        idle.set_result(time.monotonic() - began)
+
+    async with serving(keep) as port:
+        assert (await post(sender, f"http://127.0.0.1:{port}/hook")).status == 200
+        assert KEEPALIVE_SECONDS - 1 < await idle < 4
