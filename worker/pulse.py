@@ -98,6 +98,7 @@ class Pulse:
         self._look_at_the_clock()
         try:
             if not self._claimer.dead and await self._alive():
+                self._look_at_the_clock()
                 await self._renew()
                 return True
             self._through_outage = False
@@ -123,6 +124,7 @@ class Pulse:
 
     async def _renew(self) -> None:
         async with self._holdings.lock:
+            self._look_at_the_clock()
             async with self._database.session(self._lease / 3) as session:
                 await session.connection()
                 self._look_at_the_clock()

@@ -137,7 +137,6 @@ class Runner:
             try:
                 async with self._database.session() as session:
                     status = await self._finish(session, run, outcome)
-                return await self._tell(run, outcome, status)
             except DatabaseUnavailable as error:
                 log.warning("finish_delayed", error=error.reason)
                 renewed = False
@@ -145,14 +144,13 @@ class Runner:
                 if renewed:
                     break
                 renewed = await self._beat()
-                if renewed:
-                    continue
             except Exception:
                 if outcome is UNWRITABLE:
                     raise
                 log.exception("outcome_unwritable")
                 outcome = UNWRITABLE
-                continue
+            else:
+                return await self._tell(run, outcome, status)
             await asyncio.sleep(pause)
             pause = min(2.0, pause * 2)
         log.warning("claim_lost", outcome=type(outcome).__name__)

@@ -118,7 +118,7 @@ class Runtime:
     def drain(self) -> None:
         """Claim no more; let what runs end; release the rest in time. A second call releases at once."""
         if self._draining.is_set():
-            self._loop.call_soon_threadsafe(self._hurry)
+            asyncio.run_coroutine_threadsafe(self._hurry(), self._loop)
             return
         self._draining.set()
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
@@ -132,11 +132,10 @@ class Runtime:
 
     async def _drain(self) -> None:
         patience = max(0.0, self._settings.drain_seconds - SHORTEST_RELEASE_SECONDS)
-        self._patience = asyncio.timeout(patience)
         READY.set(0)
         log.info("draining", held=len(self.holdings))
         with contextlib.suppress(TimeoutError):
-            async with self._patience:
+            async with asyncio.timeout(patience) as self._patience:
                 await self._claim_no_more()
                 await self.holdings.empty()
         self.claimer.draining = True
@@ -155,7 +154,7 @@ class Runtime:
             async with self.database.session(DRAIN_WORD_SECONDS) as session:
                 await workers.drain(session, self.claimer.worker_id)
 
-    def _hurry(self) -> None:
+    async def _hurry(self) -> None:
         with contextlib.suppress(RuntimeError):  # It is over already.
             self._patience.reschedule(self._loop.time())
 

@@ -33,7 +33,10 @@ MODULES = {"api": "api", "worker": "tests.chaos.worker", "steward": "jobs.stewar
 
 
 class Cluster:
-    """Starts everything; starts again what ends. `unexpected` lists ends that no fault explains."""
+    """Starts everything; starts again what ends. `unexpected` lists ends that no fault explains.
+
+    A worker that can't reach PostgreSQL when it starts ends with 1: its supervisor tries again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,6 +45,7 @@ class Cluster:
         self.unexpected: list[str] = []
         self.processes: dict[str, Process] = {}
         self.frozen: set[str] = set()
+        self.postgres_away_until = 0.0
         self._killed: set[int] = set()
         self._ports = {f"api-{n}": free_port() for n in range(2)}
         self._lock = threading.Lock()
@@ -76,10 +80,14 @@ class Cluster:
                 for name, process in list(self.processes.items()):
                     code = process.popen.poll()
                     if code is not None and not self._stopping.is_set():
-                        if process.popen.pid not in self._killed:
+                        if not self._explained(process.popen.pid, name, code):
                             self.unexpected.append(f"{name} ended by itself with {code}")
                         self.frozen.discard(name)
                         self._spawn(name)
+
+    def _explained(self, pid: int, name: str, code: int) -> bool:
+        away = time.monotonic() < self.postgres_away_until
+        return pid in self._killed or (away and name.startswith("worker") and code == 1)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to the process that has this name now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import threading
@@ -15,6 +16,8 @@ from redis.exceptions import RedisError
 from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.load import Consumer
 
+NOTICED_SECONDS = 6
+"""A process that could not connect may end so long after the outage."""
 NAMES = [f"{kind}-{number}" for kind in ("api", "worker", "steward") for number in range(2)]
 
 
@@ -99,12 +102,14 @@ def restart_postgres(chaos: Chaos, draw: random.Random) -> None:
     """PostgreSQL is away for a while; every other time it crashes and has to recover."""
     crash = draw.random() < 0.5
     chaos.note("postgres crash" if crash else "postgres restart")
+    chaos.cluster.postgres_away_until = math.inf
     if crash:
         chaos.cluster.postgres.child.send(signal.SIGQUIT)
         chaos.cluster.postgres.child.wait(20)
     chaos.cluster.postgres.stop()
     time.sleep(draw.uniform(0.2, 1.5 * LEASE_SECONDS))
     chaos.cluster.postgres.start()
+    chaos.cluster.postgres_away_until = time.monotonic() + NOTICED_SECONDS
     chaos.note("postgres is back")
 
 
