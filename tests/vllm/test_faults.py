@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.faults.conftest import ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until
 from tests.vllm.conftest import CPU
@@ -44,17 +46,26 @@ def test_cancelled_and_overdue_runs_are_aborted_in_the_engine(
 ) -> None:
     stack.steward(**LEASE)
     worker = stack.worker(**engine)
+    alone = jobs.submit(**LONG)
+    until(lambda: in_engine(worker) == 1)
+    began = time.monotonic()
+    assert jobs.client.post(f"/v1/jobs/{alone}/cancel").status_code == 202
+    assert jobs.get(alone, wait=5)["status"] == "cancelled"
+    assert time.monotonic() - began < 1
+    until(lambda: in_engine(worker) == 0, 2)
     ids = [jobs.submit(**LONG) for _ in range(MANY)]
     until(lambda: running(jobs) >= 4, 60)
     asked = [i for i in ids if jobs.client.post(f"/v1/jobs/{i}/cancel").status_code in {200, 202}]
-    until(lambda: in_engine(worker) == 0, 10)
+    began = time.monotonic()
     assert [jobs.get(i, wait=10)["status"] for i in asked] == ["cancelled"] * len(asked)
+    until(lambda: in_engine(worker) == 0, 2)
+    assert time.monotonic() - began < 2
     assert len(asked) >= 4
     ids = [jobs.submit(run_seconds=1, **LONG) for _ in range(8)]
     for job in (jobs.get(i, wait=30) for i in ids):
         assert (job["status"], job["error"]["code"], job["attempts"]) == ("failed", "run_deadline", 3)
         assert job["partial_text"]
-    until(lambda: in_engine(worker) == 0, 10)
+    until(lambda: in_engine(worker) == 0, 2)
 
 
 def test_a_call_that_waits_in_a_live_engine_for_longer_than_the_lease_keeps_it(
@@ -65,7 +76,7 @@ def test_a_call_that_waits_in_a_live_engine_for_longer_than_the_lease_keeps_it(
     ids = [jobs.submit(**LONG) for _ in range(8)]
     ended = [jobs.get(i, wait=60) for i in ids]
     assert {(job["status"], job["attempts"]) for job in ended} == {("succeeded", 1)}
-    assert max(job["usage"]["run_seconds"] for job in ended) > 1.2 * float(LEASE["TIL_LEASE_SECONDS"])
+    assert max(job["usage"]["run_seconds"] for job in ended) > 1.5 * float(LEASE["TIL_LEASE_SECONDS"])
 
 
 def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
@@ -77,7 +88,8 @@ def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
     until(lambda: running(jobs) >= 3, 60)
     os.kill(core_of(worker).pid, signal.SIGSTOP)
     elsewhere = stack.worker(**LEASE)
-    assert rescued(jobs, ids) >= 1
+    lost = rescued(jobs, ids)
+    assert lost >= 3
     assert "til_engine_ready 0.0" in worker.metrics()
     elsewhere.stop()
     os.kill(core_of(worker).pid, signal.SIGCONT)
@@ -88,16 +100,21 @@ def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
     core_of(worker).kill()
     assert worker.popen.wait(60) == 70
     stack.worker(**LEASE)
-    assert rescued(jobs, again) >= 1
+    killed = rescued(jobs, again)
+    assert killed >= 3
+    charged = "SELECT ARRAY[max(losses), sum(losses), sum(failures)]::integer[] FROM jobs"
+    assert ask(stack, charged) == [1, lost + killed, 0]
 
 
 def running(jobs: Jobs) -> int:
     """How many jobs run now; the metrics of a worker that is so busy come too late to be waited for."""
-    answer = jobs.client.get("/v1/jobs", params={"status": "running", "limit": 100})
-    return len(answer.json().get("jobs", []))
+    return len(jobs.all(status="running"))
 
 
 def rescued(jobs: Jobs, ids: list[str]) -> int:
-    """How many of these jobs, all of which must succeed, were rescued."""
+    """How many of these jobs, all of which must succeed, were rescued, and that only once."""
     assert {jobs.get(i, wait=40)["status"] for i in ids} == {"succeeded"}
-    return sum("rescue" in jobs.history(i) for i in ids)
+    histories = [jobs.history(i) for i in ids]
+    ways = (["submit", "claim", "succeed"], ["submit", "claim", "rescue", "claim", "succeed"])
+    assert all(history in ways for history in histories), histories
+    return sum("rescue" in history for history in histories)
