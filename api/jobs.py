@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import AfterValidator
 
 from api.auth import CallerOf
 from api.examples import HISTORY, JOB, JOBS, NEEDS_KEY, NOT_FOUND
+from api.times import in_utc
 from jobs import read, transitions
 from jobs.live import CANCEL, DELIVERIES, ENDED
 from jobs.meter import FINISHED
@@ -21,7 +23,7 @@ from jobs.states import Status
 router = APIRouter(tags=["jobs"], responses=NEEDS_KEY)
 log = structlog.get_logger()
 Text = Annotated[str | None, Query(max_length=200)]
-Time = Annotated[datetime.datetime | None, Query()]
+Time = Annotated[Annotated[datetime.datetime, AfterValidator(in_utc)] | None, Query()]
 
 
 async def show_job(request: Request, tenant_id: uuid.UUID, job_id: uuid.UUID) -> dict[str, Any]:
@@ -70,7 +72,7 @@ async def list_jobs(
     cursor: Text = None,
 ) -> JSONResponse:
     """One page; `next_cursor` is null on the last one. Rows leave out `result.content`."""
-    wanted = Filter(status, repo, username, _aware(created_after), _aware(created_before))
+    wanted = Filter(status, repo, username, created_after, created_before)
     async with request.app.state.database.session() as session:
         return JSONResponse(await read.page(session, caller.tenant_id, wanted, limit, cursor))
 
@@ -94,8 +96,3 @@ async def cancel_job(request: Request, caller: CallerOf, job_id: uuid.UUID) -> J
         await state.live.say(CANCEL, str(job_id))
     job = await show_job(request, caller.tenant_id, job_id)
     return JSONResponse(job, 200 if status == Status.CANCELLED else 202)
-
-
-def _aware(time: datetime.datetime | None) -> datetime.datetime | None:
-    """A time without a zone is UTC."""
-    return time.replace(tzinfo=datetime.UTC) if time and time.tzinfo is None else time

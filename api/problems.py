@@ -15,7 +15,7 @@ from jobs.addresses import WebhookUrlForbidden
 from jobs.errors import (
     AlreadyFinished,
     DatabaseUnavailable,
-    DeliveryPending,
+    EndpointDisabled,
     IdempotencyKeyReused,
     NoSuchDelivery,
     NoSuchJob,
@@ -77,9 +77,9 @@ def _unavailable() -> Problem:
 FACTS: dict[type[Exception], Problem] = {
     NoSuchJob: Problem(404, "not_found", "There is no such job."),
     NoSuchDelivery: Problem(404, "not_found", "There is no such delivery."),
-    DeliveryPending: Problem(409, "not_finished", "The delivery is still pending; it will be sent anyway."),
     NotFinished: Problem(409, "not_finished", "The job has not ended yet."),
     RequestErased: Problem(410, "request_erased", "The request has been erased; it can't be run again."),
+    EndpointDisabled: Problem(409, "endpoint_disabled", "This webhook URL is disabled; enable it first."),
     AlreadyFinished: Problem(409, "already_finished", "The job has already ended."),
     IdempotencyKeyReused: Problem(
         422, "idempotency_key_reused", "This Idempotency-Key was used with another body."

@@ -17,6 +17,7 @@ from api.jobs import show_job
 from api.problems import invalid
 from jobs.addresses import check_url
 from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.live import DELIVERIES
 from jobs.redact import redact_aside
 from jobs.request import TilRequest
 from jobs.states import ENDINGS
@@ -71,6 +72,8 @@ async def accept(request: Request, submission: Submission) -> Submitted:
     log.info("submitted", job_id=str(submitted.job_id), replayed=submitted.replayed)
     if not submitted.replayed and not submitted.reused:
         state.ringer.ring(submission.model, [str(submitted.job_id)])
+    if submitted.reused:
+        await state.live.say(DELIVERIES, str(submitted.job_id))
     return submitted
 
 

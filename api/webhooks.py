@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from api.auth import CallerOf
-from api.examples import NEEDS_KEY, NOT_FOUND
+from api.examples import NEEDS_KEY, NOT_FOUND, problem_answer
 from api.problems import Problem
+from api.times import in_utc
 from jobs import endpoints, receipts, tenants
 from jobs.live import DELIVERIES
 from jobs.tables import Tenant
@@ -21,6 +22,7 @@ from jobs.view import when
 
 router = APIRouter(tags=["webhooks"], responses=NEEDS_KEY)
 log = structlog.get_logger()
+DISABLED = problem_answer(409, "endpoint_disabled", "This webhook URL is disabled; enable it first.")
 
 
 class Body(BaseModel):
@@ -32,8 +34,8 @@ class Body(BaseModel):
 class Resend(Body):
     """Which deliveries to send again: those whose event lies in [since, until) and that are in `state`."""
 
-    since: AwareDatetime
-    until: AwareDatetime
+    since: Annotated[AwareDatetime, AfterValidator(in_utc)]
+    until: Annotated[AwareDatetime, AfterValidator(in_utc)]
     state: Literal["failed", "delivered"] = "failed"
 
     @model_validator(mode="after")
@@ -53,7 +55,7 @@ class Rotation(Body):
 class Url(Body):
     """A webhook URL of this tenant."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[^\x00]+$")]
 
 
 @router.get("/v1/jobs/{job_id}/deliveries", summary="What became of a job's webhooks", responses=NOT_FOUND)
@@ -66,17 +68,31 @@ async def job_deliveries(request: Request, caller: CallerOf, job_id: uuid.UUID) 
 
 @router.post("/v1/deliveries/resend", status_code=202, summary="Send many deliveries again")
 async def resend_many(request: Request, caller: CallerOf, which: Resend) -> JSONResponse:
-    """Under the same `webhook-id`s; how many."""
-    async with request.app.state.database.session() as session:
-        count = await receipts.resend_many(session, caller.tenant_id, which.since, which.until, which.state)
-    await request.app.state.live.say(DELIVERIES, "resend")
+    """Under the same `webhook-id`s; how many. Those to disabled URLs are left out.
+
+    In many transactions: some may have arrived before this answers.
+    """
+    state, span = request.app.state, (which.since, which.until, which.state)
+    count, after = 0, None
+    while True:
+        async with state.database.session() as session:
+            some, after = await receipts.resend_some(session, caller.tenant_id, *span, after)
+        count += some
+        await state.live.say(DELIVERIES, "resend")
+        if after is None:
+            break
     log.info("resend", count=count, state=which.state)
     return JSONResponse({"count": count}, 202)
 
 
-@router.post("/v1/deliveries/{delivery_id}/resend", status_code=202, summary="Send a delivery again")
+@router.post(
+    "/v1/deliveries/{delivery_id}/resend",
+    status_code=202,
+    summary="Send a delivery again",
+    responses={**NOT_FOUND, **DISABLED},
+)
 async def resend(request: Request, caller: CallerOf, delivery_id: uuid.UUID) -> Response:
-    """Under the same `webhook-id`. 409 while it is pending: it will be sent anyway."""
+    """Under the same `webhook-id`, now, also if an attempt is planned for later. 409: its URL is disabled."""
     async with request.app.state.database.session() as session:
         await receipts.resend(session, caller.tenant_id, delivery_id)
     await request.app.state.live.say(DELIVERIES, "resend")
@@ -89,27 +105,31 @@ async def webhook_secret(request: Request, caller: CallerOf) -> JSONResponse:
     """Never the secret itself: only its last characters, to tell two apart, and how long an overlap lasts."""
     async with request.app.state.database.session() as session:
         tenant = await session.get_one(Tenant, caller.tenant_id)
-    return JSONResponse(_about(tenant.webhook_secret, tenant.previous_secret_until))
+    return JSONResponse(_about(tenant))
 
 
 @router.post("/v1/webhook-secret/rotate", summary="A new signing secret")
 async def rotate(request: Request, caller: CallerOf, rotation: Rotation | None = None) -> JSONResponse:
-    """The new secret, shown this once. During the overlap every webhook carries both signatures."""
+    """The new secret, shown this once. During the overlap every webhook carries both signatures.
+
+    Up to five secrets before it go on signing, each for the overlap that it was given.
+    """
     overlap = (rotation or Rotation()).overlap_seconds
     async with request.app.state.database.session() as session:
         secret = await tenants.rotate_webhook_secret(session, caller.tenant_id, overlap)
         tenant = await session.get_one(Tenant, caller.tenant_id, populate_existing=True)
     log.info("webhook_secret_rotated", overlap_seconds=overlap)
     return JSONResponse(
-        {"secret": secret, **_about(secret, tenant.previous_secret_until)},
+        {"secret": secret, **_about(tenant)},
         headers={"Cache-Control": "no-store"},
     )
 
 
-def _about(secret: str, previous_until: datetime.datetime | None) -> dict[str, Any]:
+def _about(tenant: Tenant) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
-    overlapping = previous_until is not None and previous_until > now
-    return {"ends_with": secret[-5:], "previous_valid_until": when(previous_until) if overlapping else None}
+    until = [datetime.datetime.fromisoformat(one["until"]) for one in tenant.previous_secrets]
+    last = max((one for one in until if one > now), default=None)
+    return {"ends_with": tenant.webhook_secret[-5:], "previous_valid_until": when(last)}
 
 
 @router.get("/v1/webhook-endpoints", summary="URLs that fail or are disabled")

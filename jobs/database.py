@@ -72,6 +72,7 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
             pool_use_lifo=True,
+            hide_parameters=True,
             connect_args={"server_settings": role.server_settings(), "timeout": 5},
         )
         self._limit_seconds = role.transaction_seconds + 1

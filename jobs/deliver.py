@@ -1,4 +1,4 @@
-"""deliver: claim due deliveries fairly by host, and record what came of each attempt, many at a time."""
+"""deliver: claim due deliveries, lane by lane in turn, and make of each the message to post."""
 
 from __future__ import annotations
 
@@ -8,184 +8,175 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from prometheus_client import Counter, Histogram
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from jobs import endpoints
+from jobs.addresses import host_of
 from jobs.fence import NOW
-from jobs.redeliver import Again, Done
+from jobs.lanes import Lane
 from jobs.states import Status
-from jobs.tables import Delivery, Job, Tenant, WebhookEndpoint
+from jobs.tables import Delivery, Job, Tenant
 from jobs.view import job_view, when
-from jobs.webhook import Attempt
 
-SECRETS = (Tenant.webhook_secret, Tenant.previous_secret, Tenant.previous_secret_until > NOW)
-DELIVERIES = Counter("til_webhook_deliveries_total", "Webhook attempts by outcome.", ["outcome"])
-DELAY = Histogram("til_webhook_delay_seconds", "From the event to the first POST of its webhook.")
+FALL_DUE_AT_ONCE = 500
+BEFORE_ALL = Lane(uuid.UUID(int=0), "")
+AFTER_ALL_HOSTS = "\x7f"
 
-CLAIM = text("""
-WITH RECURSIVE hosts (host) AS (
-    (SELECT host FROM deliveries WHERE state = 'pending' ORDER BY host LIMIT 1)
-    UNION ALL
-    SELECT (SELECT d.host FROM deliveries AS d WHERE d.state = 'pending' AND d.host > hosts.host
-            ORDER BY d.host LIMIT 1)
-    FROM hosts WHERE hosts.host IS NOT NULL
-), due AS (
-    SELECT d.id FROM hosts CROSS JOIN LATERAL (
-        SELECT id, next_attempt_at FROM deliveries
-        WHERE state = 'pending' AND host = hosts.host AND next_attempt_at <= clock_timestamp()
-        ORDER BY next_attempt_at
-        LIMIT coalesce((CAST(:room AS jsonb) ->> hosts.host)::integer, :usual_room)
-    ) AS d ORDER BY d.next_attempt_at LIMIT :most
-)
-UPDATE deliveries
-SET next_attempt_at = clock_timestamp() + make_interval(secs => :lease), lease_no = lease_no + 1
-WHERE id IN (
-    SELECT id FROM deliveries WHERE id IN (SELECT id FROM due) AND state = 'pending'
-        AND next_attempt_at <= clock_timestamp() FOR UPDATE SKIP LOCKED
+FALL_DUE = text("""
+UPDATE deliveries SET phase = 'due' WHERE id IN (
+    SELECT id FROM deliveries
+    WHERE state = 'pending' AND phase <> 'due' AND next_attempt_at <= clock_timestamp()
+    ORDER BY next_attempt_at LIMIT :most FOR UPDATE SKIP LOCKED
 ) RETURNING id
 """)
-"""The hosts one by one by the index (a loose index scan), and of each no more than it has room for: what one
-host has waiting costs the others nothing."""
+LANES = text("""
+WITH RECURSIVE lanes (tenant_id, host, number) AS (
+    (SELECT tenant_id, host, 1 FROM deliveries
+     WHERE state = 'pending' AND phase = 'due' AND (tenant_id, host) > (CAST(:tenant_id AS uuid), :host)
+     ORDER BY tenant_id, host LIMIT 1)
+    UNION ALL
+    SELECT next.tenant_id, next.host, lanes.number + 1 FROM lanes CROSS JOIN LATERAL (
+        SELECT d.tenant_id, d.host FROM deliveries AS d
+        WHERE d.state = 'pending' AND d.phase = 'due' AND (d.tenant_id, d.host) > (lanes.tenant_id,
+            CASE WHEN lanes.tenant_id = ANY (CAST(:full AS uuid[])) THEN :after_all ELSE lanes.host END)
+        ORDER BY d.tenant_id, d.host LIMIT 1
+    ) AS next WHERE lanes.number < :most
+) SELECT tenant_id, host FROM lanes
+""")
+"""The lanes with something due one by one by the index (a loose index scan), full tenants in one step: what
+is not due, or has much waiting, costs nothing."""
 
-RECORD = text("""
-WITH tried AS (
-    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v (
-        id uuid, lease_no integer, number integer, status integer, error text, milliseconds integer,
-        answer text, state text, after_seconds float8)
-), written AS (
-    UPDATE deliveries AS d SET
-        attempts = v.number, last_status = v.status, last_error = v.error, state = v.state,
-        next_attempt_at = clock_timestamp() + make_interval(secs => v.after_seconds),
-        finished_at = CASE WHEN v.after_seconds IS NULL THEN clock_timestamp() END
-    FROM tried AS v WHERE d.id = v.id AND d.lease_no = v.lease_no AND d.state = 'pending'
-    RETURNING d.id
+CLAIM = text("""
+WITH picked AS MATERIALIZED (
+    SELECT d.id FROM unnest(CAST(:tenant_ids AS uuid[]), CAST(:hosts AS text[]), CAST(:rooms AS integer[]))
+        AS lane (tenant_id, host, room) CROSS JOIN LATERAL (
+        SELECT id FROM deliveries
+        WHERE state = 'pending' AND phase = 'due' AND tenant_id = lane.tenant_id AND host = lane.host
+        ORDER BY next_attempt_at LIMIT lane.room FOR UPDATE SKIP LOCKED
+    ) AS d
 )
-INSERT INTO delivery_attempts (delivery_id, number, status, error, milliseconds, answer)
-SELECT v.id, v.number, v.status, v.error, v.milliseconds, v.answer FROM tried AS v JOIN written USING (id)
-RETURNING delivery_id
+UPDATE deliveries SET phase = 'posting', lease_no = lease_no + 1,
+    next_attempt_at = clock_timestamp() + make_interval(secs => :lease)
+WHERE id IN (SELECT id FROM picked) RETURNING id
 """)
 
 
 @dataclass(frozen=True)
 class Due:
-    """A delivery claimed by this steward: what to post, and the fence (`lease_no`) for the record of it."""
+    """A delivery claimed by this steward, or a progress webhook, which is stored nowhere.
 
-    id: uuid.UUID
-    tenant_id: uuid.UUID
-    lease_no: int
-    attempts: int
-    attempts_before: int
-    event: str
-    url: str
-    host: str
+    `post_before`: on this process's monotonic clock; later its lease may end before the post does.
+    """
+
+    delivery: Delivery
+    job: Job
     secrets: tuple[str, ...]
-    body: str
     late_seconds: float
+    post_before: float
+    progress: dict[str, Any] | None = None
+
+    @property
+    def lane(self) -> Lane:
+        """Whose place its post takes."""
+        return Lane(self.delivery.tenant_id, self.delivery.host)
+
+    @property
+    def endpoint(self) -> endpoints.Endpoint:
+        """Whose failures are counted."""
+        return self.delivery.tenant_id, self.delivery.url
 
     @property
     def message_id(self) -> str:
         """`webhook-id`: the same on every attempt."""
-        return f"msg_{self.id.hex}"
+        return f"msg_{self.delivery.id.hex}"
 
-
-@dataclass(frozen=True)
-class Tried:
-    """An attempt, with what is to become of its delivery."""
-
-    due: Due
-    attempt: Attempt
-    decision: Again | Done
-
-    def row(self) -> dict[str, Any]:
-        """As `RECORD` reads it."""
-        again = isinstance(self.decision, Again)
-        return {
-            "id": str(self.due.id),
-            "lease_no": self.due.lease_no,
-            "number": self.due.attempts + 1,
-            "status": self.attempt.status,
-            "error": self.attempt.error,
-            "milliseconds": self.attempt.milliseconds,
-            "answer": self.attempt.answer,
-            "state": "pending" if isinstance(self.decision, Again) else self.decision.state,
-            "after_seconds": self.decision.after_seconds if again else None,  # type: ignore[union-attr]
+    def body(self) -> str:
+        """The JSON to post."""
+        body = {
+            "type": f"til.{self.delivery.event}",
+            "timestamp": when(self.delivery.event_at),
+            "data": job_view(self.job, self.delivery, progress=self.progress),
         }
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-async def claim_due(
-    session: AsyncSession, most: int, lease_seconds: float, room: Mapping[str, int], usual_room: int
-) -> list[Due]:
-    """Lease up to `most` due deliveries to this steward, so that no other posts the same attempt.
+async def fall_due(session: AsyncSession) -> int:
+    """Let up to 500 deliveries whose time, or whose steward's lease, has come be claimed; how many."""
+    return len((await session.scalars(FALL_DUE, {"most": FALL_DUE_AT_ONCE})).all())
 
-    `room`: how many more each host may get, for those that differ from `usual_room`.
+
+async def lanes(
+    session: AsyncSession, after: Lane | None, most: int, full_tenants: Sequence[uuid.UUID]
+) -> list[Lane]:
+    """Up to `most` lanes with something due, those after `after`; of full tenants at most one each."""
+    tenant_id, host = after or BEFORE_ALL
+    values = {"tenant_id": tenant_id, "host": host, "most": most}
+    found = await session.execute(LANES, values | {"full": list(full_tenants), "after_all": AFTER_ALL_HOSTS})
+    return [Lane(*row) for row in found]
+
+
+async def claim(
+    session: AsyncSession, granted: Mapping[Lane, int], lease_seconds: float, post_before: float
+) -> tuple[list[Due], int]:
+    """Lease so many due deliveries of each lane to this steward, so that no other posts the same attempt.
+
+    Those whose URL is disabled end instead; how many.
     """
-    values = {"most": most, "lease": lease_seconds, "room": json.dumps(room), "usual_room": usual_room}
-    ids = list((await session.scalars(CLAIM, values)).all())
-    return await _load(session, ids) if ids else []
+    values = {
+        "tenant_ids": [lane.tenant_id for lane in granted],
+        "hosts": [lane.host for lane in granted],
+        "rooms": list(granted.values()),
+    }
+    ids = list((await session.scalars(CLAIM, values | {"lease": lease_seconds})).all())
+    found = await _load(session, ids, post_before) if ids else []
+    disabled = [one.delivery.id for one in found if one.job.webhook_disabled]
+    if disabled:
+        await endpoints.end_disabled(session, disabled)
+    return [one for one in found if not one.job.webhook_disabled], len(disabled)
 
 
-async def _load(session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[Due]:
-    late = func.extract("epoch", NOW - Delivery.event_at)
+async def _load(session: AsyncSession, ids: Sequence[uuid.UUID], post_before: float) -> list[Due]:
     query = (
-        select(Delivery, Job, *SECRETS, late)
+        select(Delivery, Job, Tenant.webhook_secret, Tenant.previous_secrets, NOW)
         .join(Job, Job.id == Delivery.job_id)
         .join(Tenant, Tenant.id == Delivery.tenant_id)
         .options(defer(Job.request))
         .where(Delivery.id.in_(ids))
     )
-    return [_due(*row) for row in (await session.execute(query)).all()]
+    return [
+        Due(
+            delivery=delivery,
+            job=job,
+            secrets=signing(secret, previous, now),
+            late_seconds=(now - delivery.event_at).total_seconds(),
+            post_before=post_before,
+        )
+        for delivery, job, secret, previous, now in await session.execute(query)
+    ]
 
 
-def _due(
-    delivery: Delivery,
-    job: Job,
-    secret: str,
-    previous: str | None,
-    overlap: bool,
-    late: float,
-    progress: dict[str, Any] | None = None,
-) -> Due:
-    body = {
-        "type": f"til.{delivery.event}",
-        "timestamp": when(delivery.event_at),
-        "data": job_view(job, delivery, progress=progress),
-    }
-    return Due(
-        id=delivery.id,
-        tenant_id=delivery.tenant_id,
-        lease_no=delivery.lease_no,
-        attempts=delivery.attempts,
-        attempts_before=delivery.attempts_before,
-        event=delivery.event,
-        url=delivery.url,
-        host=delivery.host,
-        secrets=(secret, previous) if previous and overlap else (secret,),
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
-        late_seconds=float(late),
-    )
+def signing(secret: str, previous: Sequence[dict[str, str]], now: datetime.datetime) -> tuple[str, ...]:
+    """The secrets that sign at this time."""
+    overlapping = [one for one in previous if datetime.datetime.fromisoformat(one["until"]) > now]
+    return (secret, *(one["secret"] for one in overlapping))
 
 
-async def progress_of(session: AsyncSession, told: Mapping[uuid.UUID, dict[str, Any]]) -> list[Due]:
+async def progress_of(
+    session: AsyncSession, told: Mapping[uuid.UUID, dict[str, Any]], post_before: float
+) -> list[Due]:
     """What to post of these jobs' progress, but for those that have ended or whose URL is disabled."""
-    off = exists().where(
-        WebhookEndpoint.tenant_id == Job.tenant_id,
-        WebhookEndpoint.url == Job.webhook_url,
-        WebhookEndpoint.disabled_at.is_not(None),
-    )
     query = (
-        select(Job, NOW, *SECRETS)
+        select(Job, Tenant.webhook_secret, Tenant.previous_secrets, NOW)
         .join(Tenant, Tenant.id == Job.tenant_id)
         .options(defer(Job.request))
-        .where(Job.id.in_(told), Job.status == Status.RUNNING, ~off)
+        .where(Job.id.in_(told), Job.status == Status.RUNNING, ~Job.webhook_disabled)
     )
-    rows = (await session.execute(query)).all()
     return [
-        _due(_unstored(job, now), job, secret, previous, overlap, 0.0, told[job.id])
-        for job, now, secret, previous, overlap in rows
+        Due(_unstored(job, now), job, signing(secret, previous, now), 0.0, post_before, told[job.id])
+        for job, secret, previous, now in await session.execute(query)
     ]
 
 
@@ -196,22 +187,7 @@ def _unstored(job: Job, now: datetime.datetime) -> Delivery:
         event="progress",
         event_at=now,
         url=job.webhook_url,
-        host=urlsplit(str(job.webhook_url)).netloc.lower(),
+        host=host_of(str(job.webhook_url)),
         state="none",
-        lease_no=0,
         attempts=0,
-        attempts_before=0,
     )
-
-
-async def record(session: AsyncSession, tried: Sequence[Tried]) -> set[uuid.UUID]:
-    """Write what came of these attempts; those whose lease has passed to another steward are left out."""
-    rows = json.dumps([one.row() for one in tried])
-    return set((await session.scalars(RECORD, {"rows": rows})).all())
-
-
-def observe(due: Due, attempt: Attempt) -> None:
-    """Count the attempt; a first one also tells how late it was."""
-    DELIVERIES.labels("delivered" if attempt.delivered else "refused" if attempt.status else "error").inc()
-    if due.attempts == 0 and due.event != "progress":
-        DELAY.observe(max(0.0, due.late_seconds))

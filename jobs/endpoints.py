@@ -1,20 +1,26 @@
-"""A tenant's webhook URLs that keep failing: after five days without one success nothing is sent there."""
+"""A tenant's webhook URLs that go on failing: after five days without a success nothing is sent there."""
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Collection
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.fence import NOW
 from jobs.tables import Delivery, WebhookEndpoint
 
-DISABLED_AFTER_DAYS = 5
 DISABLED = "endpoint_disabled"
 """`last_error` of a delivery that was not even tried for that."""
+DISABLED_AFTER_DAYS = 5
+DISABLED_AFTER_FAILURES = 10
+BEGINS_ANEW_AFTER_DAYS = 2
+"""Longer than any pause between two attempts that the schedule makes, which is a day and a fifth."""
+FORGOTTEN_AFTER_DAYS = 90
+AT_ONCE = 1000
 
 Endpoint = tuple[uuid.UUID, str]
 
@@ -27,27 +33,53 @@ async def succeeded(session: AsyncSession, endpoints: Collection[Endpoint]) -> N
 
 
 async def failed(session: AsyncSession, endpoints: Collection[Endpoint]) -> list[Endpoint]:
-    """Hold a failure against each; those that are disabled by that, whose pending deliveries fail too."""
+    """Hold a failure against each; those that are disabled by that."""
     rows = [{"tenant_id": tenant_id, "url": url} for tenant_id, url in sorted(endpoints)]
-    await session.execute(insert(WebhookEndpoint).values(rows).on_conflict_do_nothing())
-    pair = tuple_(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
-    long_ago = NOW - func.make_interval(0, 0, 0, DISABLED_AFTER_DAYS)
-    disabling = (
-        update(WebhookEndpoint)
-        .where(
-            pair.in_(sorted(endpoints)),
-            WebhookEndpoint.disabled_at.is_(None),
-            WebhookEndpoint.failing_since < long_ago,
+    anew = WebhookEndpoint.last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS)
+    since = case((anew, NOW), else_=WebhookEndpoint.failing_since)
+    failures = case((anew, 1), else_=WebhookEndpoint.failures + 1)
+    for_long = (failures >= DISABLED_AFTER_FAILURES) & (since < _days_ago(DISABLED_AFTER_DAYS))
+    values = {
+        "failing_since": since,
+        "failures": failures,
+        "last_failed_at": NOW,
+        "disabled_at": case((for_long, NOW)),
+    }
+    holding = (
+        insert(WebhookEndpoint)
+        .values(rows)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "url"], set_=values, where=WebhookEndpoint.disabled_at.is_(None)
         )
-        .values(disabled_at=NOW)
-        .returning(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
+        .returning(WebhookEndpoint.tenant_id, WebhookEndpoint.url, WebhookEndpoint.disabled_at)
     )
-    disabled = [(row.tenant_id, row.url) for row in await session.execute(disabling)]
-    for tenant_id, url in disabled:
-        pending = (Delivery.tenant_id == tenant_id, Delivery.url == url, Delivery.state == "pending")
-        gone = {"state": "failed", "last_error": DISABLED, "next_attempt_at": None, "finished_at": NOW}
-        await session.execute(update(Delivery).where(*pending).values(gone))
-    return disabled
+    return [(row.tenant_id, row.url) for row in await session.execute(holding) if row.disabled_at]
+
+
+def _days_ago(days: int) -> ColumnElement[datetime.datetime]:
+    return NOW - func.make_interval(0, 0, 0, days)
+
+
+async def end_disabled(session: AsyncSession, delivery_ids: Collection[uuid.UUID]) -> None:
+    """End these deliveries untried, since their URL is disabled."""
+    gone = {"state": "failed", "last_error": DISABLED, "next_attempt_at": None, "finished_at": NOW}
+    await session.execute(update(Delivery).where(Delivery.id.in_(delivery_ids)).values(gone))
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Forget URLs that have not failed for two days, and after three months the disabled; some of them."""
+    disabled_at = WebhookEndpoint.disabled_at
+    old = (
+        select(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
+        .where(
+            WebhookEndpoint.last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS),
+            or_(disabled_at.is_(None), disabled_at < _days_ago(FORGOTTEN_AFTER_DAYS)),
+        )
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    pair = tuple_(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
+    await session.execute(delete(WebhookEndpoint).where(pair.in_(old)))
 
 
 async def failing(session: AsyncSession, tenant_id: uuid.UUID) -> list[WebhookEndpoint]:

@@ -22,8 +22,8 @@ class NoSuchDelivery(JobError):
     """There is no such delivery."""
 
 
-class DeliveryPending(JobError):
-    """The delivery is still pending; it will be sent anyway."""
+class EndpointDisabled(JobError):
+    """This webhook URL is disabled: it failed for days. Enable it first."""
 
 
 class AlreadyFinished(JobError):

@@ -1,4 +1,4 @@
-"""The steward's delivery of webhooks: many at once, few to each host, recorded many at a time."""
+"""The steward's delivery of webhooks: many at once, a few for each lane, recorded many at a time."""
 
 from __future__ import annotations
 
@@ -6,59 +6,30 @@ import asyncio
 import contextlib
 import datetime
 import random
+import time
 import uuid
-from collections import Counter, OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
 
-from jobs import deliver, endpoints
+from jobs import deliver
 from jobs.database import Database
-from jobs.deliver import Due, Tried
+from jobs.deliver import FALL_DUE_AT_ONCE, Due
 from jobs.errors import DatabaseUnavailable
+from jobs.lanes import IN_FLIGHT, Lane, Places
+from jobs.recorder import Recorder
 from jobs.redeliver import after_attempt
-from jobs.webhook import Attempt, Sender
+from jobs.tried import Tried, observe
+from jobs.webhook import CRASHED, Attempt, Sender
 
-IN_FLIGHT = 900
-NARROW, USUAL, WIDE = 1, 4, 64
-QUICK_MILLISECONDS = 1000
-REMEMBERED_HOSTS = 10_000
 CLAIM_AT_ONCE = 100
+LANES_AT_ONCE = 500
 POLL_SECONDS = 1.0
-RECORD_TRIES = 10
+FALL_DUE_SECONDS = 0.25
+FINISH_SECONDS = 5.0
+"""For the record, after the last post has come back."""
 log = structlog.get_logger()
-
-
-class Hosts:
-    """How many posts may go to a host at once: `USUAL`, more while it is quick, one after it failed."""
-
-    def __init__(self) -> None:
-        self._width: OrderedDict[str, int] = OrderedDict()
-        self._flying: Counter[str] = Counter()
-
-    def began(self, host: str) -> None:
-        """A post to this host is on its way."""
-        self._flying[host] += 1
-
-    def ended(self, host: str, well: bool) -> None:
-        """It has come back: quickly and well, or not."""
-        self._flying[host] -= 1
-        if not self._flying[host]:
-            del self._flying[host]
-        width = self._width.pop(host, USUAL)
-        self._width[host] = min(WIDE, width + 1) if well else NARROW
-        if len(self._width) > REMEMBERED_HOSTS:
-            self._width.popitem(last=False)
-
-    def room(self) -> dict[str, int]:
-        """How many more each host may get, for the hosts that differ from `USUAL`."""
-        known = self._width.keys() | self._flying.keys()
-        return {host: self.room_at(host) for host in known}
-
-    def room_at(self, host: str) -> int:
-        """How many more this host may get."""
-        return max(0, self._width.get(host, USUAL) - self._flying[host])
 
 
 class Postman:
@@ -68,95 +39,133 @@ class Postman:
         self._database = database
         self._sender = sender
         self._schedule = schedule_seconds
-        self._hosts = Hosts()
+        self._recorder = Recorder(database)
+        self._places = Places()
         self._woken = asyncio.Event()
+        self._after: Lane | None = None
+        self._fruitful = False
+        self._claiming: asyncio.Task[None] | None = None
         self._posting: set[asyncio.Task[Any]] = set()
-        self._done: list[Tried] = []
-        self._recording: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Something may be due."""
         self._woken.set()
 
+    async def fall_due(self) -> None:
+        """Let what has waited for its time be claimed, then pause. Raises DatabaseUnavailable."""
+        async with self._database.session() as session:
+            count = await deliver.fall_due(session)
+        if count:
+            self._woken.set()
+        if count < FALL_DUE_AT_ONCE:
+            await asyncio.sleep(FALL_DUE_SECONDS)
+
     async def step(self) -> None:
-        """Claim what is due and room is for; when that is nothing, wait. Raises DatabaseUnavailable."""
-        self._woken.clear()
-        most = min(CLAIM_AT_ONCE, IN_FLIGHT - len(self._posting))
-        due: list[Due] = []
-        if most:
-            lease = 2 * self._sender.timeout_seconds
-            async with self._database.session() as session:
-                due = await deliver.claim_due(session, most, lease, self._hosts.room(), USUAL)
-        for one in due:
-            self._fly(one.host, self._post(one))
-        if len(due) < most or not most:
+        """Claim from the next lanes in turn; after a circle of them that gave nothing, wait.
+
+        A claim under way is not cancelled with this, or nobody would post what it gets. DatabaseUnavailable.
+        """
+        if self._after is None:
+            self._woken.clear()
+            self._fruitful = False
+        most = min(CLAIM_AT_ONCE, self._places.free, 2 * IN_FLIGHT - len(self._posting))
+        if most > 0:
+            self._claiming = asyncio.create_task(self._claim(most))
+            await asyncio.shield(self._claiming)
+        else:
+            self._woken.clear()
+            self._fruitful = True
+        if most <= 0 or (self._after is None and not self._fruitful):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
 
-    def _fly(self, host: str, post: Coroutine[Any, Any, object]) -> None:
-        self._hosts.began(host)
+    async def _claim(self, most: int) -> None:
+        lease = 2 * self._sender.timeout_seconds
+        post_before = time.monotonic() + lease - self._sender.timeout_seconds
+        after, self._after = self._after, None
+        async with self._database.session() as session:
+            lanes = await deliver.lanes(session, after, LANES_AT_ONCE, self._places.full_tenants())
+            granted, last = self._places.share(lanes, most)
+            due, ended = await deliver.claim(session, granted, lease, post_before) if granted else ([], 0)
+        if lanes and (last != lanes[-1] or len(lanes) == LANES_AT_ONCE):
+            self._after = last
+        self._fruitful |= bool(due or ended)
+        for one in due:
+            self._fly(one, self._post(one))
+
+    def _fly(self, due: Due, post: Coroutine[Any, Any, object]) -> None:
+        self._places.began(due.lane)
         task = asyncio.create_task(post)
         self._posting.add(task)
         task.add_done_callback(self._posted)
 
     def _posted(self, task: asyncio.Task[Any]) -> None:
         self._posting.discard(task)
+        self._woken.set()
         if not task.cancelled() and (error := task.exception()):
-            log.error("delivery_crashed", error=repr(error))
+            log.error("post_crashed", error=type(error).__name__)
 
     async def _post(self, due: Due) -> None:
-        attempt = await self._send(due)
-        now = datetime.datetime.now(datetime.UTC)
-        round_attempts, draw = due.attempts - due.attempts_before, random.random()  # noqa: S311
-        decision = after_attempt(round_attempts, attempt, draw, now, self._schedule)
-        self._done.append(Tried(due, attempt, decision))
-        if self._recording is None or self._recording.done():
-            self._recording = asyncio.create_task(self._record_all())
-        await asyncio.shield(self._recording)
+        """Whatever happens to the post is an attempt that counts: no delivery is tried for ever."""
+        if time.monotonic() >= due.post_before:
+            log.warning("lease_over", delivery=due.message_id)
+            self._places.gave_back(due.lane)
+            return
+        try:
+            tried = self._decided(due, await self._send(due))
+        except Exception as error:  # noqa: BLE001 - the outermost place of this post
+            log.error("post_crashed", delivery=due.message_id, error=type(error).__name__)
+            tried = self._decided(due, Attempt(0, error=CRASHED))
+        await self._recorder.add(tried)
 
-    async def tell_progress(self, told: Mapping[uuid.UUID, dict[str, Any]]) -> None:
-        """Post running jobs' progress once, unless their host has no room now; never stored or repeated."""
-        async with self._database.session() as session:
-            found = await deliver.progress_of(session, told)
-        for due in found:
-            if self._hosts.room_at(due.host) and len(self._posting) < IN_FLIGHT:
-                self._fly(due.host, self._send(due))
+    def _decided(self, due: Due, attempt: Attempt) -> Tried:
+        now = datetime.datetime.now(datetime.UTC)
+        before = due.delivery.attempts - due.delivery.attempts_before
+        draw = random.random()  # noqa: S311
+        return Tried(due, attempt, after_attempt(before, attempt, draw, now, self._schedule))
 
     async def _send(self, due: Due) -> Attempt:
-        well = False
+        strained = True
         try:
-            attempt = await self._sender.post(due.url, due.message_id, due.secrets, due.body)
-            well = attempt.delivered and attempt.milliseconds < QUICK_MILLISECONDS
+            attempt = await self._sender.post(due.delivery.url, due.message_id, due.secrets, due.body())
+            strained = attempt.strained
         finally:
-            self._hosts.ended(due.host, well)
+            self._places.ended(due.lane, strained)
             self._woken.set()
-        deliver.observe(due, attempt)
-        outcome = {"status": attempt.status, "error": attempt.error, "milliseconds": attempt.milliseconds}
-        log.info("webhook", delivery=due.message_id, event_type=due.event, **outcome)
+        observe(due, attempt)
+        outcome = {"status": attempt.status, "error": attempt.cause or attempt.error}
+        log.info(
+            "webhook",
+            delivery=due.message_id,
+            event_type=due.delivery.event,
+            milliseconds=attempt.milliseconds,
+            **outcome,
+        )
         return attempt
 
-    async def _record_all(self) -> None:
-        """Group commit. What can't be written for long is posted again by whoever gets its lease next."""
-        while self._done:
-            tried, self._done = self._done, []
-            for _ in range(RECORD_TRIES):
-                try:
-                    await self._record(tried)
-                except DatabaseUnavailable as error:
-                    log.warning("attempts_not_recorded", attempts=len(tried), error=error.reason)
-                    await asyncio.sleep(1)
-                else:
-                    break
-            self._woken.set()
-
-    async def _record(self, tried: Sequence[Tried]) -> None:
-        well = {(t.due.tenant_id, t.due.url) for t in tried if t.attempt.delivered}
-        badly = {(t.due.tenant_id, t.due.url) for t in tried if not t.attempt.delivered} - well
+    async def tell_progress(self, told: Mapping[uuid.UUID, dict[str, Any]]) -> None:
+        """Post running jobs' progress once, unless their lane has no room now; never stored or repeated."""
+        post_before = time.monotonic() + self._sender.timeout_seconds
         async with self._database.session() as session:
-            await deliver.record(session, tried)
-            if well:
-                await endpoints.succeeded(session, well)
-            disabled = await endpoints.failed(session, badly) if badly else []
-        for tenant_id, url in disabled:
-            log.warning("endpoint_disabled", tenant_id=str(tenant_id), url=url)
+            found = await deliver.progress_of(session, told, post_before)
+        for due in found:
+            if self._places.room(due.lane):
+                self._fly(due, self._send(due))
+
+    async def finish(self) -> None:
+        """Wait for the posts that are under way and the record of them, as long as a post may take.
+
+        Those that are left then, or when this is cancelled, are posted again after their lease.
+        """
+        log.info("finishing", posts=len(self._posting))
+        try:
+            with contextlib.suppress(TimeoutError, DatabaseUnavailable):
+                async with asyncio.timeout(self._sender.timeout_seconds + FINISH_SECONDS):
+                    if self._claiming is not None:
+                        await self._claiming
+                    while self._posting:
+                        await asyncio.wait(self._posting)
+        finally:
+            for task in self._posting:
+                task.cancel()

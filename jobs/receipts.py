@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, exists, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.errors import DeliveryPending, NoSuchDelivery, NoSuchJob
+from jobs.errors import EndpointDisabled, NoSuchDelivery, NoSuchJob
 from jobs.fence import NOW
-from jobs.tables import Delivery, DeliveryAttempt, Job
+from jobs.tables import Delivery, DeliveryAttempt, Job, WebhookEndpoint
 from jobs.view import when
 
 MOST = 1000
+OFF = (
+    exists()
+    .where(
+        WebhookEndpoint.tenant_id == Delivery.tenant_id,
+        WebhookEndpoint.url == Delivery.url,
+        WebhookEndpoint.disabled_at.is_not(None),
+    )
+    .correlate_except(WebhookEndpoint)
+)
+"""The delivery's URL is disabled."""
+
+
+class Place(NamedTuple):
+    """A place among a tenant's deliveries, in the order of their events."""
+
+    event_at: datetime.datetime
+    delivery_id: uuid.UUID
 
 
 async def deliveries(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -65,40 +82,57 @@ def _attempt_view(attempt: DeliveryAttempt) -> dict[str, Any]:
 
 
 async def resend(session: AsyncSession, tenant_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
-    """Send this delivery now, under the same `webhook-id`. Raises NoSuchDelivery, DeliveryPending."""
+    """Send this delivery now, under the same `webhook-id`; one that is being posted is left alone.
+
+    Raises NoSuchDelivery, EndpointDisabled.
+    """
     own = (Delivery.id == delivery_id, Delivery.tenant_id == tenant_id)
-    if await _send_again(session, *own):
-        return
-    known = (await session.execute(select(Delivery.id).where(*own))).scalar_one_or_none()
-    raise DeliveryPending if known else NoSuchDelivery
+    off = (await session.execute(select(OFF).where(*own))).scalar_one_or_none()
+    if off is None:
+        raise NoSuchDelivery
+    if off:
+        raise EndpointDisabled
+    await _send_again(session, *own)
+    sooner = {"phase": "due", "next_attempt_at": NOW}
+    later = (Delivery.state == "pending", Delivery.phase == "later")
+    await session.execute(update(Delivery).where(*own, *later).values(sooner))
 
 
-async def resend_many(
+async def resend_some(
     session: AsyncSession,
     tenant_id: uuid.UUID,
     since: datetime.datetime,
     until: datetime.datetime,
     state: str,
-) -> int:
-    """Send the deliveries in this state whose event lies in [since, until) again; how many."""
-    return await _send_again(
-        session,
-        Delivery.tenant_id == tenant_id,
-        Delivery.event_at >= since,
-        Delivery.event_at < until,
-        Delivery.state == state,
+    after: Place | None,
+) -> tuple[int, Place | None]:
+    """Of a thousand deliveries whose event lies in [since, until), send those in this state again.
+
+    How many, and the place to go on after, or None at the end. Those to disabled URLs are left out.
+    """
+    events = select(Delivery.event_at, Delivery.id).where(
+        Delivery.tenant_id == tenant_id, Delivery.event_at >= since, Delivery.event_at < until
     )
+    if after:
+        events = events.where(tuple_(Delivery.event_at, Delivery.id) > tuple_(*after))
+    rows = (await session.execute(events.order_by(Delivery.event_at, Delivery.id).limit(MOST))).all()
+    if not rows:
+        return 0, None
+    count = await _send_again(
+        session, Delivery.id.in_([row.id for row in rows]), Delivery.state == state, ~OFF
+    )
+    return count, Place(*rows[-1]) if len(rows) == MOST else None
 
 
 async def _send_again(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    """Only what is not pending: that is sent anyway. Its schedule begins anew, its attempts count on."""
-    ended = Delivery.state != "pending"
+    """Only what has ended. Its schedule begins anew, its attempts count on."""
     values = {
         "state": "pending",
+        "phase": "due",
         "next_attempt_at": NOW,
         "finished_at": None,
         "last_error": None,
         "attempts_before": Delivery.attempts,
     }
-    statement = update(Delivery).where(ended, *which).values(values).returning(Delivery.id)
-    return len((await session.execute(statement)).all())
+    statement = update(Delivery).where(Delivery.state != "pending", *which).values(values)
+    return len((await session.execute(statement.returning(Delivery.id))).all())

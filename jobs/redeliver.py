@@ -51,7 +51,8 @@ def retry_after_seconds(value: str | None, now: datetime.datetime) -> float:
         return float(min(int(value.strip()[:9]), LONGEST_RETRY_AFTER_SECONDS))
     try:
         asked = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        asked = asked if asked.tzinfo else asked.replace(tzinfo=datetime.UTC)
+        seconds = (asked - now).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         return 0.0
-    asked = asked if asked.tzinfo else asked.replace(tzinfo=datetime.UTC)
-    return min(max(0.0, (asked - now).total_seconds()), float(LONGEST_RETRY_AFTER_SECONDS))
+    return min(max(0.0, seconds), float(LONGEST_RETRY_AFTER_SECONDS))

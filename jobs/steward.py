@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from prometheus_client import Gauge, start_http_server
 from pydantic import Field
 
-from jobs import figures, sweep
+from jobs import endpoints, figures, sweep
 from jobs.claim import waiting_models
 from jobs.database import STEWARD, Database
 from jobs.errors import DatabaseUnavailable
@@ -21,13 +23,14 @@ from jobs.figures import Figures
 from jobs.live import DELIVERIES, ENDED, SWEEP, Live
 from jobs.logs import set_up_logs
 from jobs.meter import FINISHED
+from jobs.pace import Pace
 from jobs.postman import Postman
 from jobs.ring import Ringer
 from jobs.settings import ServerSettings, WebhookSettings
 from jobs.webhook import Sender
 
 OPEN_FILES = 4096
-PROGRESS_AT_ONCE = 50
+PROGRESS_AT_ONCE = 1000
 PROGRESS_EVERY_SECONDS = 0.25
 log = structlog.get_logger()
 
@@ -67,6 +70,7 @@ class Steward:
         self._postman = postman
         self._settings = settings
         self._nudged = asyncio.Event()
+        self._pace = Pace()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -74,8 +78,9 @@ class Steward:
             group.create_task(self._live.listen(DELIVERIES, lambda _: self._postman.wake()))
             group.create_task(self._live.listen(SWEEP, lambda _: self._nudged.set()))
             group.create_task(self._for_ever("tick", self._tick))
-            group.create_task(self._for_ever("forget_keys", self._forget_keys))
+            group.create_task(self._for_ever("forget", self._forget))
             group.create_task(self._for_ever("deliver", self._postman.step))
+            group.create_task(self._for_ever("fall_due", self._postman.fall_due))
             group.create_task(self._for_ever("tell_progress", self._tell_progress))
 
     async def _for_ever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
@@ -125,13 +130,15 @@ class Steward:
 
     async def _tell_progress(self) -> None:
         """Sent once, straight from Redis; what there is no room for is dropped."""
-        if told := await self._live.pop_progress(PROGRESS_AT_ONCE):
+        come = await self._live.pop_progress(PROGRESS_AT_ONCE)
+        if told := self._pace.next(come, time.monotonic()):
             await self._postman.tell_progress(told)
         await asyncio.sleep(PROGRESS_EVERY_SECONDS)
 
-    async def _forget_keys(self) -> None:
-        async with self._database.session() as session:
-            await sweep.forget_idempotency_keys(session)
+    async def _forget(self) -> None:
+        for forget in (sweep.forget_idempotency_keys, endpoints.forget_old):
+            async with self._database.session() as session:
+                await forget(session)
         await asyncio.sleep(60)
 
 
@@ -159,7 +166,7 @@ def allow_many_connections() -> None:
 
 
 async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
-    """Run one steward until SIGTERM or SIGINT."""
+    """Run one steward until SIGTERM or SIGINT, then end its posts; a second signal leaves them."""
     allow_many_connections()
     start_http_server(settings.metrics_port, settings.metrics_host)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
@@ -169,17 +176,22 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
     postman = Postman(database, sender, webhooks.schedule_seconds)
     steward = Steward(database, live, ringer, postman, settings)
-    running = asyncio.create_task(steward.run())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     log.info("steward_started")
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    await _until_told(steward.run())
+    await _until_told(postman.finish())
     ringer.close()
     await sender.close()
     await live.close()
     await database.close()
     log.info("steward_stopped")
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    exists,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 Time = datetime.datetime
 Json = dict[str, Any]
@@ -49,8 +50,8 @@ class Table(DeclarativeBase):
 
 
 class Tenant(Table):
-    """A customer: sees only its own jobs. `webhook_secret` signs its webhooks (`whsec_...`), and until
-    `previous_secret_until` the previous one does too."""
+    """A customer: sees only its own jobs. `webhook_secret` (`whsec_...`) signs its webhooks; those before it,
+    the newest first as `{"secret", "until"}`, sign too until then."""
 
     __tablename__ = "tenants"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -58,8 +59,7 @@ class Tenant(Table):
     weight: Mapped[int] = mapped_column(server_default="1")
     limits: Mapped[Json] = mapped_column(server_default="{}")
     webhook_secret: Mapped[str]
-    previous_secret: Mapped[str | None]
-    previous_secret_until: Mapped[Time | None]
+    previous_secrets: Mapped[list[Any]] = mapped_column(server_default="[]")
     created_at: Mapped[Time] = mapped_column(server_default=NOW)
 
 
@@ -87,6 +87,18 @@ class Worker(Table):
     draining: Mapped[bool] = mapped_column(server_default="false")
     started_at: Mapped[Time] = mapped_column(server_default=NOW)
     lease_expires_at: Mapped[Time]
+
+
+class WebhookEndpoint(Table):
+    """A tenant's URL that goes on failing, and since when; nothing is sent to it once it is disabled."""
+
+    __tablename__ = "webhook_endpoints"
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(primary_key=True)
+    failing_since: Mapped[Time] = mapped_column(server_default=NOW)
+    last_failed_at: Mapped[Time] = mapped_column(server_default=NOW)
+    failures: Mapped[int] = mapped_column(server_default="1")
+    disabled_at: Mapped[Time | None]
 
 
 class Job(Table):
@@ -131,8 +143,17 @@ class Job(Table):
     request_hash: Mapped[bytes]
     content_hash: Mapped[bytes]
     idempotency_key: Mapped[str | None]
-    webhook_url: Mapped[str | None]
+    webhook_url: Mapped[str | None] = mapped_column()
     webhook_events: Mapped[list[str] | None]
+    webhook_disabled: Mapped[bool] = column_property(
+        exists()
+        .where(
+            WebhookEndpoint.tenant_id == tenant_id,
+            WebhookEndpoint.url == webhook_url,
+            WebhookEndpoint.disabled_at.is_not(None),
+        )
+        .correlate_except(WebhookEndpoint)
+    )
     job_metadata: Mapped[Json] = mapped_column("metadata", server_default="{}")
     redactions: Mapped[list[Any]] = mapped_column(server_default="[]")
     result: Mapped[Json | None]
@@ -158,7 +179,8 @@ class JobEvent(Table):
 class Delivery(Table):
     """A webhook to be sent, written in the same transaction as the event that it tells (outbox).
 
-    While a steward posts it, `next_attempt_at` lies ahead by the lease, and `lease_no` is the fence.
+    Pending, its phase is `due`, or `later` while it waits for its next attempt, or `posting` while a steward
+    posts it: then `next_attempt_at` lies ahead by the lease, and `lease_no` is the fence. `host` has no port.
     `attempts_before`: those of earlier rounds; the schedule counts from there.
     """
 
@@ -176,18 +198,9 @@ class Delivery(Table):
     lease_no: Mapped[int] = mapped_column(server_default="0")
     last_status: Mapped[int | None]
     last_error: Mapped[str | None]
-    host: Mapped[str] = mapped_column(Computed("lower(substring(url from '^[A-Za-z]+://([^/?#]*)'))"))
+    phase: Mapped[str] = mapped_column(server_default="due")
+    host: Mapped[str] = mapped_column(Computed("made by the migration"))
     finished_at: Mapped[Time | None]
-
-
-class WebhookEndpoint(Table):
-    """A tenant's URL that has failed lately, and since when; nothing is sent to it once it is disabled."""
-
-    __tablename__ = "webhook_endpoints"
-    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
-    url: Mapped[str] = mapped_column(primary_key=True)
-    failing_since: Mapped[Time] = mapped_column(server_default=NOW)
-    disabled_at: Mapped[Time | None]
 
 
 class DeliveryAttempt(Table):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from jobs.fence import NOW
 from jobs.ids import uuid7
 from jobs.tables import ApiKey, Tenant
+
+MOST_PREVIOUS_SECRETS = 5
+"""As many sign beside the present one; an older one gives way, whatever its overlap."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,19 @@ def new_webhook_secret() -> str:
 
 
 async def rotate_webhook_secret(session: AsyncSession, tenant_id: uuid.UUID, overlap_seconds: int) -> str:
-    """A new secret, shown this once; for the overlap the one before signs too."""
-    secret = new_webhook_secret()
-    until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, overlap_seconds)
-    values = {
-        "webhook_secret": secret,
-        "previous_secret": Tenant.webhook_secret,
-        "previous_secret_until": until,
-    }
-    await session.execute(update(Tenant).where(Tenant.id == tenant_id).values(values))
-    return secret
+    """A new secret, shown this once; for the overlap the one before signs too, as do those before it."""
+    row = select(Tenant, NOW).where(Tenant.id == tenant_id).with_for_update()
+    tenant, now = (await session.execute(row)).one()
+    until = now + datetime.timedelta(seconds=overlap_seconds)
+    replaced = {"secret": tenant.webhook_secret, "until": until.isoformat()}
+    tenant.previous_secrets = [
+        one
+        for one in [replaced, *tenant.previous_secrets]
+        if datetime.datetime.fromisoformat(one["until"]) > now
+    ][:MOST_PREVIOUS_SECRETS]
+    tenant.webhook_secret = new_webhook_secret()
+    await session.flush()
+    return str(tenant.webhook_secret)
 
 
 async def bootstrap(session: AsyncSession, name: str) -> dict[str, str]:

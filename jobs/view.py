@@ -6,6 +6,7 @@ import datetime
 import math
 from typing import Any
 
+from jobs.endpoints import DISABLED
 from jobs.figures import Figures
 from jobs.states import Status
 from jobs.tables import Delivery, Job
@@ -91,11 +92,13 @@ def _usage(job: Job) -> dict[str, Any] | None:
 def _webhook(job: Job, delivery: Delivery | None) -> dict[str, Any] | None:
     if job.webhook_url is None:
         return None
+    state = delivery.state if delivery else "none"
+    last_error = delivery.last_error if delivery else None
     return {
         "url": job.webhook_url,
-        "state": delivery.state if delivery else "none",
+        "state": state,
         "attempts": delivery.attempts if delivery else 0,
         "last_status": delivery.last_status if delivery else None,
-        "last_error": delivery.last_error if delivery else None,
+        "last_error": DISABLED if job.webhook_disabled and state != "delivered" else last_error,
         "next_attempt_at": when(delivery.next_attempt_at) if delivery else None,
     }

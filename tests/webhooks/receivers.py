@@ -1,7 +1,7 @@
-"""`python -m tests.webhooks.receivers COUNT HANGING`: receivers on COUNT ports, in one process.
+"""`python -m tests.webhooks.receivers HANGING`: receivers under every loopback address, on one port.
 
-The first HANGING of them read and never answer. Prints the ports as JSON; `GET /` on the last port tells of
-each message of the others when it came (seconds since the epoch) and how long after its event (seconds).
+The first HANGING of them read and never answer. Prints the port; `GET /` tells of each message that was
+answered when it came (seconds since the epoch) and how long after its event (seconds).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import resource
 import sys
 import time
 
+from tests.webhooks.consumers import address
+
 SEEN: dict[bytes, tuple[float, float]] = {}
 """By `webhook-id`: a repeat is not late."""
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hangs: bool) -> None:
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hanging: set[str]) -> None:
     """Answer what comes over one connection."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -27,7 +29,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hang
                 continue
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             body = await reader.readexactly(length)
-            if hangs:
+            if writer.get_extra_info("sockname")[0] in hanging:
                 await asyncio.Event().wait()
             stamp = body.split(b'"timestamp":"')[1].split(b'"')[0].decode()
             event_at = datetime.datetime.fromisoformat(stamp)
@@ -39,20 +41,15 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hang
         writer.close()
 
 
-async def main(count: int, hanging: int) -> None:
+async def main(hanging: int) -> None:
     """Listen until killed."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 16_384), most))
-    ports = []
-    servers = []
-    for number in range(count):
-        hangs = number < hanging
-        server = await asyncio.start_server(lambda r, w, h=hangs: serve(r, w, h), "127.0.0.1", 0)  # type: ignore[misc]
-        servers.append(server)
-        ports.append(server.sockets[0].getsockname()[1])
-    print(json.dumps(ports), flush=True)
+    hosts = {address(number) for number in range(hanging)}
+    server = await asyncio.start_server(lambda r, w: serve(r, w, hosts), "0.0.0.0", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1])))

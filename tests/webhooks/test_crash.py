@@ -1,16 +1,27 @@
-"""Stewards that die between POST and record, and two of them at once."""
+"""Stewards that die, stop, or freeze between claim, POST and record, and two of them at once."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 
+import pytest
+from sqlalchemy.engine import make_url
+
+from deploy.local.postgres import PostgresServer
+from jobs.database import Database
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, until
+from tests.stack.proxy import Proxy
 from tests.stack.receiver import Receiver
+from tests.webhooks.conftest import Tell, rows
 
 QUICK = {"TIL_WEBHOOK_TIMEOUT_SECONDS": "2"}
+ENDED = "SELECT state, attempts FROM deliveries"
 
 
 def test_a_steward_killed_between_post_and_record_is_followed_by_a_repeat_under_the_same_id(
@@ -39,3 +50,91 @@ def test_two_stewards_never_post_the_same_delivery(stack: Stack, jobs: Jobs, rec
     until(lambda: len(set(receiver.ids)) == 200, 60)
     until(lambda: all(jobs.get(i)["webhook"]["state"] == "delivered" for i in ids))
     assert set(Counter(receiver.ids).values()) == {1}
+
+
+def waiting_for(event: threading.Event) -> Callable[[], None]:
+    def wait() -> None:
+        event.wait(20)
+
+    return wait
+
+
+async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
+    stack: Stack, receiver: Receiver, database: Database, tell: Tell
+) -> None:
+    let_go = threading.Event()
+    receiver.before_answer = waiting_for(let_go)
+    steward = stack.steward()
+    await tell(receiver.url)
+    until(lambda: receiver.ids)
+    steward.popen.terminate()
+    until(lambda: '"finishing"' in steward.log.read_text())
+    await tell(receiver.url)
+    let_go.set()
+    assert steward.popen.wait(20) == 0
+    assert await rows(database, ENDED + " ORDER BY attempts") == [("pending", 0), ("delivered", 1)]
+    assert len(receiver.ids) == 1
+
+
+async def test_a_steward_that_is_asked_twice_leaves_its_posts(
+    stack: Stack, receiver: Receiver, database: Database, tell: Tell
+) -> None:
+    let_go = threading.Event()
+    receiver.before_answer = waiting_for(let_go)
+    steward = stack.steward()
+    await tell(receiver.url)
+    until(lambda: receiver.ids)
+    steward.popen.terminate()
+    until(lambda: '"finishing"' in steward.log.read_text())
+    steward.popen.terminate()
+    assert steward.popen.wait(10) == 0
+    let_go.set()
+    assert await rows(database, ENDED) == [("pending", 0)]
+
+
+class Freezer(Proxy):
+    """Freezes a steward while its first claim is being committed: the claim holds, nothing follows."""
+
+    pid = 0
+    frozen = False
+    _claiming: int | None = None
+
+    def _cut(self, number: int, server: socket.socket, data: bytes) -> bool:
+        if b"lease_no + 1" in data:
+            self._claiming = number
+        elif number == self._claiming and b"COMMIT" in data and not self.frozen:
+            os.kill(self.pid, signal.SIGSTOP)
+            self.frozen = True
+        return False
+
+
+@pytest.fixture
+def freezer(postgres: PostgresServer) -> Iterator[Freezer]:
+    """On the way to this run's server."""
+    folder = str(make_url(postgres.url).query["host"])
+
+    def connect() -> socket.socket:
+        upstream = socket.socket(socket.AF_UNIX)
+        upstream.connect(f"{folder}/.s.PGSQL.5432")
+        return upstream
+
+    made = Freezer(connect)
+    yield made
+    made.close()
+
+
+async def test_a_steward_frozen_for_longer_than_its_lease_posts_nothing_under_it(
+    stack: Stack, receiver: Receiver, freezer: Freezer, database: Database, tell: Tell
+) -> None:
+    name = make_url(stack.database_url).database
+    frozen = stack.steward(**QUICK, DATABASE_URL=f"postgresql://til@127.0.0.1:{freezer.port}/{name}")
+    freezer.pid = frozen.popen.pid
+    await tell(receiver.url)
+    until(lambda: freezer.frozen)
+    assert not receiver.ids
+    stack.steward(**QUICK)
+    until(lambda: receiver.ids)
+    frozen.popen.send_signal(signal.SIGCONT)
+    until(lambda: '"lease_over"' in frozen.log.read_text())
+    assert await rows(database, ENDED) == [("delivered", 1)]
+    assert len(receiver.ids) == 1

@@ -1,0 +1,13 @@
+"""Times that clients send."""
+
+from __future__ import annotations
+
+import datetime
+
+
+def in_utc(time: datetime.datetime) -> datetime.datetime:
+    """The same moment in UTC, where a time without a zone is. Raises ValueError beyond years 1 to 9999."""
+    try:
+        return time.astimezone(datetime.UTC) if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the years 1 to 9999 in UTC") from error
