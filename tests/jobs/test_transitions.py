@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import pytest
@@ -15,13 +16,14 @@ from jobs.states import ARROWS, Status
 from tests.jobs.conftest import NewWorker, Submit, claimed, job, verbs
 
 ENDED = "finished_at = now(), worker_id = NULL"
+ASKED = "cancel_requested_at = now()"
 SETS = {
     Status.QUEUED: "status = 'queued', worker_id = NULL, finished_at = NULL, error = NULL, result = NULL",
     Status.RUNNING: "status = 'running', claimed_at = now(), started_at = now(), finished_at = NULL, "
     "worker_id = gen_random_uuid(), claim_no = claim_no + 1, error = NULL, result = NULL",
     Status.SUCCEEDED: f"status = 'succeeded', {ENDED}, result = '{{}}', error = NULL",
     Status.FAILED: f"status = 'failed', {ENDED}, error = '{{}}', result = NULL",
-    Status.CANCELLED: f"status = 'cancelled', {ENDED}, error = NULL, result = NULL",
+    Status.CANCELLED: f"status = 'cancelled', {ENDED}, error = NULL, result = NULL, {ASKED}",
     Status.EXPIRED: f"status = 'expired', {ENDED}, error = '{{}}', result = NULL",
 }
 PATHS: dict[Status, list[Status]] = {
@@ -72,6 +74,7 @@ async def put(database: Database, job_id: uuid.UUID, status: Status) -> None:
         ("status = 'succeeded', finished_at = now(), worker_id = NULL", "23514"),
         ("status = 'failed', finished_at = now(), worker_id = NULL", "23514"),
         ("status = 'lost'", "TQ001"),
+        ("status = 'cancelled', finished_at = now(), worker_id = NULL", "TQ001"),
         ("not_before = now()", "23514"),
         ("request = NULL", "23514"),
         ("attempts = -1", "23514"),
@@ -86,6 +89,66 @@ async def test_columns_are_tied_to_the_state(
         async with database.session() as session:
             await session.execute(text(f"UPDATE jobs SET {change} WHERE id = :id"), {"id": job_id})
     assert sqlstate(refused.value) == code
+
+
+async def test_a_cancel_request_is_not_taken_back(
+    database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
+) -> None:
+    job_id = await submit()
+    await claimed(database, await new_worker())
+    async with database.session() as session:
+        await transitions.cancel(session, tenant_id, job_id)
+    with pytest.raises(DBAPIError) as refused:
+        async with database.session() as session:
+            await session.execute(text("UPDATE jobs SET cancel_requested_at = NULL"))
+    assert sqlstate(refused.value) == "TQ001"
+
+
+NOW = "2025-04-24T12:00:00Z"
+RUNS = {"worker_id": str(uuid.uuid4()), "claimed_at": NOW, "started_at": NOW}
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"status": "running", "claim_no": 1, **RUNS}, "TQ001"),
+        ({"status": "succeeded", "result": {}, "finished_at": NOW}, "TQ001"),
+        ({"status": "failed", "error": {}, "finished_at": NOW}, "TQ001"),
+        ({"status": "cancelled", "cancel_requested_at": NOW, "finished_at": NOW}, "TQ001"),
+        ({"status": "expired", "error": {}, "finished_at": NOW}, "TQ001"),
+        ({"status": "lost"}, "TQ001"),
+        ({"claim_no": 1}, "TQ002"),
+        ({"status": "succeeded", "result": {}, "reused": True, "claim_no": 1}, "TQ002"),
+        ({"status": "succeeded", "reused": True}, "23514"),
+        ({"reused": True}, "23514"),
+        ({"cancel_requested_at": NOW}, "23514"),
+        ({"worker_id": str(uuid.uuid4())}, "23514"),
+        ({"result": {}}, "23514"),
+        ({"error": {}}, "23514"),
+        ({"request": None}, "23514"),
+        ({"attempts": 1}, "23514"),
+        ({"run_seconds": 0}, "23514"),
+        ({"webhook_url": "https://example.com/"}, "23514"),
+    ],
+)
+async def test_a_job_begins_queued_and_unclaimed_or_with_a_reused_result(
+    database: Database, submit: Submit, values: dict[str, object], code: str
+) -> None:
+    await submit()
+    assert await refusal_of_a_copy(database, {}) is None
+    assert await refusal_of_a_copy(database, values) == code
+
+
+async def refusal_of_a_copy(database: Database, values: dict[str, object]) -> str | None:
+    """The error of inserting the present row again with these values and another id."""
+    copy = text("INSERT INTO jobs SELECT (jsonb_populate_record(j, CAST(:new AS jsonb))).* FROM jobs AS j")
+    try:
+        async with database.session() as session:
+            await session.execute(copy, {"new": json.dumps({"id": str(uuid.uuid4()), **values})})
+            await session.rollback()
+    except DBAPIError as error:
+        return sqlstate(error)
+    return None
 
 
 async def test_history_is_append_only(database: Database, submit: Submit) -> None:
