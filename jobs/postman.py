@@ -16,7 +16,6 @@ import structlog
 from jobs import deliver
 from jobs.database import Database
 from jobs.deliver import FALL_DUE_AT_ONCE, Due
-from jobs.errors import DatabaseUnavailable
 from jobs.lanes import IN_FLIGHT, Lane, Places
 from jobs.recorder import Recorder
 from jobs.redeliver import after_attempt
@@ -160,10 +159,10 @@ class Postman:
         """
         log.info("finishing", posts=len(self._posting))
         try:
-            with contextlib.suppress(TimeoutError, DatabaseUnavailable):
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._sender.timeout_seconds + FINISH_SECONDS):
                     if self._claiming is not None:
-                        await self._claiming
+                        await asyncio.gather(self._claiming, return_exceptions=True)
                     while self._posting:
                         await asyncio.wait(self._posting)
         finally:

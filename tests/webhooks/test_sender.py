@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -159,23 +160,29 @@ def test_the_timeout_is_fifteen_seconds_by_default(monkeypatch: pytest.MonkeyPat
     assert WebhookSettings().timeout_seconds == 15
 
 
-async def test_little_of_a_long_answer_is_taken_from_the_receiver(sender: Sender) -> None:
-    sent = 0
-
-    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
-        await reader.readuntil(b"\r\n\r\n")
-        connection = writer.get_extra_info("socket")
+def flood(listening: socket.socket, loop: asyncio.AbstractEventLoop) -> int:
+    """Answer one request with as much as the other side takes, which is busy at first; how many bytes."""
+    connection, _ = listening.accept()
+    full, sent = threading.Event(), 0
+    with connection, contextlib.suppress(ConnectionError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        writer.transport.set_write_buffer_limits(high=0)
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
+        connection.recv(65_536)
+        loop.call_soon_threadsafe(full.wait, 10)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
+        connection.settimeout(0.5)
         while True:
-            writer.write(b"x" * 1024)
-            await writer.drain()
-            sent += 1024
+            try:
+                sent += connection.send(b"x" * 4096)
+            except TimeoutError:
+                full.set()
+    return sent
 
-    async with serving(flood) as port:
-        attempt = await post(sender, f"http://127.0.0.1:{port}/hook")
+
+async def test_little_of_a_long_answer_is_taken_from_the_receiver(sender: Sender) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        sending = asyncio.create_task(asyncio.to_thread(flood, listening, asyncio.get_running_loop()))
+        attempt = await post(sender, f"http://127.0.0.1:{listening.getsockname()[1]}/hook")
+        sent = await sending
     assert (attempt.status, attempt.answer) == (200, "x" * 1024)
     print(f"{sent} bytes")
     assert sent < 64 * 1024
