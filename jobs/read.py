@@ -157,6 +157,6 @@ def decode_cursor(cursor: str) -> tuple[datetime.datetime, uuid.UUID]:
         parsed = datetime.datetime.fromisoformat(time)
         if parsed.tzinfo is None:
             raise BadCursor(BadCursor.__doc__)
-        return parsed, uuid.UUID(job_id)
-    except (ValueError, binascii.Error) as error:
+        return parsed.astimezone(datetime.UTC), uuid.UUID(job_id)
+    except (ValueError, OverflowError, binascii.Error) as error:
         raise BadCursor(BadCursor.__doc__) from error

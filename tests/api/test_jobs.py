@@ -34,7 +34,14 @@ def test_a_list_is_filtered(client: httpx.Client) -> None:
     assert (found(created_after="2100-01-01T00:00:00Z"), found(created_before="2100-01-01")) == (0, 3)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "status=lost", "cursor=%21%21", "cursor=YWJj"])
+BEYOND_THE_CALENDAR = (
+    "cursor=MDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OXwwMTk2NmMzZS01ZjNhLTdjYzEtOWQ1NS0yZjZmMWMxZjBhMTE"
+)
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "status=lost", "cursor=%21%21", "cursor=YWJj", BEYOND_THE_CALENDAR]
+)
 def test_a_bad_query_is_refused_with_its_name(client: httpx.Client, query: str) -> None:
     answer = client.get(f"/v1/jobs?{query}")
     assert answer.status_code == 422
