@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 import psutil
 
-CORE = "EngineCore"
+VLLM = "VLLM::"
+"""How vLLM names the processes in which it schedules and computes."""
 
 
 def cpu_seconds(processes: Mapping[str, int]) -> dict[str, float]:
     """CPU seconds so far of each of these processes and, but for this one, of its children.
 
-    vLLM's core is counted apart.
+    What belongs to vLLM's core is counted apart.
     """
     spent: dict[str, float] = defaultdict(float)
     for name, pid in processes.items():
@@ -22,7 +23,7 @@ def cpu_seconds(processes: Mapping[str, int]) -> dict[str, float]:
         children = [] if pid == os.getpid() else root.children(recursive=True)
         for process in [root, *children]:
             try:
-                core = CORE in " ".join([process.name(), *process.cmdline()])
+                core = any(word.startswith(VLLM) for word in [process.name(), *process.cmdline()])
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue

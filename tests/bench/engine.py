@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -87,5 +89,11 @@ def environment(folder: Path) -> dict[str, str]:
     return ALWAYS | TINY | {"TIL_MODEL": str(build(folder / "model"))}
 
 
+def interrupted(_: int, __: FrameType | None) -> None:
+    """SIGTERM ends everything that was started, as SIGINT does."""
+    sys.exit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupted)
     sys.exit(main())
