@@ -31,15 +31,15 @@ class Waiters:
             group.create_task(self._recheck())
 
     async def until_ended(self, tenant_id: uuid.UUID, job_id: uuid.UUID, seconds: float) -> None:
-        """Return when the job has ended or the time is up; at once when too many wait already."""
+        """Return when it has ended or time is up; at once when too many wait already. Raises NoSuchJob."""
         if len(self._events) >= MOST_WAITERS:
             return
         woken = asyncio.Event()
         self._events[job_id].add(woken)
         try:
             async with self._database.session() as session:
-                job = await read.show(session, tenant_id, job_id)
-            if job["finished_at"] is None:
+                ended = await read.has_ended(session, tenant_id, job_id)
+            if not ended:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), seconds)
         finally:

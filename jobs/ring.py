@@ -7,6 +7,7 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -17,6 +18,7 @@ from jobs.broker import RINGER_SOCKET, TASK, make_broker, queue_name
 
 SMALLEST_WINDOW = 64
 RINGS = Counter("til_doorbells_total", "Doorbells by what became of them.", ["outcome"])
+LOST = (OperationalError, RedisError, OSError)
 log = structlog.get_logger()
 
 
@@ -24,13 +26,16 @@ class Ringer:
     """One publishing thread per process, which sends what has gathered as one batch.
 
     A queue is rung only while it is shorter than the window: two messages a live slot, at least 64.
-    `ring` never blocks and never raises; when Redis is away the doorbells are dropped.
+    `ring` never blocks and never raises; when Redis is away the doorbells are dropped. The connection is
+    kept, since making one costs more than the message, and made anew once when it turns out to be lost.
     """
 
     def __init__(self, redis_url: str) -> None:
         self._app = make_broker(redis_url, RINGER_SOCKET)
         self._pending: queue.Queue[tuple[str, str] | None] = queue.Queue(maxsize=10_000)
         self._window = SMALLEST_WINDOW
+        self._connection: Any = None
+        self._channel: Any = None
         self._thread = threading.Thread(target=self._publish_for_ever, name="ringer", daemon=True)
         self._thread.start()
 
@@ -63,22 +68,40 @@ class Ringer:
             bells = [bell for bell in gathered if bell is not None]
             try:
                 self._publish(bells)
-            except (OperationalError, RedisError, OSError) as error:
+            except LOST as error:
+                self._hang_up()
                 RINGS.labels("failed").inc(len(bells))
                 log.warning("ring_failed", error=type(error).__name__, doorbells=len(bells))
             if len(bells) < len(gathered):
+                self._hang_up()
                 return
 
     def _publish(self, bells: list[tuple[str, str]]) -> None:
         by_queue: dict[str, list[str]] = defaultdict(list)
         for model, job_id in bells:
             by_queue[queue_name(model)].append(job_id)
-        with self._app.connection_for_write() as connection, connection.channel() as channel:
-            for name, ids in by_queue.items():
-                room = max(0, self._window - int(channel.client.llen(name)))
-                self._send(channel, name, ids[:room])
-                RINGS.labels("rung").inc(len(ids[:room]))
-                RINGS.labels("window_full").inc(len(ids[room:]))
+        for name, ids in by_queue.items():
+            try:
+                self._ring(name, ids)
+            except LOST:
+                self._hang_up()
+                self._ring(name, ids)
+
+    def _ring(self, name: str, ids: list[str]) -> None:
+        """On the connection that is kept, or a new one."""
+        if self._channel is None:
+            self._connection = self._app.connection_for_write()
+            self._channel = self._connection.channel()
+        room = max(0, self._window - int(self._channel.client.llen(name)))
+        self._send(self._channel, name, ids[:room])
+        RINGS.labels("rung").inc(len(ids[:room]))
+        RINGS.labels("window_full").inc(len(ids[room:]))
+
+    def _hang_up(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(*LOST):
+                connection.release()
 
     def _send(self, channel: object, name: str, ids: list[str]) -> None:
         with self._app.amqp.Producer(channel, auto_declare=False) as producer, producer.batch():

@@ -35,6 +35,8 @@ from jobs.states import ENDINGS, Status
 from jobs.tables import Job
 
 FOR_A_RUN = (Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures, Job.attempts)
+NO_IDENTITY_MAP = {"synchronize_session": False}
+"""No session here holds jobs as objects, so none is searched for those that a statement has changed."""
 WAITED = func.extract("epoch", Job.started_at - Job.created_at).label("waited")
 
 
@@ -55,7 +57,7 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
         )
         .returning(*FOR_A_RUN, Job.tokens, Job.template, WAITED)
     )
-    rows = (await session.execute(statement)).all()
+    rows = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).all()
     await post_events(session, [row.id for row in rows], "started")
     return [
         Claimed(
@@ -208,7 +210,7 @@ async def _give_up(session: AsyncSession, claim: Claim, partial_text: str | None
 
 async def _write(session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]) -> Status:
     statement = update(Job).where(condition).values(values).returning(Job.id, Job.status)
-    row = (await session.execute(statement)).one_or_none()
+    row = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).one_or_none()
     if row is None:
         raise ClaimLost
     if row.status in ENDINGS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
@@ -42,6 +44,7 @@ class Claimer:
         self._waiting: list[asyncio.Future[Run | None]] = []
         self._asking: list[asyncio.Future[Run | None]] = []
         self._claiming: asyncio.Task[None] | None = None
+        self._beside: set[asyncio.Task[None]] = set()
 
     async def next(self) -> Run | None:
         """The job that this doorbell brings, or None: another doorbell had it, or there is none."""
@@ -89,10 +92,16 @@ class Claimer:
         else:
             for future in rest:
                 future.set_result(None)
-        await self._say_started(runs)
+        self._aside(self._say_started(runs))
         if not rest:
-            await self._ring_for_more(len(self._asking))
+            self._aside(self._ring_for_more(len(self._asking)))
         return self._room_appeared or not refused
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """What the next claim need not wait for."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     async def _claim(self, k: int, room: Room | None) -> list[Run]:
         if self.draining or self.dead:

@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -21,24 +20,14 @@ from jobs.policy import RUN_DEADLINE, Failure, GiveUp, Retry, after_failure
 from jobs.request import TilRequest
 from jobs.states import ENDINGS, Status
 from worker.claimer import Claimer
-from worker.engines import Engine, EngineDead, EngineFailed, EngineTimeout
+from worker.engines import Engine, EngineDead
 from worker.holdings import Holdings, Run
 from worker.meter import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS, TOKENS
-from worker.prompt import InputTooLarge
-from worker.schema import InvalidOutput
+from worker.outcome import UNWRITABLE, Outcome, Stopped, wants_progress, why_it_failed
 from worker.watch import Watch
 from worker.write import Attempt, Post, note_of, write
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The writing was ended from outside: cancelled, lost or drained."""
-
-
-Outcome = Post | Failure | Stopped
-UNWRITABLE = Failure("engine_failed", "What the run wrote can't be stored.")
 GRACE_SECONDS = 10.0
 """For a run to end once it is to be stopped. Engines abort a call within a second."""
 
@@ -67,9 +56,13 @@ class Runner:
         self._beat = beat
         self._die = die
         self._code_tokens = code_tokens
+        self._settling: set[asyncio.Task[None]] = set()
 
     async def run_one(self) -> None:
-        """Serve one doorbell to the end of the job that it brings, if it brings one."""
+        """Serve one doorbell until the job that it brings has left the engine, if it brings one.
+
+        What came of it is written down while the slot already serves the next doorbell.
+        """
         run = await self._claimer.next()
         if run is None:
             DOORBELLS_IGNORED.labels("no_job").inc()
@@ -79,13 +72,25 @@ class Runner:
             QUEUE_SECONDS.observe(run.claimed.waited_seconds)
         began = time.monotonic()
         with structlog.contextvars.bound_contextvars(job_id=str(claim.job_id), claim_no=claim.claim_no):
-            try:
-                outcome = await self._write(run)
-                await self._settle(run, outcome)
-            finally:
-                self._holdings.drop(run)
-                self._watch.forget(claim.job_id, claim.claim_no)
-                RUN_SECONDS.observe(time.monotonic() - began)
+            outcome = await self._write(run)
+            self._holdings.ledger.free(claim)
+            settling = asyncio.create_task(self._end(run, outcome, began))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settled)
+
+    async def _end(self, run: Run, outcome: Outcome, began: float) -> None:
+        claim = run.claimed.claim
+        try:
+            await self._settle(run, outcome)
+        finally:
+            self._holdings.drop(run)
+            self._watch.forget(claim.job_id, claim.claim_no)
+            RUN_SECONDS.observe(time.monotonic() - began)
+
+    def _settled(self, settling: asyncio.Task[None]) -> None:
+        self._settling.discard(settling)
+        if not settling.cancelled() and (error := settling.exception()):
+            log.error("settling_crashed", exc_info=error)
 
     async def _write(self, run: Run) -> Outcome:
         """The post, or why there is none. `run_seconds` counts from the claim."""
@@ -157,11 +162,11 @@ class Runner:
 
     async def _finish(self, session: AsyncSession, run: Run, outcome: Outcome) -> Status:
         claim = run.claimed.claim
+        if isinstance(outcome, Post):
+            result = outcome.result.model_dump(mode="json")
+            return await transitions.succeed(session, claim, result, outcome.usage, outcome.provenance)
         partial = None if outcome is UNWRITABLE else self._watch.partial_text(claim.job_id)
         match outcome:
-            case Post():
-                result = outcome.result.model_dump(mode="json")
-                return await transitions.succeed(session, claim, result, outcome.usage, outcome.provenance)
             case Failure():
                 match after_failure(run.claimed.failures, outcome, random.random()):  # noqa: S311
                     case Retry(seconds):
@@ -184,30 +189,8 @@ class Runner:
         if status in ENDINGS:
             FINISHED.labels(status).inc()
             job_id = str(run.claimed.claim.job_id)
-            await self._live.say(DELIVERIES, job_id)
+            if run.claimed.request.get("webhook"):
+                await self._live.say(DELIVERIES, job_id)
             await self._live.say(ENDED, job_id)
         elif isinstance(outcome, Stopped):
             self._claimer.ring()
-
-
-def wants_progress(request: TilRequest) -> bool:
-    """Whether the job's webhook asks for its progress."""
-    return request.webhook is not None and "progress" in request.webhook.events
-
-
-FAILURES: dict[type[BaseException], str] = {
-    EngineFailed: "engine_failed",
-    EngineTimeout: "engine_timeout",
-    InputTooLarge: "input_too_large",
-    InvalidOutput: "invalid_output",
-}
-
-
-def why_it_failed(error: BaseException) -> Failure:
-    """The job error of an expected failure; a bug is charged as one too, or the job would run for ever."""
-    code = FAILURES.get(type(error))
-    if code is None:
-        log.error("run_crashed", exc_info=error)
-        return Failure("engine_failed", "The run ended unexpectedly.")
-    log.warning("run_failed", code=code, reason=str(error), cause=repr(error.__cause__)[:300])
-    return Failure(code, str(error))

@@ -200,6 +200,7 @@ class Runtime:
         self._thread.join(5)
 
     async def _close(self) -> None:
+        await self.holdings.empty()
         await self._leave()
         await asyncio.to_thread(self.ringer.close)
         await self.live.close()

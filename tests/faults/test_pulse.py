@@ -148,6 +148,7 @@ async def test_a_result_is_not_thrown_away_when_the_beat_that_should_explain_its
 
     parts.engine.first = lambda: end_lease(parts.database, parts.claimer.worker_id)
     await parts.runner(beat).run_one()
+    await parts.holdings.empty()
     assert (await job(parts.database, job_id)).status == Status.SUCCEEDED
     assert (asked, await verbs(parts.database, job_id)) == (2, ["submit", "claim", "succeed"])
 
