@@ -18,6 +18,8 @@ from jobs.broker import RINGER_SOCKET, TASK, make_broker, queue_name
 
 SMALLEST_WINDOW = 64
 RINGS = Counter("til_doorbells_total", "Doorbells by what became of them.", ["outcome"])
+NO_PAUSE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+"""Kombu's own pause before it connects again is 2 s, in which Redis may be back."""
 LOST = (OperationalError, RedisError, OSError)
 log = structlog.get_logger()
 
@@ -91,6 +93,7 @@ class Ringer:
         """On the connection that is kept, or a new one."""
         if self._channel is None:
             self._connection = self._app.connection_for_write()
+            self._connection.ensure_connection(**NO_PAUSE)
             self._channel = self._connection.channel()
         room = max(0, self._window - int(self._channel.client.llen(name)))
         self._send(self._channel, name, ids[:room])
