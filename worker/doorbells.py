@@ -24,6 +24,10 @@ log = structlog.get_logger()
 class TolerantChannel(Channel):  # type: ignore[misc]
     """A message that is no Celery message at all would end the worker: kombu raises what JSON raises."""
 
+    do_restore = False
+    """What was not acknowledged when Redis went is not put back: it was a doorbell, and trying to, on a
+    connection that is being closed, can end the worker (kombu 5.7 raises AttributeError)."""
+
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)

@@ -31,8 +31,7 @@ from worker.settings import WorkerSettings
 from worker.watch import Watch
 
 SHORTEST_RELEASE_SECONDS = 3.0
-DRAIN_WORD_SECONDS = 1.0
-"""So that half-open connections are found, and dropped, before the time to release comes."""
+DRAIN_WORD_SECONDS = 1.0  # Half-open connections are found, and dropped, before it is time to release.
 CELERY_SECONDS = 1.0
 DIED = 70
 """Exit code of a worker that can't go on: sysexits' EX_SOFTWARE."""
@@ -95,11 +94,10 @@ class Runtime:
         RUNNING.set_function(lambda: self._engine.load()[0])
         WAITING.set_function(lambda: self._engine.load()[1])
         READY.set(1)
-        nudged = self.pulse.nudged
         for work in (
             self.pulse.beat_for_ever(),
             self.pulse.hear_cancels_for_ever(),
-            self.live.listen(CANCEL, lambda _: nudged.set()),
+            self.live.listen(CANCEL, lambda _: self.pulse.nudged.set()),
             self.watch.run(),
         ):
             self._background.append(asyncio.create_task(work))
@@ -193,9 +191,12 @@ class Runtime:
             os._exit(0)
 
     def close(self) -> None:
-        """Leave: nothing is held any more."""
+        """Leave, once nothing is held any more. Who was not asked to leave wants to be started again."""
         self._closing.set()
         self._call(self._close())
+        if not self._draining.is_set():
+            log.error("celery_ended")
+            os._exit(DIED)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 

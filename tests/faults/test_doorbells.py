@@ -89,6 +89,18 @@ def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, job
     until(lambda: ignored(worker.metrics(), "no_job") >= 5)
 
 
+def test_a_worker_whose_consumer_ends_finishes_what_it_holds_and_wants_to_be_started_again(
+    stack: Stack, jobs: Jobs
+) -> None:
+    worker = stack.worker(TIL_OUTLINE_SECONDS="3")
+    job_id = jobs.submit()
+    jobs.until_running(job_id)
+    with Redis.from_url(stack.redis_url) as redis:
+        redis.set("til.default", "no list at all")
+    assert worker.popen.wait(15) == 70
+    assert jobs.history(job_id) == ["submit", "claim", "succeed"]
+
+
 def test_garbage_on_every_channel_ends_no_listener(stack: Stack, jobs: Jobs) -> None:
     steward = stack.steward()
     worker = stack.worker(**LONG)
