@@ -11,6 +11,8 @@ from jobs import read
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable
 from jobs.live import ENDED, Live
+from jobs.standing import standing
+from jobs.states import ENDINGS
 
 RECHECK_SECONDS = 2.0
 MOST_WAITERS = 5_000
@@ -38,8 +40,8 @@ class Waiters:
         self._events[job_id].add(woken)
         try:
             async with self._database.session() as session:
-                ended = await read.has_ended(session, tenant_id, job_id)
-            if not ended:
+                stands = await standing(session, tenant_id, job_id)
+            if stands.status not in ENDINGS:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), seconds)
         finally:

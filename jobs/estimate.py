@@ -20,11 +20,12 @@ def job_tokens(request: TilRequest) -> int:
     for file in request.files:
         names += len(file.filepath) + 24
         if left_out(file) is None:
-            diffs += sum(_bytes(p.patch) + min(2000, _bytes(p.commit_message)) for p in file.patches)
-            code += _bytes(file.latest_code)
+            diffs += sum(size(p.patch) + min(2000, size(p.commit_message)) for p in file.patches)
+            code += size(file.latest_code)
     known = FRAME_TOKENS + (names + diffs) / BYTES_PER_TOKEN + min(CODE_TOKENS, code / BYTES_PER_TOKEN)
     return min(MOST_TOKENS, round(known) + request.options.max_output_tokens)
 
 
-def _bytes(text: str) -> int:
+def size(text: str) -> int:
+    """Bytes in UTF-8."""
     return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -95,15 +95,6 @@ async def position(session: AsyncSession, job: Job) -> int | None:
     return int(count) + 1 if count < FURTHEST_POSITION else None
 
 
-async def has_ended(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> bool:
-    """Whether the job has ended. Raises NoSuchJob, also for another tenant's."""
-    query = select(Job.status).where(Job.id == job_id, Job.tenant_id == tenant_id)
-    status = (await session.execute(query)).scalar_one_or_none()
-    if status is None:
-        raise NoSuchJob
-    return status in ENDINGS
-
-
 async def ended(session: AsyncSession, job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these have ended: one query for all the readers that wait in one api."""
     query = select(Job.id).where(Job.id.in_(job_ids), Job.status.in_(ENDINGS))

@@ -6,24 +6,16 @@ import datetime
 import uuid
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.errors import EndpointDisabled, NoSuchDelivery, NoSuchJob
 from jobs.fence import NOW
-from jobs.tables import Delivery, DeliveryAttempt, Job, WebhookEndpoint
+from jobs.tables import Delivery, DeliveryAttempt, Job, is_disabled
 from jobs.view import when
 
 MOST = 1000
-OFF = (
-    exists()
-    .where(
-        WebhookEndpoint.tenant_id == Delivery.tenant_id,
-        WebhookEndpoint.url == Delivery.url,
-        WebhookEndpoint.disabled_at.is_not(None),
-    )
-    .correlate_except(WebhookEndpoint)
-)
+OFF = is_disabled(Delivery.tenant_id, Delivery.url)
 """The delivery's URL is disabled."""
 
 

@@ -53,7 +53,7 @@ def _merged(found: list[Span]) -> list[Span]:
             merged[-1] = (
                 first,
                 max(last, end),
-                min(before, kind, key=lambda k: PRECEDENCE.get(k, NAMED_LAST)),
+                min(before, kind, key=_precedence),
             )
         else:
             merged.append((start, end, kind))

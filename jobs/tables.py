@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Computed,
     DateTime,
     ForeignKey,
@@ -101,6 +102,16 @@ class WebhookEndpoint(Table):
     disabled_at: Mapped[Time | None]
 
 
+def is_disabled(tenant_id: Any, url: Any) -> ColumnElement[bool]:
+    """Whether this URL of this tenant is disabled."""
+    off = exists().where(
+        WebhookEndpoint.tenant_id == tenant_id,
+        WebhookEndpoint.url == url,
+        WebhookEndpoint.disabled_at.is_not(None),
+    )
+    return off.correlate_except(WebhookEndpoint)
+
+
 class Job(Table):
     """One post to write. `order_at` = `created_at` less the head start that `priority` gives.
 
@@ -145,15 +156,7 @@ class Job(Table):
     idempotency_key: Mapped[str | None]
     webhook_url: Mapped[str | None] = mapped_column()
     webhook_events: Mapped[list[str] | None]
-    webhook_disabled: Mapped[bool] = column_property(
-        exists()
-        .where(
-            WebhookEndpoint.tenant_id == tenant_id,
-            WebhookEndpoint.url == webhook_url,
-            WebhookEndpoint.disabled_at.is_not(None),
-        )
-        .correlate_except(WebhookEndpoint)
-    )
+    webhook_disabled: Mapped[bool] = column_property(is_disabled(tenant_id, webhook_url))
     job_metadata: Mapped[Json] = mapped_column("metadata", server_default="{}")
     redactions: Mapped[list[Any]] = mapped_column(server_default="[]")
     result: Mapped[Json | None]

@@ -75,8 +75,8 @@ class Ledger:
                 first.admitted.set_result(None)
 
     def free(self, claim: Claim) -> None:
-        """The job has left the engine."""
-        self._expected.pop(claim, None)
-        self._admitted.pop(claim, None)
-        self._let_in()
-        self.on_room()
+        """The job has left the engine; saying so again does nothing."""
+        known = self._expected.pop(claim, None), self._admitted.pop(claim, None)
+        if known != (None, None):
+            self._let_in()
+            self.on_room()

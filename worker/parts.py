@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from jobs.estimate import size
 from worker.pieces import Piece
-from worker.prompt import InputTooLarge, Ruler, size
+from worker.prompt import InputTooLarge, Ruler
 
 MOST_PARTS = 32
 """The stated bound: a day with more is `input_too_large`."""

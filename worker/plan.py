@@ -25,7 +25,6 @@ class Plan:
     parts: list[list[Piece]] = field(default_factory=list)
     notes_per_part: int = 0
     note_characters: int = 0
-    notes_tokens: int = NOTES_TOKENS
     dropped: list[str] = field(default_factory=list)
     max_output_tokens: int = 0
 
@@ -65,8 +64,8 @@ def note_lengths(frame: Frame, room_tokens: int, parts: int) -> tuple[int, int]:
     rate = CHARACTERS_PER_TOKEN[frame.request.language]
     for number in range(MOST_NOTES, 0, -1):
         each = min(room_tokens / (parts * number), NOTES_TOKENS / number) - 2 * POINT_TOKENS
-        if each * rate >= SHORTEST_NOTE or number == 1:
-            return number, max(SHORTEST_NOTE, min(LONGEST_NOTE, int(each * rate)))
+        if each * rate >= SHORTEST_NOTE:
+            return number, min(LONGEST_NOTE, int(each * rate))
     return 1, SHORTEST_NOTE
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from jobs.estimate import size
 from jobs.languages import WORDS
 from jobs.markdown import one_line
 from jobs.request import TilRequest
@@ -73,11 +74,6 @@ class Ruler:
         return int(size(text) / self.bytes_per_token) + 1
 
 
-def size(text: str) -> int:
-    """Bytes in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))
-
-
 def pack_day(frame: Frame, day: Day, encode: Encode, budget: int | None, code_tokens: int) -> Prompt | None:
     """One prompt with every change of the day, and as much of the code as fits and is wanted.
 
@@ -134,7 +130,7 @@ def pack_part(frame: Frame, part: Sequence[Piece], encode: Encode, budget: int) 
         piece = pieces[longest]
         if len(piece.text) <= len(CUT):
             raise InputTooLarge(InputTooLarge.__doc__)
-        pieces[longest] = Piece(piece.path, piece.file, piece.commit, halved(piece.text), piece.sources)
+        pieces[longest] = replace(piece, text=halved(piece.text))
         cut.append(piece.path)
 
 

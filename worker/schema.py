@@ -38,7 +38,6 @@ def post_schema(
     """
     budget = max_output_tokens // 2 if tight else max_output_tokens
     points, cited, characters = lengths(sources, language, budget)
-    source = {"type": "string", "enum": list(sources[:MOST_SOURCES])}
     keyword = {"type": "string", "minLength": 1, "maxLength": KEYWORD_CHARACTERS}
     section = {"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 1, "maxItems": points}
     schema = _object(
@@ -46,7 +45,7 @@ def post_schema(
         keywords={"type": "array", "items": keyword, "minItems": 1, "maxItems": 5},
         **dict.fromkeys(SECTIONS, section),
     )
-    return schema | {"$defs": {"point": _point(characters, cited), "source": source}}
+    return schema | _definitions(sources, characters, cited)
 
 
 def lengths(sources: Sequence[str], language: Language, tokens: int) -> tuple[int, int, int]:
@@ -77,15 +76,17 @@ def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> di
         "minItems": 1,
         "maxItems": min(MOST_NOTES, most_notes),
     }
-    source = {"type": "string", "enum": list(sources[:MOST_SOURCES])}
-    return _object(notes=notes) | {"$defs": {"point": _point(characters, 2), "source": source}}
+    return _object(notes=notes) | _definitions(sources, characters, 2)
 
 
-def _point(characters: int, cited: int) -> dict[str, Any]:
-    return _object(
+def _definitions(sources: Sequence[str], characters: int, cited: int) -> dict[str, Any]:
+    """A point, and what it may cite, once for all sections."""
+    point = _object(
         text={"type": "string", "minLength": 1, "maxLength": characters},
         sources={"type": "array", "items": {"$ref": "#/$defs/source"}, "minItems": 1, "maxItems": cited},
     )
+    source = {"type": "string", "enum": list(sources[:MOST_SOURCES])}
+    return {"$defs": {"point": point, "source": source}}
 
 
 def _object(**properties: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from worker.ask import Asking
 from worker.engines import Call, Engine, EngineFailed
 from worker.parts import PARTS_AT_ONCE
 from worker.pieces import label
-from worker.plan import Plan, make_plan, notes_prompt, part_prompt
+from worker.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, part_prompt
 from worker.progress import OnProgress, Progress
 from worker.prompt import Frame, Note, Prompt
 from worker.schema import notes_schema, parse, parse_notes, post_schema
@@ -97,7 +97,7 @@ async def _prompt_of_notes(
             plan.dropped.extend(prompt.dropped)
             labels = labels_of(prompt)
             schema = notes_schema(list(labels), plan.notes_per_part, plan.note_characters)
-            call = _calls(frame, attempt, f"n{number}", prompt, [schema] * 2, plan.notes_tokens)
+            call = _calls(frame, attempt, f"n{number}", prompt, lambda _: schema, NOTES_TOKENS)
             notes = await asking.ask(call, lambda answer: parse_notes(answer, labels), told)
             done.append(number)
             return notes
@@ -127,9 +127,11 @@ async def _draft(
         begun.add(number)
         on_progress(Progress("write", parts, parts + 1, asking.completion_tokens(), text, anew))
 
+    def schema(number: int) -> dict[str, Any]:
+        return post_schema(list(labels), language, most, tight=number > 0)
+
     labels = labels_of(prompt)
-    schemas = [post_schema(list(labels), language, most, tight) for tight in (False, True)]
-    call = _calls(frame, attempt, "p", prompt, schemas, most)
+    call = _calls(frame, attempt, "p", prompt, schema, most)
     return await asking.ask(call, lambda answer: parse(answer, labels), told)
 
 
@@ -146,7 +148,7 @@ def _calls(
     attempt: Attempt,
     name: str,
     prompt: Prompt,
-    schemas: Sequence[dict[str, Any]],
+    schema: Callable[[int], dict[str, Any]],
     max_output_tokens: int,
 ) -> Callable[[int], Call]:
     """The first and the second call for one answer."""
@@ -157,7 +159,7 @@ def _calls(
             request=frame.request,
             system=prompt.system,
             user=prompt.user,
-            schema=schemas[number],
+            schema=schema(number),
             temperature=frame.request.options.temperature,
             seed=(attempt.seed + number) % 2**31,
             max_output_tokens=max_output_tokens,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.statements import statements
+from migrations.statements import run
 
 revision = "0001"
 down_revision = None
@@ -178,9 +178,7 @@ CREATE TABLE figures (
 
 
 def upgrade() -> None:
-    for part in (TENANTS, WORKERS, JOBS, DELIVERIES):
-        for statement in statements(part):
-            op.execute(statement)
+    run(TENANTS, WORKERS, JOBS, DELIVERIES)
 
 
 def downgrade() -> None:

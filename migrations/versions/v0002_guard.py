@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.statements import statements
+from migrations.statements import run
 
 revision = "0002"
 down_revision = "0001"
@@ -94,9 +94,7 @@ CREATE TRIGGER job_events_append_only BEFORE UPDATE ON job_events
 
 
 def upgrade() -> None:
-    for part in (GUARD, HISTORY):
-        for statement in statements(part):
-            op.execute(statement)
+    run(GUARD, HISTORY)
 
 
 def downgrade() -> None:

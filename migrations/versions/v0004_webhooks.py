@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
-from migrations.statements import statements
+from migrations.statements import run
 
 revision = "0004"
 down_revision = "0003"
@@ -40,10 +38,8 @@ ALTER TABLE tenants DROP COLUMN previous_secret, DROP COLUMN previous_secret_unt
 
 
 def upgrade() -> None:
-    for statement in statements(UP):
-        op.execute(statement)
+    run(UP)
 
 
 def downgrade() -> None:
-    for statement in statements(DOWN):
-        op.execute(statement)
+    run(DOWN)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
-from migrations.statements import statements
+from migrations.statements import run
 
 revision = "0005"
 down_revision = "0004"
@@ -22,10 +20,8 @@ ALTER TABLE jobs DROP COLUMN tokens, DROP COLUMN template, DROP COLUMN replay_of
 
 
 def upgrade() -> None:
-    for statement in statements(UP):
-        op.execute(statement)
+    run(UP)
 
 
 def downgrade() -> None:
-    for statement in statements(DOWN):
-        op.execute(statement)
+    run(DOWN)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
-from migrations.statements import statements
+from migrations.statements import run
 
 revision = "0006"
 down_revision = "0005"
@@ -47,10 +45,8 @@ CREATE INDEX deliveries_due ON deliveries (host, next_attempt_at) WHERE state = 
 
 
 def upgrade() -> None:
-    for statement in statements(UP):
-        op.execute(statement)
+    run(UP)
 
 
 def downgrade() -> None:
-    for statement in statements(DOWN):
-        op.execute(statement)
+    run(DOWN)

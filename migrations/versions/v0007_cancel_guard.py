@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
-
-from migrations.statements import statements
+from migrations.statements import run
 
 revision = "0007"
 down_revision = "0006"
@@ -31,10 +29,8 @@ DROP FUNCTION jobs_cancel_guard();
 
 
 def upgrade() -> None:
-    for statement in statements(UP):
-        op.execute(statement)
+    run(UP)
 
 
 def downgrade() -> None:
-    for statement in statements(DOWN):
-        op.execute(statement)
+    run(DOWN)

@@ -14,7 +14,7 @@ from tests.bench.roofline import Call, Stage
 from worker.engines import Encoded
 from worker.engines.outline import OutlineEngine
 from worker.parts import PARTS_AT_ONCE
-from worker.plan import make_plan, part_prompt
+from worker.plan import NOTES_TOKENS, make_plan, part_prompt
 from worker.prompt import Frame
 from worker.template import CURRENT
 
@@ -105,7 +105,7 @@ def measure(day: Day, reader: Reader) -> Measured:
         parts=parts,
         frame=reader.encode(CURRENT.for_post(day.request.language), frame.around("")).tokens,
         answer=plan.max_output_tokens,
-        notes=plan.notes_tokens,
+        notes=NOTES_TOKENS,
         context=reader.context,
     )
 

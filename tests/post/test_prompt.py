@@ -16,7 +16,7 @@ from tests.post.requests import DAYS, REQUESTS
 from tests.stack.processes import day
 from worker.parts import MOST_PARTS
 from worker.pieces import label, read_day, text_of
-from worker.plan import Plan, make_plan, notes_prompt, part_prompt
+from worker.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, part_prompt
 from worker.prompt import Frame, InputTooLarge, Note, Prompt
 from worker.template import CURRENT, TEMPLATES
 
@@ -44,7 +44,7 @@ def test_every_prompt_fits_and_every_file_is_named_in_one(request: TilRequest, c
     except InputTooLarge:
         assert job_tokens(request) > (context - 2048) * MOST_PARTS / 3 or context < 3500
         return
-    output = plan.notes_tokens if plan.parts else 2048
+    output = NOTES_TOKENS if plan.parts else 2048
     for prompt in made:
         assert prompt.encoded.tokens == Counting(context).encode(prompt.system, prompt.user).tokens
         assert prompt.encoded.tokens + output <= context
