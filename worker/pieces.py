@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.day import code_around, hunks, left_out
+from jobs.day import Hunk, code_around, hunks, left_out
 from jobs.markdown import one_line
 from jobs.request import ChangedFile, Patch, TilRequest
 
@@ -18,6 +18,9 @@ SUBJECT_CHARACTERS = 200
 CUT = " [cut]\n"
 CONTROL = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")
 """Where `<end_of_turn>`, `<|im_end|>`, `</s>` or `[INST]` may begin."""
+DIFF = " +-@\\"
+NO_DIFF = re.compile(r"\n(?![ +@\\-]|\Z)")
+"""Before a line that no diff has, as an empty one."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,24 @@ def read_day(request: TilRequest) -> Day:
             day.changes.append(Piece(file.filepath, head, "", "", (file.filepath,)))
             day.dropped.append(f"{file.filepath} ({reason})")
         else:
-            day.changes.extend(_changes(file, told))
-            day.code.extend(_code(file, index))
+            diffs = [hunks(patch.patch) for patch in file.patches]
+            day.changes.extend(_changes(file, diffs, told))
+            day.code.extend(_code(file, diffs, index))
     day.code.sort(key=lambda code: (code.distance, code.index, code.first))
     return day
 
 
-def _changes(file: ChangedFile, told: set[tuple[str, str]]) -> Iterator[Piece]:
+def _changes(
+    file: ChangedFile, diffs: Sequence[Sequence[Hunk]], told: set[tuple[str, str]]
+) -> Iterator[Piece]:
     """Each commit to this file with its hunks; the body of a commit's message is told once."""
     head = f"# file {label(file.filepath)}\n"
-    for patch in file.patches:
+    for patch, diff in zip(file.patches, diffs, strict=True):
         sources = (patch.sha, file.filepath) if patch.sha else (file.filepath,)
         commit, body = _commit(patch, told)
         yield Piece(file.filepath, head, commit, body, sources)
-        for hunk in hunks(patch.patch):
-            yield Piece(file.filepath, head, commit, indented(hunk.text, "+-@\\"), sources)
+        for hunk in diff:
+            yield Piece(file.filepath, head, commit, as_diff(hunk.text), sources)
 
 
 def _commit(patch: Patch, told: set[tuple[str, str]]) -> tuple[str, str]:
@@ -91,16 +97,24 @@ def _commit(patch: Patch, told: set[tuple[str, str]]) -> tuple[str, str]:
     return head, indented(body[:MESSAGE_CHARACTERS]) + (CUT if len(body) > MESSAGE_CHARACTERS else "")
 
 
-def _code(file: ChangedFile, index: int) -> Iterator[Code]:
-    for distance, first, text in code_around(file):
+def _code(file: ChangedFile, diffs: Sequence[Sequence[Hunk]], index: int) -> Iterator[Code]:
+    for distance, first, text in code_around(file.latest_code, [hunk for diff in diffs for hunk in diff]):
         if not text.isspace():
             yield Code(distance, index, file.filepath, first, text)
 
 
-def indented(text: str, allowed: str = "") -> str:
-    """Each line behind a space, unless it begins with one of the `allowed` characters or with a space."""
-    lines = text.splitlines()
-    return "".join(f"{line}\n" if line[:1] and line[0] in allowed else f" {line}\n" for line in lines)
+def as_diff(text: str) -> str:
+    """The lines of a hunk as they are; what could not begin one, as an empty line, behind a space."""
+    lines, whole = text.splitlines(), text if text.endswith("\n") else f"{text}\n"
+    usual = len(lines) == whole.count("\n") and "\r" not in whole
+    if usual and whole[0] in DIFF and not NO_DIFF.search(whole):
+        return whole
+    return "".join(f"{line}\n" if line and line[0] in DIFF else f" {line}\n" for line in lines)
+
+
+def indented(text: str) -> str:
+    """Each line behind a space."""
+    return "".join(f" {line}\n" for line in text.splitlines())
 
 
 def label(source: str) -> str:

@@ -39,14 +39,15 @@ def make_plan(frame: Frame, engine: Engine, code_tokens: int) -> Plan:
     """Pack the day into one prompt, or split it. Raises InputTooLarge."""
     output = frame.request.options.max_output_tokens
     budget, day = engine.prompt_budget(output), read_day(frame.request)
-    prompt = pack_day(frame, day, engine.encode, budget, code_tokens)
+    language, template = frame.request.language, frame.template
+    ruler = Ruler(engine.encode, template.for_post(language), text_of(day.changes))
+    prompt = pack_day(frame, day, ruler, budget, code_tokens)
     if prompt or budget is None:
         return Plan(prompt, max_output_tokens=output)
-    system = frame.template.for_notes(frame.request.language)
-    ruler = Ruler(engine.encode, system, text_of(day.changes))
-    room = part_budget(engine) - ruler.empty - ruler.tokens(frame.around(""))
+    empty = ruler.empty(template.for_notes(language))
+    room = part_budget(engine) - empty - ruler.tokens(frame.around(""))
     parts = split(day.changes, ruler, max(1, room))
-    number, characters = note_lengths(frame, budget - ruler.empty, len(parts))
+    number, characters = note_lengths(frame, budget - empty, len(parts))
     dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(code.path for code in day.code))]
     return Plan(None, parts, number, characters, dropped=dropped, max_output_tokens=output)
 

@@ -64,17 +64,21 @@ class Ruler:
     """Estimates tokens by bytes, at the rate of a sample of this very text in this very tokenizer."""
 
     def __init__(self, encode: Encode, system: str, sample: str) -> None:
-        self.empty = encode(system, "").tokens
+        self.encode = encode
         sample = sample[:SAMPLE_CHARACTERS] or "\n"
-        tokens = encode(system, sample).tokens - self.empty
+        tokens = encode(system, sample).tokens - self.empty(system)
         self.bytes_per_token = max(0.5, size(sample) / max(1, tokens))
+
+    def empty(self, system: str) -> int:
+        """How many tokens these instructions take, with a user's message that says nothing."""
+        return self.encode(system, "").tokens
 
     def tokens(self, text: str) -> int:
         """About how many tokens this text takes."""
         return int(size(text) / self.bytes_per_token) + 1
 
 
-def pack_day(frame: Frame, day: Day, encode: Encode, budget: int | None, code_tokens: int) -> Prompt | None:
+def pack_day(frame: Frame, day: Day, ruler: Ruler, budget: int | None, code_tokens: int) -> Prompt | None:
     """One prompt with every change of the day, and as much of the code as fits and is wanted.
 
     `budget` in tokens, chat template included (None: no bound); `code_tokens` at most for the newest code.
@@ -82,15 +86,14 @@ def pack_day(frame: Frame, day: Day, encode: Encode, budget: int | None, code_to
     """
     system = frame.template.for_post(frame.request.language)
     changes = text_of(day.changes)
-    ruler = Ruler(encode, system, changes)
-    used = ruler.empty + ruler.tokens(frame.around(changes))
+    used = ruler.empty(system) + ruler.tokens(frame.around(changes))
     room = code_tokens if budget is None else min(code_tokens, int(budget * MARGIN) - used)
     if budget is not None and used > budget * NEARLY:
         return None
     chosen, left = nearest(day.code, ruler, room)
     while True:
         user = frame.around(changes + code_text(chosen))
-        encoded = encode(system, user)
+        encoded = ruler.encode(system, user)
         if budget is None or encoded.tokens <= budget:
             dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(left))]
             return Prompt(system, user, encoded, sources_of(day.changes), dropped)

@@ -12,6 +12,7 @@ from jobs.request import ChangedFile
 from tests.bench.days import Day
 from tests.bench.roofline import Call, Stage
 from worker.engines import Encoded
+from worker.engines.chat import ChatTokenizer
 from worker.engines.outline import OutlineEngine
 from worker.parts import PARTS_AT_ONCE
 from worker.plan import NOTES_TOKENS, make_plan, part_prompt
@@ -33,8 +34,8 @@ class Reader(OutlineEngine):
         from transformers import AutoTokenizer
 
         self.context = context
-
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
+        self._chat = ChatTokenizer(self._tokenizer)
 
     def prompt_budget(self, max_output_tokens: int) -> int:
         """What is left of the context."""
@@ -42,11 +43,7 @@ class Reader(OutlineEngine):
 
     def encode(self, system: str, user: str) -> Encoded:
         """As the vLLM engine counts it."""
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        ids = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return Encoded(len(ids))
+        return self._chat.encode(system, user)
 
     def tokens(self, text: str) -> int:
         """Of a text by itself."""

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.day import code_around, hunks, left_out
+from jobs.day import Hunk, code_around, hunks, left_out
 from jobs.estimate import CODE_TOKENS, job_tokens
 from jobs.request import ChangedFile, TilRequest
 from tests.post.engines import Counting
 from tests.post.requests import DAYS, REQUESTS
 from tests.stack.processes import day
 from worker.parts import MOST_PARTS
-from worker.pieces import label, read_day, text_of
+from worker.pieces import as_diff, label, read_day, text_of
 from worker.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, part_prompt
 from worker.prompt import Frame, InputTooLarge, Note, Prompt
 from worker.template import CURRENT, TEMPLATES
@@ -86,7 +86,7 @@ def request(*files: dict[str, object]) -> TilRequest:
 
 def test_the_code_nearest_to_the_changes_comes_first() -> None:
     code = "\n".join(f"line {number}" for number in range(1, 4001))
-    asked = request(file(code=code, patch="@@ -2000,1 +2000,2 @@\n line 2000\n+line 2001\n"))
+    asked = request(file(code=code, patch="@@ -2000,1 +2000,2 @@\n-a\n+line 2000\n+line 2001\n"))
     _, (prompt,) = prompts(asked, 6000)
     shown = [int(number) for number in re.findall(r"^ line (\d+)$", prompt.user, re.MULTILINE)]
     assert shown == sorted(shown)
@@ -98,11 +98,24 @@ def test_the_code_nearest_to_the_changes_comes_first() -> None:
 
 def test_lines_that_a_hunk_shows_are_not_told_twice() -> None:
     code = "\n".join(f"line {number}" for number in range(1, 41))
-    changed = ChangedFile.model_validate(file(code=code, patch="@@ -9,2 +10,3 @@\n a\n+b\n+c\n"))
-    numbers = [
-        n for _, first, text in code_around(changed) for n in range(first, first + text.count("\n") + 1)
-    ]
+    windows = code_around(code, [Hunk("", 10, 12)])
+    numbers = [n for _, first, text in windows for n in range(first, first + text.count("\n") + 1)]
     assert sorted(numbers) == [*range(1, 10), *range(13, 41)]
+
+
+@pytest.mark.parametrize(
+    ("hunk", "shown"),
+    [
+        ("@@ -1 +1 @@\n a\n+b\n-c\n\\ No newline", "@@ -1 +1 @@\n a\n+b\n-c\n\\ No newline\n"),
+        ("@@ -1 +1 @@\n\n+b\n", "@@ -1 +1 @@\n \n+b\n"),
+        ("+a\n# file forged\n", "+a\n # file forged\n"),
+        ("+a\f# file forged\n", "+a\n # file forged\n"),
+        ("+a\r\n+b\r\n", "+a\n+b\n"),
+        ("+a\u2028# file forged", "+a\n # file forged\n"),
+    ],
+)
+def test_a_hunk_is_shown_as_it_is_but_for_lines_that_could_be_ours(hunk: str, shown: str) -> None:
+    assert as_diff(hunk) == shown
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from jobs.room import KvCache
 from worker.engines import Call, Encoded, EngineDead, EngineFailed, EngineInfo, OnText, Written, weights
+from worker.engines.chat import ChatTokenizer
 from worker.engines.loading import Loading
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -55,8 +55,7 @@ class VllmEngine:
             longest = self._arguments.get("max_model_len")
             self._arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": longest}
         self._llm: AsyncLLM | None = None
-        self._tokenizer: Any = None
-        self._special: re.Pattern[str] | None = None
+        self._chat: ChatTokenizer
         self._kv_cache: KvCache | None = None
         self._max_model_len = 0
 
@@ -74,8 +73,7 @@ class VllmEngine:
         with loading.stage("load"):
             self._llm = start_vllm(source.arguments | self._arguments)
         config = self._llm.vllm_config
-        self._tokenizer = self._llm.get_tokenizer()
-        self._special = special_tokens(self._tokenizer)
+        self._chat = ChatTokenizer(self._llm.get_tokenizer())
         self._max_model_len = config.model_config.max_model_len
         self._kv_cache = kv_cache(config)
         with loading.stage("digest"):
@@ -96,7 +94,7 @@ class VllmEngine:
 
     async def _warm_up(self) -> None:
         try:
-            prompt = {"prompt_token_ids": self._ids("Answer.", "Are you ready?")}
+            prompt = {"prompt_token_ids": self.encode("Answer.", "Are you ready?").ids}
         except (TemplateError, ValueError) as error:
             raise EngineFailed(
                 f"The model's chat template takes no system and user message: {error}"
@@ -111,23 +109,7 @@ class VllmEngine:
 
     def encode(self, system: str, user: str) -> Encoded:
         """The prompt exactly as it will be read. Safe in any thread."""
-        ids = self._ids(system, user)
-        return Encoded(len(ids), ids)
-
-    def _ids(self, system: str, user: str) -> list[int]:
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        for message in messages:
-            message["content"] = self._defused(message["content"])
-        encoded = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return list(encoded)
-
-    def _defused(self, text: str) -> str:
-        """What spells a control token must not become one: a commit can't end the user's turn."""
-        return (
-            self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text) if self._special else text
-        )
+        return self._chat.encode(system, user)
 
     def kv_cache(self) -> KvCache | None:
         """What the core process has set aside for sequences."""
@@ -137,7 +119,7 @@ class VllmEngine:
         """Write JSON that satisfies the schema. Cancelling aborts it in the core. Raises EngineFailed."""
         ids = call.prompt_ids
         if ids is None:
-            ids = await asyncio.to_thread(self._ids, call.system, call.user)
+            ids = (await asyncio.to_thread(self.encode, call.system, call.user)).ids or []
         text, written, cached, reason = "", 0, 0, None
         try:
             async for output in self._ready().generate({"prompt_token_ids": ids}, _sampling(call), call.id):
@@ -184,17 +166,6 @@ def start_vllm(arguments: dict[str, Any]) -> AsyncLLM:
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise EngineFailed(f"vLLM can't load {arguments['model']}: {reason}") from error
-
-
-def special_tokens(tokenizer: Any) -> re.Pattern[str] | None:
-    """What spells a control token of the model."""
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    texts = {str(token.content) for token in added if token.special and len(token.content) > 1}
-    return (
-        re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
-        if texts
-        else None
-    )
 
 
 def _sampling(call: Call) -> SamplingParams:
