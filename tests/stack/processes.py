@@ -43,8 +43,7 @@ class Process:
         self.metrics_port = free_port()
         values = os.environ | environment | {"TIL_METRICS_PORT": str(self.metrics_port)}
         with self.log.open("ab") as out:
-            polite = ["nice", "-n", environment["NICE"]] if "NICE" in environment else []
-            command = [*polite, sys.executable, "-m", module]
+            command = [sys.executable, "-m", module]
             self.popen = subprocess.Popen(command, env=values, stdout=out, stderr=out, start_new_session=True)
 
     def metrics(self) -> str:

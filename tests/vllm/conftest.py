@@ -15,9 +15,7 @@ CPU = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
-    "NICE": "10",
 }
-"""NICE: the worker gives way to the api and the database, as on a machine where a GPU computes."""
 os.environ.update(CPU)
 
 

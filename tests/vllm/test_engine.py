@@ -201,6 +201,13 @@ async def test_a_frozen_core_does_not_answer_and_a_thawed_one_does(engine: VllmE
         assert await engine.alive()
 
 
+async def test_the_core_leaves_a_cpu_to_all_else_where_there_are_two(engine: VllmEngine) -> None:
+    ours = os.sched_getaffinity(0)
+    cores = [p for p in psutil.Process().children(recursive=True) if "EngineCore" in core_name(p)]
+    wanted = {min(ours)} if len(ours) == 2 else ours
+    assert [set(core.cpu_affinity()) for core in cores] == [wanted]
+
+
 def core_name(process: psutil.Process) -> str:
     gone = process.status() == psutil.STATUS_ZOMBIE
     return "" if gone else " ".join([process.name(), *process.cmdline()])

@@ -46,15 +46,15 @@ def test_cancelled_and_overdue_runs_are_aborted_in_the_engine(
 ) -> None:
     stack.steward(**LEASE)
     worker = stack.worker(**engine)
-    assert min(seconds_to_cancel(jobs) for _ in range(3)) < 1
-    until(lambda: in_engine(worker) == 0, 5)
+    assert max(seconds_to_cancel(jobs) for _ in range(3)) < 1
+    until(lambda: in_engine(worker) == 0, 2)
     ids = [jobs.submit(**LONG) for _ in range(MANY)]
     until(lambda: running(jobs) >= 4, 60)
     asked = [i for i in ids if jobs.client.post(f"/v1/jobs/{i}/cancel").status_code in {200, 202}]
     began = time.monotonic()
     assert [jobs.get(i, wait=10)["status"] for i in asked] == ["cancelled"] * len(asked)
-    until(lambda: in_engine(worker) == 0, 5)
-    assert time.monotonic() - began < 5
+    until(lambda: in_engine(worker) == 0, 2)
+    assert time.monotonic() - began < 2
     assert len(asked) >= 4
     ids = [jobs.submit(run_seconds=1, **LONG) for _ in range(8)]
     for job in (jobs.get(i, wait=30) for i in ids):

@@ -22,12 +22,12 @@ os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
 
 from vllm import AsyncEngineArgs, SamplingParams
 from vllm import __version__ as vllm_version
-from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from worker.engines.vllm_cache import kv_cache
+from worker.engines.vllm_cpu import core_on_one_cpu, limits
 from worker.engines.vllm_model import Source, source_of
 
 WARM_UP = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -49,11 +49,7 @@ class VllmEngine:
     def __init__(self, model: str, cache_folder: Path | None = None, **arguments: Any) -> None:
         self.info = EngineInfo("vllm", vllm_version, model, None, None)
         self._cache_folder = cache_folder
-        self._arguments = OURS | arguments
-        if current_platform.is_cpu():
-            # A prompt in several chunks rewinds a seeded generator, which torch's CPU generator can't.
-            longest = self._arguments.get("max_model_len")
-            self._arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": longest}
+        self._arguments = OURS | arguments | limits(arguments.get("max_model_len"))
         self._llm: AsyncLLM | None = None
         self._chat: ChatTokenizer
         self._kv_cache: KvCache | None = None
@@ -162,7 +158,8 @@ class VllmEngine:
 def start_vllm(arguments: dict[str, Any]) -> AsyncLLM:
     """Start vLLM; blocks until the weights are loaded. Raises EngineFailed with vLLM's reason."""
     try:
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        with core_on_one_cpu():
+            return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise EngineFailed(f"vLLM can't load {arguments['model']}: {reason}") from error
