@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.day import left_out
+from jobs.day import MESSAGE_CHARACTERS, left_out
 from jobs.request import TilRequest
 
 BYTES_PER_TOKEN = 3.0
@@ -20,7 +20,7 @@ def job_tokens(request: TilRequest) -> int:
     for file in request.files:
         names += len(file.filepath) + 24
         if left_out(file) is None:
-            diffs += sum(size(p.patch) + min(2000, size(p.commit_message)) for p in file.patches)
+            diffs += sum(size(p.patch) + size(p.commit_message[:MESSAGE_CHARACTERS]) for p in file.patches)
             code += size(file.latest_code)
     known = FRAME_TOKENS + (names + diffs) / BYTES_PER_TOKEN + min(CODE_TOKENS, code / BYTES_PER_TOKEN)
     return min(MOST_TOKENS, round(known) + request.options.max_output_tokens)

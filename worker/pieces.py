@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.day import Hunk, code_around, hunks, left_out
+from jobs.day import MESSAGE_CHARACTERS, Hunk, code_around, hunks, left_out
 from jobs.markdown import one_line
 from jobs.request import ChangedFile, Patch, TilRequest
 
-MESSAGE_CHARACTERS = 4000
 SUBJECT_CHARACTERS = 200
 CUT = " [cut]\n"
 CONTROL = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")

@@ -72,20 +72,27 @@ class Runner:
             QUEUE_SECONDS.observe(run.claimed.waited_seconds)
         began = time.monotonic()
         with structlog.contextvars.bound_contextvars(job_id=str(claim.job_id), claim_no=claim.claim_no):
-            outcome = await self._write(run)
+            try:
+                outcome = await self._write(run)
+            except BaseException:
+                self._drop(run)
+                raise
             self._holdings.ledger.free(claim)
             settling = asyncio.create_task(self._end(run, outcome, began))
         self._settling.add(settling)
         settling.add_done_callback(self._settled)
 
     async def _end(self, run: Run, outcome: Outcome, began: float) -> None:
-        claim = run.claimed.claim
         try:
             await self._settle(run, outcome)
         finally:
-            self._holdings.drop(run)
-            self._watch.forget(claim.job_id, claim.claim_no)
+            self._drop(run)
             RUN_SECONDS.observe(time.monotonic() - began)
+
+    def _drop(self, run: Run) -> None:
+        """The claim is held no more; unless its outcome is written, the next heartbeat releases it."""
+        self._holdings.drop(run)
+        self._watch.forget(run.claimed.claim.job_id, run.claimed.claim.claim_no)
 
     def _settled(self, settling: asyncio.Task[None]) -> None:
         self._settling.discard(settling)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -19,7 +18,7 @@ from jobs.database import ADMIN, Database
 from jobs.server import migrate
 from tests.post.test_openai import Answer, serving
 from tests.stack.processes import Stack
-from tests.stack.proxy import Proxy
+from tests.stack.proxy import Proxy, to_postgres
 
 LONG = {"TIL_OUTLINE_SECONDS": "60"}
 ONE_RUN = ["submit", "claim", "succeed"]
@@ -78,14 +77,7 @@ def own_stack(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> I
 @pytest.fixture
 def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
     """On the way to this run's PostgreSQL."""
-    folder = str(make_url(postgres.url).query["host"])
-
-    def connect() -> socket.socket:
-        upstream = socket.socket(socket.AF_UNIX)
-        upstream.connect(f"{folder}/.s.PGSQL.5432")
-        return upstream
-
-    made = Proxy(connect)
+    made = Proxy(to_postgres(postgres.url))
     yield made
     made.close()
 

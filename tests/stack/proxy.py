@@ -7,7 +7,21 @@ import socket
 import threading
 from collections.abc import Callable
 
+from sqlalchemy.engine import make_url
+
 CHUNK = 65_536
+
+
+def to_postgres(url: str) -> Callable[[], socket.socket]:
+    """Connects to the server behind a URL with a Unix socket."""
+    path = f"{make_url(url).query['host']}/.s.PGSQL.5432"
+
+    def connect() -> socket.socket:
+        upstream = socket.socket(socket.AF_UNIX)
+        upstream.connect(path)
+        return upstream
+
+    return connect
 
 
 class Proxy:

@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -15,8 +15,8 @@ from sqlalchemy.engine import make_url
 from deploy.local.postgres import PostgresServer
 from jobs.database import Database
 from tests.stack.jobs import Jobs
-from tests.stack.processes import Stack, until
-from tests.stack.proxy import Proxy
+from tests.stack.processes import Process, Stack, until
+from tests.stack.proxy import Proxy, to_postgres
 from tests.stack.receiver import Receiver
 from tests.webhooks.conftest import Tell, rows
 
@@ -52,23 +52,32 @@ def test_two_stewards_never_post_the_same_delivery(stack: Stack, jobs: Jobs, rec
     assert set(Counter(receiver.ids).values()) == {1}
 
 
-def waiting_for(event: threading.Event) -> Callable[[], None]:
+@pytest.fixture
+def let_go(receiver: Receiver) -> threading.Event:
+    """The receiver answers when this is set."""
+    event = threading.Event()
+
     def wait() -> None:
         event.wait(20)
 
-    return wait
+    receiver.before_answer = wait
+    return event
 
 
-async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
-    stack: Stack, receiver: Receiver, database: Database, tell: Tell
-) -> None:
-    let_go = threading.Event()
-    receiver.before_answer = waiting_for(let_go)
+async def asked_to_stop_in_a_post(stack: Stack, receiver: Receiver, tell: Tell) -> Process:
+    """A steward that was sent SIGTERM while it waits for the receiver's answer, and knows it."""
     steward = stack.steward()
     await tell(receiver.url)
     until(lambda: receiver.ids)
     steward.popen.terminate()
     until(lambda: '"finishing"' in steward.log.read_text())
+    return steward
+
+
+async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
+    stack: Stack, receiver: Receiver, database: Database, tell: Tell, let_go: threading.Event
+) -> None:
+    steward = await asked_to_stop_in_a_post(stack, receiver, tell)
     await tell(receiver.url)
     let_go.set()
     assert steward.popen.wait(20) == 0
@@ -77,15 +86,9 @@ async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
 
 
 async def test_a_steward_that_is_asked_twice_leaves_its_posts(
-    stack: Stack, receiver: Receiver, database: Database, tell: Tell
+    stack: Stack, receiver: Receiver, database: Database, tell: Tell, let_go: threading.Event
 ) -> None:
-    let_go = threading.Event()
-    receiver.before_answer = waiting_for(let_go)
-    steward = stack.steward()
-    await tell(receiver.url)
-    until(lambda: receiver.ids)
-    steward.popen.terminate()
-    until(lambda: '"finishing"' in steward.log.read_text())
+    steward = await asked_to_stop_in_a_post(stack, receiver, tell)
     steward.popen.terminate()
     assert steward.popen.wait(10) == 0
     let_go.set()
@@ -111,14 +114,7 @@ class Freezer(Proxy):
 @pytest.fixture
 def freezer(postgres: PostgresServer) -> Iterator[Freezer]:
     """On the way to this run's server."""
-    folder = str(make_url(postgres.url).query["host"])
-
-    def connect() -> socket.socket:
-        upstream = socket.socket(socket.AF_UNIX)
-        upstream.connect(f"{folder}/.s.PGSQL.5432")
-        return upstream
-
-    made = Freezer(connect)
+    made = Freezer(to_postgres(postgres.url))
     yield made
     made.close()
 
