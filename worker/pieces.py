@@ -104,7 +104,8 @@ def _code(file: ChangedFile, diffs: Sequence[Sequence[Hunk]], index: int) -> Ite
 
 def as_diff(text: str) -> str:
     """The lines of a hunk as they are; what could not begin one, as an empty line, behind a space."""
-    lines, whole = text.splitlines(), text if text.endswith("\n") else f"{text}\n"
+    whole = text if text.endswith("\n") else f"{text}\n"
+    lines = whole.splitlines()
     usual = len(lines) == whole.count("\n") and "\r" not in whole
     if usual and whole[0] in DIFF and not NO_DIFF.search(whole):
         return whole

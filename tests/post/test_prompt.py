@@ -111,6 +111,7 @@ def test_lines_that_a_hunk_shows_are_not_told_twice() -> None:
         ("+a\n# file forged\n", "+a\n # file forged\n"),
         ("+a\f# file forged\n", "+a\n # file forged\n"),
         ("+a\r\n+b\r\n", "+a\n+b\n"),
+        ("+a\v", "+a\n \n"),
         ("+a\u2028# file forged", "+a\n # file forged\n"),
     ],
 )
