@@ -27,7 +27,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from worker.engines.vllm_cache import kv_cache
-from worker.engines.vllm_cpu import core_on_one_cpu, limits
+from worker.engines.vllm_cpu import Placement, limits
 from worker.engines.vllm_model import Source, source_of
 
 WARM_UP = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -50,6 +50,7 @@ class VllmEngine:
         self.info = EngineInfo("vllm", vllm_version, model, None, None)
         self._cache_folder = cache_folder
         self._arguments = OURS | arguments | limits(arguments.get("max_model_len"))
+        self._placement = Placement()
         self._llm: AsyncLLM | None = None
         self._chat: ChatTokenizer
         self._kv_cache: KvCache | None = None
@@ -66,7 +67,7 @@ class VllmEngine:
     async def _start(self) -> None:
         source = self._source()
         loading = Loading(source.weights_bytes())
-        with loading.stage("load"):
+        with loading.stage("load"), self._placement.core():
             self._llm = start_vllm(source.arguments | self._arguments)
         config = self._llm.vllm_config
         self._chat = ChatTokenizer(self._llm.get_tokenizer())
@@ -153,13 +154,13 @@ class VllmEngine:
         if self._llm is not None:
             await asyncio.to_thread(self._llm.shutdown)
             self._llm = None
+        self._placement.give_back()
 
 
 def start_vllm(arguments: dict[str, Any]) -> AsyncLLM:
     """Start vLLM; blocks until the weights are loaded. Raises EngineFailed with vLLM's reason."""
     try:
-        with core_on_one_cpu():
-            return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise EngineFailed(f"vLLM can't load {arguments['model']}: {reason}") from error
