@@ -202,17 +202,12 @@ async def test_a_frozen_core_does_not_answer_and_a_thawed_one_does(engine: VllmE
 
 
 async def test_the_core_leaves_a_cpu_to_all_else_where_there_are_two(engine: VllmEngine) -> None:
-    every = cpus_of_the_machine()
+    every = os.sched_getaffinity(os.getppid())
     cores = [p for p in psutil.Process().children(recursive=True) if "VLLM::" in core_name(p)]
     first = {min(every)}
     wanted = (first, every - first) if len(every) == 2 else (every, every)
     assert (set(cores[0].cpu_affinity()), os.sched_getaffinity(0)) == wanted
     assert len(cores) == (1 if len(every) <= 2 else 2)
-
-
-def cpus_of_the_machine() -> set[int]:
-    """Those of the process that started this one, which no test has changed."""
-    return os.sched_getaffinity(os.getppid())
 
 
 def core_name(process: psutil.Process) -> str:
