@@ -76,11 +76,11 @@ class Pulse:
         log.info("worker_registered", worker_id=str(self._claimer.worker_id))
 
     async def beat_for_ever(self) -> None:
-        """Beat until cancelled, through any outage, during which it is tried at least once a second."""
+        """Beat until cancelled; at once again, in a second at most, where the last one renewed nothing."""
+        pause, renewed = self._lease / 3, True
         while True:
-            pause = self._lease / 3
-            await asyncio.sleep(min(1.0, pause) if self._through_outage else pause)
-            await self.beat()
+            await asyncio.sleep(pause if renewed else min(1.0, pause))
+            renewed = await self.beat()
 
     async def beat(self) -> bool:
         """Renew the lease if the engine answers; whatever is not this worker's any more is stopped.
