@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import PostgresServer
 from jobs.database import ADMIN, Database
@@ -85,4 +84,4 @@ def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
 @pytest.fixture
 def proxied_url(database_url: str, proxy: Proxy) -> str:
     """This test's database through the proxy."""
-    return f"postgresql://til@127.0.0.1:{proxy.port}/{make_url(database_url).database}"
+    return proxy.to(database_url)

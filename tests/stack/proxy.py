@@ -47,6 +47,10 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def to(self, url: str) -> str:
+        """The database of this URL, by way of the proxy."""
+        return f"postgresql://til@127.0.0.1:{self.port}/{make_url(url).database}"
+
     def freeze(self) -> int:
         """Silence all present connections; how many there were."""
         with self._lock:

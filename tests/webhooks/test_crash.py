@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import PostgresServer
 from jobs.database import Database
@@ -122,8 +121,7 @@ def freezer(postgres: PostgresServer) -> Iterator[Freezer]:
 async def test_a_steward_frozen_for_longer_than_its_lease_posts_nothing_under_it(
     stack: Stack, receiver: Receiver, freezer: Freezer, database: Database, tell: Tell
 ) -> None:
-    name = make_url(stack.database_url).database
-    frozen = stack.steward(**QUICK, DATABASE_URL=f"postgresql://til@127.0.0.1:{freezer.port}/{name}")
+    frozen = stack.steward(**QUICK, DATABASE_URL=freezer.to(stack.database_url))
     freezer.pid = frozen.popen.pid
     await tell(receiver.url)
     until(lambda: freezer.frozen)
