@@ -8,7 +8,14 @@ from jobs.languages import WORDS
 from jobs.post import SECTIONS, Draft, Point, Result, Section
 from jobs.request import TilRequest
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@]|!(?=\[)|:(?=//))")
+SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$]|!(?=\[))")
+WORD_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
+WORD = re.compile("[!-~]+")
+LINKED = re.compile(r"://|www\.|@[\w-]", re.IGNORECASE | re.ASCII)
+"""What begins an address or a mention for some reader of markdown, whatever is escaped in it: GitHub,
+remark-gfm and linkify-it look for them in the text that is left when all escapes are gone."""
+OPENING, CLOSING = "([{<\"'`", ")]}>\"'`.,;:!?"
+"""What stands around an address and is no part of it."""
 LIST_START = re.compile(r"^(\d{1,9})([.)])")
 RULE_START = re.compile(r"^([-+=])")
 OTHER_SPACE = re.compile(r"[^\S ]")
@@ -73,13 +80,26 @@ def visible(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Plain text as markdown that shows it: no HTML, links, emphasis, headings, lists or fences."""
+    """Plain text as markdown that shows it: no HTML, emphasis, headings, lists or fences, and no links.
+
+    An address or a mention (`www.`, `https://`, a mail address, `@name`) becomes inline code: what is code is
+    made a link nowhere, and a mention in it tells nobody.
+    """
     return escape_start(escape_marks(one_line(text)))
 
 
 def escape_marks(line: str) -> str:
-    """What is markup wherever it stands in a line."""
-    return SPECIAL.sub(r"\\\1", line)
+    """What is markup wherever it stands in a line. A part of a line must hold whole words of ASCII."""
+    return WORD.sub(lambda match: _word(match[0]), line)
+
+
+def _word(word: str) -> str:
+    if not LINKED.search(word):
+        return SPECIAL.sub(r"\\\1", word)
+    begun = word.lstrip(OPENING)
+    address = begun.rstrip(CLOSING)
+    before, after = word[: len(word) - len(begun)], begun[len(address) :]
+    return SPECIAL.sub(r"\\\1", before) + code(address) + SPECIAL.sub(r"\\\1", after)
 
 
 def escape_start(line: str) -> str:

@@ -10,6 +10,7 @@ from jobs.markdown import (
     BETWEEN_KEYWORDS,
     BULLET,
     TITLE,
+    WORD_CHARACTERS,
     escape_marks,
     escape_start,
     heading,
@@ -22,10 +23,6 @@ from jobs.request import TilRequest
 from worker.json_pieces import JsonPieces, NotJson, Piece
 
 BLANKS = re.compile(r"  +")
-NUMBER = re.compile(r"\d{0,9}")
-UNDECIDED = re.compile(r"(?: |!|:/?)\Z")
-"""Whether a blank is inside the line, `!` begins an image or `:` an address, is known by what follows."""
-LONGEST_UNDECIDED = 2
 Grammar = Generator[None, Piece, None]
 
 
@@ -117,7 +114,10 @@ class LiveMarkdown:
 
 
 class Line:
-    """`jobs.markdown.escape` for a text in parts: what is returned adds up to `escape(text)`."""
+    """`jobs.markdown.escape` for a text in parts: what is returned adds up to `escape(text)`.
+
+    Whether a word of ASCII is an address, and whether a blank is inside the line, is known by what follows.
+    """
 
     def __init__(self) -> None:
         self._begun = False
@@ -128,11 +128,7 @@ class Line:
         line = BLANKS.sub(" ", self._open + visible(part))
         if not self._begun:
             line = line.lstrip(" ")
-            if NUMBER.fullmatch(line):
-                self._open = line
-                return ""
-        undecided = UNDECIDED.search(line, max(0, len(line) - LONGEST_UNDECIDED))
-        certain = line[: undecided.start()] if undecided else line
+        certain = line.rstrip(WORD_CHARACTERS).rstrip(" ")
         self._open = line[len(certain) :]
         return self._escaped(certain)
 

@@ -18,7 +18,7 @@ from tests.stack.processes import day
 from worker.live_markdown import Line, LiveMarkdown
 from worker.partial import complete
 
-AWKWARD = st.text(' \t\n!:/[]12.)-+=#*`<"\\{}\u200e\u3000\x1f\ud83d\ude00😀가é', max_size=24)
+AWKWARD = st.text(' \t\n!:/[]12.)-+=#*`<"\\{}\u200e\u3000\x1f\ud83d\ude00😀가éw@$a', max_size=24)
 TEXTS = st.text(max_size=40) | AWKWARD
 POINTS = st.lists(st.builds(Point, text=TEXTS, sources=st.lists(TEXTS, max_size=3)), max_size=3)
 DRAFTS = st.builds(
@@ -112,13 +112,13 @@ TYPED = '{"title": "A mill", "keywords":["Python"], "learned": [{"text": "It tur
 @pytest.mark.parametrize(
     ("end", "text"),
     [
-        ('"A', "# A"),
-        ("mill", "# A mill"),
+        ('"A', ""),
+        ("mill", "# A"),
         ('"keywords":["', "# A mill"),
-        ("Pyth", "# A mill\n\nada/engine · 24 April 2025\n\n**Keywords**: Pyth"),
+        ("Pyth", "# A mill"),
         ('[{"text": "', "# A mill\n\nada/engine · 24 April 2025\n\n**Keywords**: Python"),
-        ("turns:", "…**: Python\n\n## What I learned today\n\n- It turns"),
-        ("forward!", "…**: Python\n\n## What I learned today\n\n- It turns: forward"),
+        ("turns:", "…**: Python\n\n## What I learned today\n\n- It"),
+        ("forward!", "…**: Python\n\n## What I learned today\n\n- It turns:"),
         ('["a', "…**: Python\n\n## What I learned today\n\n- It turns: forward!"),
     ],
 )

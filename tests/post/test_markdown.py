@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
+
+import cmarkgfm
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from jobs.markdown import code, escape, render
+from jobs.markdown import LINKED, code, escape, one_line, render
 from jobs.post import SECTIONS, Draft, Point
 from jobs.request import TilRequest
 from tests.stack.processes import day
@@ -43,7 +47,7 @@ ATTACKS = [
     "ends with a backslash \\\\",
     "</details><h1>",
 ]
-TEXT_TOKENS = {"text", "text_special", "softbreak"}
+TEXT_TOKENS = {"text", "text_special", "softbreak", "code_inline"}
 
 
 def draft(text: str, source: str = "src/mill.py") -> Draft:
@@ -74,6 +78,88 @@ def test_an_injection_changes_no_structure(attack: str) -> None:
 def test_no_text_changes_the_structure(text: str) -> None:
     result = render(draft(text), TilRequest.model_validate(day(repo="r")))
     assert kinds(result.content) == PLAIN
+
+
+LINKS = [
+    *(
+        "www.evil.example",
+        "see www.evil.example/login now",
+        "(www.evil.example).",
+        "WWW.EVIL.EXAMPLE",
+        "www.",
+    ),
+    *(
+        "http://evil.example",
+        "HTTPS://evil.example/x?a=b&c=`d`",
+        "ftp://evil.example",
+        "x<https://a.example>",
+    ),
+    *(
+        "ada@example.com",
+        "mailto:ada@example.com",
+        "xmpp:ada@example.com/x",
+        "a.b+c@d-e.example_f.org",
+        "a@b@c.de",
+    ),
+    *(
+        "@ada please",
+        "한글@example.com을",
+        "글www.evil.example를",
+        "`www.evil.example`",
+        "``a@b.c",
+        "://://x",
+        "@@a",
+    ),
+    *(
+        "*www.evil.example*",
+        "_ada@example.com_",
+        "~http://evil.example~",
+        "|a@b.c|",
+        "1.www.a.b",
+        "-a@b.c",
+        "$x$",
+    ),
+    *(
+        "```a``b://c```",
+        "\\@a",
+        "a\\http://b.c",
+        "https://www.a.example/@b:c@d.e",
+        "https:\u200b//x",
+        "'@a'!",
+    ),
+]
+PARTS = st.sampled_from(
+    [*"`*_~\\@:/.w<>()[]!-+1a한é \t|#&$'\"", "www.", "://", "http", "a@b.c", "mailto:", "@a"]
+)
+
+
+def shown(rendered: str) -> str:
+    """The text that a reader sees of one list item."""
+    return html.unescape(re.sub(r"</?(?:ul|li|code)>|\n", "", rendered))
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(PARTS, max_size=14).map("".join) | st.sampled_from(LINKS))
+def test_no_text_becomes_a_link_and_all_of_it_is_shown_by_either_reader(text: str) -> None:
+    item = f"- {escape(text)}"
+    assert shown(cmarkgfm.github_flavored_markdown_to_html(item)) == one_line(text)
+    assert shown(MarkdownIt("commonmark").render(item)) == one_line(text)
+    (inline,) = [token for token in PARSER.parse("- " + escape(f"x {text}")) if token.type == "inline"]
+    plain = "".join(" " if t.type == "code_inline" else t.content for t in inline.children or [])
+    assert not LINKED.search(plain)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_an_address_is_shown_as_it_is_and_leads_nowhere(link: str) -> None:
+    for before, after in (("", ""), ("a ", " b"), ("(", ")"), ("가", "나"), ("# ", ".")):
+        rendered = cmarkgfm.github_flavored_markdown_to_html(f"- {escape(before + link + after)}")
+        assert shown(rendered) == one_line(before + link + after)
+
+
+def test_an_address_is_code_without_what_stands_around_it() -> None:
+    assert escape("(see https://a.example/b_c).") == "(see `https://a.example/b_c`)."
+    assert escape("ask ada@example.com, @bob!") == "ask `ada@example.com`, `@bob`!"
+    assert escape("a * b @ c") == "a \\* b @ c"
 
 
 @settings(max_examples=300, deadline=None)
