@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -17,11 +18,13 @@ from api.jobs import show_job
 from api.problems import invalid
 from jobs.addresses import check_url
 from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.fingerprint import request_mac
+from jobs.idempotency import answered
 from jobs.live import DELIVERIES
 from jobs.redact import redact_aside
 from jobs.request import TilRequest
 from jobs.states import ENDINGS
-from jobs.submit import Submission, Submitted
+from jobs.submission import Submission, Submitted
 
 SUBMISSIONS = Counter("til_submissions_total", "Submissions by outcome.", ["outcome"])
 router = APIRouter(tags=["submit"], responses=NEEDS_KEY)
@@ -53,11 +56,21 @@ async def submit(
     if til.webhook:
         check_url(til.webhook.url, state.webhooks.allow_http, state.webhooks.allowed_networks)
     refuse_nul(til)
-    til, redactions = await redact_aside(til)
     model = alias(til.model, state.aliases)
-    submission = Submission(caller.tenant_id, til, model, idempotency_key, redactions=redactions)
+    mac = await asyncio.to_thread(request_mac, caller.request_key, til) if idempotency_key else None
+    til, redactions = await redact_aside(til)
+    wait = wait_seconds(prefer)
+    submission = Submission(
+        caller.tenant_id,
+        til,
+        model,
+        idempotency_key,
+        redactions=redactions,
+        request_mac=mac,
+        waits=bool(wait),
+    )
     submitted = await accept(request, submission)
-    return await _answer(request, caller, submitted, wait_seconds(prefer))
+    return await _answer(request, submission, submitted, wait)
 
 
 async def accept(request: Request, submission: Submission) -> Submitted:
@@ -77,17 +90,28 @@ async def accept(request: Request, submission: Submission) -> Submitted:
     return submitted
 
 
-async def _answer(request: Request, caller: CallerOf, submitted: Submitted, wait: int | None) -> JSONResponse:
-    headers = {"Location": f"/v1/jobs/{submitted.job_id}"}
+async def _answer(
+    request: Request, submission: Submission, submitted: Submitted, wait: int | None
+) -> JSONResponse:
+    """The job once it has ended or `wait` is over. A replay gets the status code that the first request got;
+    while that one still waits, the code that it would get as a first one."""
+    state, tenant_id, job_id = request.app.state, submission.tenant_id, submitted.job_id
     if wait and not submitted.reused:
-        await request.app.state.waiters.until_ended(caller.tenant_id, submitted.job_id, wait)
-    job = await show_job(request, caller.tenant_id, submitted.job_id)
-    ended = job["status"] in ENDINGS
+        await state.waiters.until_ended(tenant_id, job_id, wait)
+    job = await show_job(request, tenant_id, job_id)
+    waited = bool(wait) and job["status"] in ENDINGS
+    saw_end = submitted.reused or waited
+    if submitted.first_saw_end is not None:
+        saw_end = submitted.first_saw_end
+    elif wait and submission.idempotency_key and not submitted.replayed:
+        async with state.database.session() as session:
+            await answered(session, job_id, saw_end)
+    headers = {"Location": f"/v1/jobs/{job_id}"}
     if submitted.replayed:
         headers["Idempotent-Replayed"] = "true"
-    if wait and ended:
+    if waited:
         headers["Preference-Applied"] = "wait"
-    return JSONResponse(job, 200 if submitted.reused or (wait and ended) else 202, headers)
+    return JSONResponse(job, 200 if saw_end else 202, headers)
 
 
 def alias(asked: str | None, offered: list[str]) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from jobs.errors import NoSuchJob, NotFinished, RequestErased
 from jobs.request import TilRequest
 from jobs.states import ENDINGS
-from jobs.submit import Submission
+from jobs.submission import Submission
 from jobs.tables import Job
 
 

@@ -3,82 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.database import Database, sqlstate
-from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused, LockTimeout
-from jobs.estimate import job_tokens
-from jobs.fence import NOW
-from jobs.ids import uuid7
+from jobs.errors import DatabaseUnavailable, LockTimeout
+from jobs.idempotency import forget_old_keys, replayed
 from jobs.outbox import post_events
-from jobs.request import TilRequest
 from jobs.states import Status
+from jobs.submission import Submission, Submitted
 from jobs.tables import Job
 
 BATCH = 100
-NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
-"""Fields that say how to run a job and whom to tell, not what post to write."""
 UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A request on its way into the table. `id` is made before the insert, so that a COMMIT of unknown
-    outcome can be looked up."""
-
-    tenant_id: uuid.UUID
-    request: TilRequest
-    model: str
-    idempotency_key: str | None = None
-    id: uuid.UUID = field(default_factory=uuid7)
-    template: str | None = None
-    replay_of: uuid.UUID | None = None
-    redactions: list[dict[str, Any]] = field(default_factory=list)
-
-    def row(self) -> dict[str, Any]:
-        """The row to insert; the database fills in its times."""
-        request = self.request.model_dump(mode="json")
-        content = {name: value for name, value in request.items() if name not in NOT_CONTENT}
-        webhook = self.request.webhook
-        return {
-            "id": self.id,
-            "tenant_id": self.tenant_id,
-            "model": self.model,
-            "priority": self.request.priority,
-            "queue_seconds": self.request.queue_seconds,
-            "run_seconds": self.request.run_seconds,
-            **self.request.model_dump(include={"username", "repo", "date", "language"}),
-            "request": request,
-            "request_hash": digest(request),
-            "content_hash": digest(content | {"model": self.model}),
-            "idempotency_key": self.idempotency_key,
-            "webhook_url": webhook.url if webhook else None,
-            "webhook_events": list(webhook.events) if webhook else None,
-            "metadata": self.request.metadata,
-            "tokens": job_tokens(self.request),
-            "template": self.template,
-            "replay_of": self.replay_of,
-            "redactions": self.redactions,
-        }
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """Where a submission ended up: a new job, a reused result's, or (`replayed`) its key's first."""
-
-    job_id: uuid.UUID
-    replayed: bool = False
-    reused: bool = False
 
 
 class Submitter:
@@ -142,7 +85,7 @@ async def insert_batch(
 ) -> dict[uuid.UUID, Submitted | Exception]:
     """Insert the batch in the order of its keys (or two apis deadlock); what became of each, by its id."""
     ordered = sorted(batch, key=lambda s: (str(s.tenant_id), s.idempotency_key or "", s.id))
-    await _forget_old_keys(session, ordered)
+    await forget_old_keys(session, ordered)
     rows = {submission.id: submission.row() for submission in ordered}
     reusable = await _results_to_reuse(session, ordered, rows)
     inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
@@ -152,7 +95,7 @@ async def insert_batch(
     }
     for submission in ordered:
         if submission.id not in inserted:
-            outcomes[submission.id] = await _replay(session, submission, rows[submission.id]["request_hash"])
+            outcomes[submission.id] = await replayed(session, submission, rows[submission.id])
     return outcomes
 
 
@@ -160,32 +103,6 @@ async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> set[uuid
     named = [{("job_metadata" if name == "metadata" else name): v for name, v in row.items()} for row in rows]
     statement = insert(Job).on_conflict_do_nothing().returning(Job.id)
     return set((await session.scalars(statement, named)).all())
-
-
-async def _forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) -> None:
-    pairs = [(s.tenant_id, s.idempotency_key) for s in batch if s.idempotency_key]
-    if not pairs:
-        return
-    day_ago = NOW - func.make_interval(0, 0, 0, 1)
-    old = and_(tuple_(Job.tenant_id, Job.idempotency_key).in_(pairs), Job.created_at < day_ago)
-    await session.execute(update(Job).where(old).values(idempotency_key=None))
-
-
-async def _replay(
-    session: AsyncSession, submission: Submission, request_hash: bytes
-) -> Submitted | IdempotencyKeyReused:
-    """The row in the way is this very one, from a COMMIT whose outcome was unknown, or the key's first."""
-    in_the_way = Job.id == submission.id
-    if submission.idempotency_key is not None:
-        key = and_(Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key)
-        in_the_way = or_(in_the_way, key)
-    query = select(Job.id, Job.request_hash, Job.reused).where(in_the_way)
-    row = (await session.execute(query)).one()
-    if row.id == submission.id:
-        return Submitted(row.id, reused=row.reused)
-    if row.request_hash != request_hash:
-        return IdempotencyKeyReused()
-    return Submitted(row.id, replayed=True)
 
 
 async def _results_to_reuse(
@@ -216,9 +133,3 @@ def _finished(job: Job) -> dict[str, Any]:
         "usage": {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "calls": 0},
         "provenance": job.provenance,
     }
-
-
-def digest(value: dict[str, Any]) -> bytes:
-    """SHA-256 of the value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Computed,
     DateTime,
+    FetchedValue,
     ForeignKey,
     Identity,
     LargeBinary,
@@ -52,7 +53,7 @@ class Table(DeclarativeBase):
 
 class Tenant(Table):
     """A customer: sees only its own jobs. `webhook_secret` (`whsec_...`) signs its webhooks; those before it,
-    the newest first as `{"secret", "until"}`, sign too until then."""
+    the newest first as `{"secret", "until"}`, sign too until then. `request_key` is for `request_mac`."""
 
     __tablename__ = "tenants"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -61,6 +62,7 @@ class Tenant(Table):
     limits: Mapped[Json] = mapped_column(server_default="{}")
     webhook_secret: Mapped[str]
     previous_secrets: Mapped[list[Any]] = mapped_column(server_default="[]")
+    request_key: Mapped[bytes] = mapped_column(server_default=FetchedValue())
     created_at: Mapped[Time] = mapped_column(server_default=NOW)
 
 
@@ -115,8 +117,8 @@ def is_disabled(tenant_id: Any, url: Any) -> ColumnElement[bool]:
 class Job(Table):
     """One post to write. `order_at` = `created_at` less the head start that `priority` gives.
 
-    `tokens`: about how many its prompt and its answer take. `template`: the digest of the prompt template
-    that a replay asks for.
+    `tokens`: of prompt and answer, about. `template`: the digest of the one that a replay asks for.
+    `request_mac`: with the secrets; `request_hash`: without. `first_saw_end`: see `jobs.idempotency`.
     """
 
     __tablename__ = "jobs"
@@ -152,6 +154,8 @@ class Job(Table):
     language: Mapped[str]
     request: Mapped[Json | None]
     request_hash: Mapped[bytes]
+    request_mac: Mapped[bytes | None]
+    first_saw_end: Mapped[bool | None]
     content_hash: Mapped[bytes]
     idempotency_key: Mapped[str | None]
     webhook_url: Mapped[str | None] = mapped_column()

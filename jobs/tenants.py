@@ -7,7 +7,7 @@ import datetime
 import hashlib
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -23,10 +23,11 @@ MOST_PREVIOUS_SECRETS = 5
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key was shown, and what it may do (`submit`, `admin`)."""
+    """Whose key was shown, what it may do (`submit`, `admin`), and the tenant's key for `request_mac`."""
 
     tenant_id: uuid.UUID
     scopes: frozenset[str]
+    request_key: bytes = field(repr=False)
 
 
 def key_hash(key: str) -> bytes:
@@ -36,9 +37,13 @@ def key_hash(key: str) -> bytes:
 
 async def find_caller(session: AsyncSession, hashed: bytes) -> Caller | None:
     """The owner of the key with this hash, unless it was revoked or never existed."""
-    query = select(ApiKey.tenant_id, ApiKey.scopes).where(ApiKey.hash == hashed, ApiKey.revoked_at.is_(None))
+    query = (
+        select(ApiKey.tenant_id, ApiKey.scopes, Tenant.request_key)
+        .join(Tenant, Tenant.id == ApiKey.tenant_id)
+        .where(ApiKey.hash == hashed, ApiKey.revoked_at.is_(None))
+    )
     row = (await session.execute(query)).one_or_none()
-    return Caller(row.tenant_id, frozenset(row.scopes)) if row else None
+    return Caller(row.tenant_id, frozenset(row.scopes), row.request_key) if row else None
 
 
 async def make_key(session: AsyncSession, tenant_id: uuid.UUID, scopes: list[str]) -> str:

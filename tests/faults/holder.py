@@ -10,7 +10,8 @@ import uuid
 from jobs.claim import claim
 from jobs.database import WORKER, Database
 from jobs.request import TilRequest
-from jobs.submit import Submission, insert_batch
+from jobs.submission import Submission
+from jobs.submit import insert_batch
 from tests.stack.processes import day
 
 

@@ -15,7 +15,8 @@ from jobs.live import Live
 from jobs.request import TilRequest
 from jobs.ring import Ringer
 from jobs.states import Status
-from jobs.submit import Submission, Submitter
+from jobs.submission import Submission
+from jobs.submit import Submitter
 from tests.conftest import execute
 from tests.jobs.conftest import end_lease, job, verbs
 from tests.stack.processes import day

@@ -13,7 +13,8 @@ from jobs.claim import claim
 from jobs.database import Database
 from jobs.fence import Claimed
 from jobs.request import TilRequest
-from jobs.submit import Submission, Submitter
+from jobs.submission import Submission
+from jobs.submit import Submitter
 from jobs.tables import Job
 from jobs.workers import register
 from tests.stack.processes import day

@@ -12,7 +12,8 @@ from jobs import transitions
 from jobs.database import ADMIN, Database
 from jobs.errors import IdempotencyKeyReused, LockTimeout
 from jobs.request import TilRequest
-from jobs.submit import Submission, Submitted, Submitter, insert_batch
+from jobs.submission import Submission, Submitted
+from jobs.submit import Submitter, insert_batch
 from jobs.tables import Job
 from tests.jobs.conftest import NewWorker, claimed, job, verbs
 from tests.stack.processes import day

@@ -15,7 +15,8 @@ from jobs.database import Database
 from jobs.live_text import PROGRESS_WEBHOOKS
 from jobs.pace import EVERY_SECONDS, Pace
 from jobs.request import TilRequest
-from jobs.submit import Submission, Submitter
+from jobs.submission import Submission
+from jobs.submit import Submitter
 from jobs.workers import register
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until

@@ -1,0 +1,74 @@
+"""A request on its way into the table, and where it ended up."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.estimate import job_tokens
+from jobs.fingerprint import digest
+from jobs.ids import uuid7
+from jobs.request import TilRequest
+
+NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
+"""Fields that say how to run a job and whom to tell, not what post to write."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request on its way into the table, without secrets. `id` is made before the insert, so that a COMMIT
+    of unknown outcome can be looked up. `request_mac` is that of the request with its secrets; `waits`: the
+    client waits for the end of the job, so what its first answer shows is not known yet."""
+
+    tenant_id: uuid.UUID
+    request: TilRequest
+    model: str
+    idempotency_key: str | None = None
+    id: uuid.UUID = field(default_factory=uuid7)
+    template: str | None = None
+    replay_of: uuid.UUID | None = None
+    redactions: list[dict[str, Any]] = field(default_factory=list)
+    request_mac: bytes | None = None
+    waits: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """The row to insert; the database fills in its times."""
+        request = self.request.model_dump(mode="json")
+        content = {name: value for name, value in request.items() if name not in NOT_CONTENT}
+        webhook = self.request.webhook
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id,
+            "model": self.model,
+            "priority": self.request.priority,
+            "queue_seconds": self.request.queue_seconds,
+            "run_seconds": self.request.run_seconds,
+            **self.request.model_dump(include={"username", "repo", "date", "language"}),
+            "request": request,
+            "request_hash": digest(request),
+            "request_mac": self.request_mac,
+            "first_saw_end": None if self.waits else False,
+            "content_hash": digest(content | {"model": self.model}),
+            "idempotency_key": self.idempotency_key,
+            "webhook_url": webhook.url if webhook else None,
+            "webhook_events": list(webhook.events) if webhook else None,
+            "metadata": self.request.metadata,
+            "tokens": job_tokens(self.request),
+            "template": self.template,
+            "replay_of": self.replay_of,
+            "redactions": self.redactions,
+        }
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Where a submission ended up: a new job, a reused result's, or (`replayed`) its key's first.
+
+    `first_saw_end`: whether the key's first answer showed the job ended; None: not given yet.
+    """
+
+    job_id: uuid.UUID
+    replayed: bool = False
+    reused: bool = False
+    first_saw_end: bool | None = None
