@@ -24,7 +24,7 @@ from jobs.errors import DatabaseUnavailable
 from jobs.live import Live
 from jobs.ring import Ringer
 from jobs.settings import WebhookSettings
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 
 SLOTS_EVERY_SECONDS = 5
 

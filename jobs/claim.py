@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from itertools import takewhile
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.errors import WorkerGone
-from jobs.fence import NOW, Claimed
+from jobs.fence import NOW, STATEMENT_NOW, Claimed
 from jobs.room import Room
 from jobs.states import Status
 from jobs.tables import Job, Worker
@@ -45,25 +45,35 @@ async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: in
     """The first `k` that may run here; where suspects must wait, the innocent behind them go first."""
     innocent = Job.losses < SUSPECT_LOSSES
     if await _carries_suspect(session, worker_id):
-        return list((await session.execute(_waiting(model, k).where(innocent))).all())
+        return list((await session.execute(_waiting(model, k, innocent))).all())
     rows = (await session.execute(_waiting(model, k))).all()
     suspects = [row.id for row in rows if row.losses >= SUSPECT_LOSSES]
     chosen = [row for row in rows if row.id not in suspects[1:]]
     if len(suspects) > 1:
         taken = [row.id for row in chosen]
-        others = _waiting(model, k - len(chosen)).where(innocent, Job.id.not_in(taken))
+        others = _waiting(model, k - len(chosen), innocent, Job.id.not_in(taken))
         chosen += (await session.execute(others)).all()
     return chosen
 
 
-def _waiting(model: str, k: int) -> Select[uuid.UUID, int, int]:
-    return (
-        select(Job.id, Job.losses, Job.tokens)
-        .where(*_claimable(), Job.model == model)
-        .order_by(Job.order_at, Job.id)
+def _waiting(model: str, k: int, *conditions: ColumnElement[bool]) -> Select[uuid.UUID, int, int]:
+    """The first `k` that may be claimed, locked: of those that wait for a slot and of those whose time to be
+    tried again has come. Each is found by an index of its own, so that what is not due costs nothing.
+    """
+    new, again = (
+        select(Job.id, Job.losses, Job.tokens, Job.order_at)
+        .where(*kind, *conditions)
+        .order_by(*order)
         .limit(k)
         .with_for_update(skip_locked=True)
+        .cte(name)
+        for name, kind, order in (
+            ("new", _new(model), (Job.order_at, Job.id)),
+            ("again", _again(model), (Job.not_before,)),
+        )
     )
+    both = union_all(select(new), select(again)).subquery()
+    return select(both.c.id, both.c.losses, both.c.tokens).order_by(both.c.order_at, both.c.id).limit(k)
 
 
 async def _carries_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
@@ -75,10 +85,11 @@ async def _carries_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
 
 async def waiting(session: AsyncSession, model: str, limit: int) -> int:
     """How many jobs of this model could be claimed now, counted up to `limit` only."""
-    query = select(func.count()).select_from(
-        select(Job.id).where(*_claimable(), Job.model == model).limit(limit).subquery()
-    )
-    return int((await session.execute(query)).scalar_one())
+    new = select(Job.id).where(*_new(model)).order_by(Job.order_at, Job.id).limit(limit).subquery()
+    again = select(Job.id).where(*_again(model)).order_by(Job.not_before).limit(limit).subquery()
+    counts = (select(func.count()).select_from(some).scalar_subquery() for some in (new, again))
+    count = (await session.execute(select(sum(counts, literal(0))))).scalar_one()
+    return min(limit, int(count))
 
 
 async def waiting_models(session: AsyncSession, limit: int) -> dict[str, int]:
@@ -89,9 +100,16 @@ async def waiting_models(session: AsyncSession, limit: int) -> dict[str, int]:
     return {model: count for model, count in counts.items() if count}
 
 
-def _claimable() -> list[ColumnElement[bool]]:
-    return [
-        Job.status == Status.QUEUED,
-        or_(Job.not_before.is_(None), Job.not_before <= NOW),
-        or_(Job.started_at.is_not(None), Job.queue_deadline > NOW),
-    ]
+def _new(model: str) -> list[ColumnElement[bool]]:
+    """Waits for nothing but a slot."""
+    return [*_claimable(model), Job.not_before.is_(None)]
+
+
+def _again(model: str) -> list[ColumnElement[bool]]:
+    """Has waited until its `not_before`."""
+    return [*_claimable(model), Job.not_before <= STATEMENT_NOW]
+
+
+def _claimable(model: str) -> list[ColumnElement[bool]]:
+    in_time = or_(Job.started_at.is_not(None), Job.queue_deadline > STATEMENT_NOW)
+    return [Job.status == Status.QUEUED, Job.model == model, in_time]

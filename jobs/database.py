@@ -39,7 +39,11 @@ class Role:
     lock_seconds: float
 
     def server_settings(self) -> dict[str, str]:
-        """The session settings that PostgreSQL itself enforces."""
+        """The session settings that PostgreSQL itself enforces.
+
+        A plan is made for each execution: one that is kept for any values can't use an index that has a
+        condition, such as on what is queued.
+        """
         return {
             "application_name": f"til-{self.name}",
             "transaction_timeout": f"{int(self.transaction_seconds * 1000)}ms",
@@ -48,6 +52,7 @@ class Role:
             "tcp_user_timeout": "10s",
             "tcp_keepalives_idle": "10s",
             "jit": "off",
+            "plan_cache_mode": "force_custom_plan",
         }
 
 

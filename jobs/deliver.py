@@ -28,7 +28,7 @@ AFTER_ALL_HOSTS = "\x7f"
 FALL_DUE = text("""
 UPDATE deliveries SET phase = 'due' WHERE id IN (
     SELECT id FROM deliveries
-    WHERE state = 'pending' AND phase <> 'due' AND next_attempt_at <= clock_timestamp()
+    WHERE state = 'pending' AND phase <> 'due' AND next_attempt_at <= statement_timestamp()
     ORDER BY next_attempt_at LIMIT :most FOR UPDATE SKIP LOCKED
 ) RETURNING id
 """)

@@ -6,11 +6,22 @@ import datetime
 import uuid
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    any_,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.fence import NOW
+from jobs.fence import NOW, STATEMENT_NOW
 from jobs.tables import Delivery, WebhookEndpoint
 
 DISABLED = "endpoint_disabled"
@@ -21,6 +32,7 @@ BEGINS_ANEW_AFTER_DAYS = 2
 """Longer than any pause between two attempts that the schedule makes, which is a day and a fifth."""
 FORGOTTEN_AFTER_DAYS = 90
 AT_ONCE = 1000
+NOT_IN_MEMORY = {"synchronize_session": False}
 
 Endpoint = tuple[uuid.UUID, str]
 
@@ -57,7 +69,7 @@ async def failed(session: AsyncSession, endpoints: Collection[Endpoint]) -> list
 
 
 def _days_ago(days: int) -> ColumnElement[datetime.datetime]:
-    return NOW - func.make_interval(0, 0, 0, days)
+    return STATEMENT_NOW - func.make_interval(0, 0, 0, days)
 
 
 async def end_disabled(session: AsyncSession, delivery_ids: Collection[uuid.UUID]) -> None:
@@ -68,18 +80,15 @@ async def end_disabled(session: AsyncSession, delivery_ids: Collection[uuid.UUID
 
 async def forget_old(session: AsyncSession) -> None:
     """Forget URLs that have not failed for two days, and after three months the disabled; some of them."""
-    disabled_at = WebhookEndpoint.disabled_at
-    old = (
-        select(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
-        .where(
-            WebhookEndpoint.last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS),
-            or_(disabled_at.is_(None), disabled_at < _days_ago(FORGOTTEN_AFTER_DAYS)),
-        )
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    pair = tuple_(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
-    await session.execute(delete(WebhookEndpoint).where(pair.in_(old)))
+    disabled_at, last_failed_at = WebhookEndpoint.disabled_at, WebhookEndpoint.last_failed_at
+    well = (disabled_at.is_(None), last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS))
+    long_off = (disabled_at < _days_ago(FORGOTTEN_AFTER_DAYS),)
+    place: ColumnClause[object] = literal_column("ctid")
+    for old, age in ((well, last_failed_at), (long_off, disabled_at)):
+        some = select(place).select_from(WebhookEndpoint).where(*old).order_by(age)
+        locked = some.limit(AT_ONCE).with_for_update(skip_locked=True)
+        gone = place == any_(func.array(locked.scalar_subquery()))
+        await session.execute(delete(WebhookEndpoint).where(gone), execution_options=NOT_IN_MEMORY)
 
 
 async def failing(session: AsyncSession, tenant_id: uuid.UUID) -> list[WebhookEndpoint]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, Row, Subquery, Text, func, literal, select, true, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -38,6 +38,11 @@ class Filter:
     username: str | None = None
     created_after: datetime.datetime | None = None
     created_before: datetime.datetime | None = None
+
+    def equalities(self) -> dict[str, str]:
+        """The columns that must have one value."""
+        names = {"status": self.status, "repo": self.repo, "username": self.username}
+        return {name: value for name, value in names.items() if value is not None}
 
 
 async def show(
@@ -86,9 +91,11 @@ async def position(session: AsyncSession, job: Job) -> int | None:
         select(Job.id)
         .where(
             Job.status == Status.QUEUED,
+            Job.not_before.is_(None),
             Job.model == job.model,
             tuple_(Job.order_at, Job.id) < tuple_(job.order_at, job.id),
         )
+        .order_by(Job.order_at, Job.id)
         .limit(FURTHEST_POSITION)
     )
     count = (await session.execute(select(func.count()).select_from(before.subquery()))).scalar_one()
@@ -105,22 +112,10 @@ async def page(
     session: AsyncSession, tenant_id: uuid.UUID, wanted: Filter, limit: int, cursor: str | None
 ) -> dict[str, Any]:
     """One page, newest first, and the cursor of the next; stable while jobs are added. Raises BadCursor."""
-    conditions = [Job.tenant_id == tenant_id]
-    conditions += [getattr(Job, name) == value for name, value in _equalities(wanted).items()]
-    if wanted.created_after:
-        conditions.append(Job.created_at > wanted.created_after)
-    if wanted.created_before:
-        conditions.append(Job.created_at < wanted.created_before)
-    if cursor:
-        conditions.append(tuple_(Job.created_at, Job.id) < tuple_(*decode_cursor(cursor)))
-    query = (
-        select(Job)
-        .options(defer(Job.request))
-        .where(and_(*conditions))
-        .order_by(Job.created_at.desc(), Job.id.desc())
-        .limit(limit + 1)
-    )
-    rows = list((await session.scalars(query)).all())
+    found = _newest(_conditions(tenant_id, wanted, cursor), wanted, limit + 1)
+    query = select(Job).options(defer(Job.request)).join(found, found.c.id == Job.id)
+    newest_first = query.order_by(found.c.created_at.desc(), found.c.id.desc()).limit(limit + 1)
+    rows = list((await session.scalars(newest_first)).all())
     deliveries = await _latest_deliveries(session, [job.id for job in rows[:limit]])
     return {
         "jobs": [job_view(job, deliveries.get(job.id), with_content=False) for job in rows[:limit]],
@@ -128,9 +123,31 @@ async def page(
     }
 
 
-def _equalities(wanted: Filter) -> dict[str, str]:
-    names = {"status": wanted.status, "repo": wanted.repo, "username": wanted.username}
-    return {name: value for name, value in names.items() if value is not None}
+def _conditions(tenant_id: uuid.UUID, wanted: Filter, cursor: str | None) -> list[ColumnElement[bool]]:
+    conditions = [Job.tenant_id == tenant_id]
+    conditions += [getattr(Job, name) == value for name, value in wanted.equalities().items()]
+    if wanted.created_after:
+        conditions.append(Job.created_at > wanted.created_after)
+    if wanted.created_before:
+        conditions.append(Job.created_at < wanted.created_before)
+    if cursor:
+        conditions.append(tuple_(Job.created_at, Job.id) < tuple_(*decode_cursor(cursor)))
+    return conditions
+
+
+def _newest(conditions: list[ColumnElement[bool]], wanted: Filter, most: int) -> Subquery:
+    """Ids and times of the newest, in the order of an index: without a status, the newest of each status.
+
+    So what is found, and never what is not, is all that is read.
+    """
+    order = (Job.created_at.desc(), Job.id.desc())
+    newest = select(Job.id, Job.created_at).where(*conditions).order_by(*order).limit(most)
+    if wanted.status is not None or not wanted.equalities():
+        return newest.subquery()
+    statuses = func.unnest(literal([str(one) for one in Status], ARRAY(Text)))
+    every = statuses.table_valued("status").render_derived()
+    of_each = newest.where(Job.status == every.c.status).lateral()
+    return select(of_each).select_from(every.join(of_each, true())).subquery()
 
 
 async def _latest_deliveries(session: AsyncSession, job_ids: list[uuid.UUID]) -> dict[uuid.UUID, Delivery]:

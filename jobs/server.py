@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import ADMIN, Database
 from jobs.errors import JobError
@@ -25,14 +26,24 @@ MIGRATION_LOCK = 7_145_001
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Bring the tables to `revision` ("head", or an older one: a downgrade). All or nothing."""
+    """Bring the tables to `revision` ("head", or an older one: a downgrade), one migration after another."""
     database = Database(url, ADMIN)
     try:
-        async with database.engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        async with database.engine.connect() as connection:
+            await _wait_for_turn(connection)
             await connection.run_sync(_migrate, revision)
     finally:
         await database.close()
+
+
+async def _wait_for_turn(connection: AsyncConnection) -> None:
+    """Until this connection ends, no other migrates. Asked again and again, for an index can't be made
+    concurrently while any statement, even one that waits for this lock, is under way."""
+    ask = text("SELECT pg_try_advisory_lock(:lock)")
+    while not (await connection.execute(ask, {"lock": MIGRATION_LOCK})).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(0.2)
+    await connection.commit()
 
 
 def _migrate(connection: Connection, revision: str) -> None:

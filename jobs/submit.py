@@ -1,83 +1,22 @@
-"""submit: requests that arrive while a batch is committing are committed together in the next one."""
+"""submit: a request becomes a row, many in one statement; keys that were used and results that are reused."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on, insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import LargeBinary, Uuid, func, literal, select, true
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.database import Database, sqlstate
-from jobs.errors import DatabaseUnavailable, LockTimeout
 from jobs.idempotency import forget_old_keys, replayed
 from jobs.outbox import post_events
 from jobs.states import Status
 from jobs.submission import Submission, Submitted
 from jobs.tables import Job
 
-BATCH = 100
 UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
-
-
-class Submitter:
-    """Group commit: one per api process. No delay is added when nothing else is committing."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: list[tuple[Submission, asyncio.Future[Submitted]]] = []
-        self._committing: asyncio.Task[None] | None = None
-
-    async def submit(self, submission: Submission) -> Submitted:
-        """Return once the job is durable. Raises IdempotencyKeyReused, DatabaseUnavailable."""
-        future: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
-        self._waiting.append((submission, future))
-        if self._committing is None or self._committing.done():
-            self._committing = asyncio.create_task(self._commit_all())
-        return await future
-
-    async def _commit_all(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            outcomes = await self._commit([submission for submission, _ in batch])
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.done():
-                    continue
-                if isinstance(outcome, Submitted):
-                    future.set_result(outcome)
-                else:
-                    future.set_exception(outcome)
-
-    async def _commit(self, batch: Sequence[Submission], again: bool = False) -> list[Submitted | Exception]:
-        """What became of each. Where the outcome of COMMIT is unknown, the same rows are inserted again: that
-        waits for the first transaction to end, and finds its rows or makes them. After a deadlock too."""
-        committing = False
-        try:
-            async with self._database.session() as session:
-                found = await insert_batch(session, batch)
-                committing = True
-        except DatabaseUnavailable as error:
-            if (committing or _is_deadlock(error)) and not again:
-                return await self._commit(batch, again=True)
-            if isinstance(error, LockTimeout) and len(batch) > 1:
-                return await self._one_by_one(batch)
-            return [error] * len(batch)
-        except Exception as error:  # noqa: BLE001 - it is handed to every waiting caller, who raises it
-            return [error] * len(batch)
-        return [found[submission.id] for submission in batch]
-
-    async def _one_by_one(self, batch: Sequence[Submission]) -> list[Submitted | Exception]:
-        """Somebody else's open transaction holds one of these keys: the others need not suffer."""
-        outcomes = await asyncio.gather(*(self._commit([submission]) for submission in batch))
-        return [outcome for (outcome,) in outcomes]
-
-
-def _is_deadlock(error: DatabaseUnavailable) -> bool:
-    return isinstance(error.__cause__, DBAPIError) and sqlstate(error.__cause__) == "40P01"
 
 
 async def insert_batch(
@@ -111,25 +50,27 @@ async def _results_to_reuse(
     wanted = {s.id: (s.tenant_id, rows[s.id]["content_hash"]) for s in batch if s.request.reuse}
     if not wanted:
         return {}
-    query = (
-        select(Job)
-        .ext(distinct_on(Job.tenant_id, Job.content_hash))
-        .where(
-            tuple_(Job.tenant_id, Job.content_hash).in_(list(wanted.values())),
-            Job.status == Status.SUCCEEDED,
-            Job.erased_at.is_(None),
-        )
-        .order_by(Job.tenant_id, Job.content_hash, Job.finished_at.desc())
+    ids, tenants, hashes = zip(*((i, *key) for i, key in wanted.items()), strict=True)
+    arrays = (literal(ids, ARRAY(Uuid)), literal(tenants, ARRAY(Uuid)), literal(hashes, ARRAY(LargeBinary)))
+    columns = ("id", "tenant_id", "content_hash")
+    asked = func.unnest(*arrays).table_valued(*columns).render_derived(name="asked")
+    newest = (
+        select(Job.result, Job.provenance)
+        .where(Job.tenant_id == asked.c.tenant_id, Job.content_hash == asked.c.content_hash)
+        .where(Job.status == Status.SUCCEEDED, Job.erased_at.is_(None))
+        .order_by(Job.finished_at.desc())
+        .limit(1)
+        .lateral()
     )
-    found = {(job.tenant_id, job.content_hash): job for job in (await session.scalars(query))}
-    return {i: _finished(found[key]) for i, key in wanted.items() if key in found}
+    query = select(asked.c.id, newest).select_from(asked.join(newest, true()))
+    return {i: _finished(*found) for i, *found in await session.execute(query)}
 
 
-def _finished(job: Job) -> dict[str, Any]:
+def _finished(result: dict[str, Any], provenance: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "status": Status.SUCCEEDED.value,
         "reused": True,
-        "result": job.result,
+        "result": result,
         "usage": {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "calls": 0},
-        "provenance": job.provenance,
+        "provenance": provenance,
     }

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
 from jobs.claim import SUSPECT_LOSSES
-from jobs.fence import NOW, Claim
+from jobs.fence import NOW, STATEMENT_NOW, Claim
 from jobs.figures import steady
 from jobs.policy import QUEUE_DEADLINE, WORKER_LOST
 from jobs.states import Status
@@ -62,9 +62,11 @@ async def expire_jobs(session: AsyncSession) -> int:
 
 async def forget_idempotency_keys(session: AsyncSession) -> None:
     """A key is remembered for 24 hours."""
+    day_ago = STATEMENT_NOW - func.make_interval(0, 0, 0, 1)
     old = (
         select(Job.id)
-        .where(Job.idempotency_key.is_not(None), Job.created_at < NOW - func.make_interval(0, 0, 0, 1))
+        .where(Job.idempotency_key.is_not(None), Job.created_at < day_ago)
+        .order_by(Job.created_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )

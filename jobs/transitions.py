@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from jobs.errors import AlreadyFinished, ClaimLost, NoSuchJob
 from jobs.fence import (
     NOW,
+    STATEMENT_NOW,
     Claim,
     Claimed,
     back_to_queue,
@@ -157,7 +158,8 @@ async def expire(session: AsyncSession, limit: int, error: dict[str, Any]) -> in
     """queued -> expired for up to `limit` jobs never started within `queue_seconds`; how many."""
     due = (
         select(Job.id)
-        .where(Job.status == Status.QUEUED, Job.started_at.is_(None), Job.queue_deadline <= NOW)
+        .where(Job.status == Status.QUEUED, Job.started_at.is_(None), Job.queue_deadline <= STATEMENT_NOW)
+        .order_by(Job.queue_deadline)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

@@ -8,12 +8,16 @@ from jobs.figures import Figures
 
 
 def run() -> None:
-    """Migrate in one transaction, so that a broken migration leaves nothing behind."""
+    """Each migration in a transaction of its own, so that a broken one leaves nothing of itself behind.
+
+    Indexes on large tables are made outside it, or they would hold up whoever writes meanwhile.
+    """
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=Figures.metadata,
         compare_type=True,
         transactional_ddl=True,
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -14,7 +14,7 @@ import pytest
 from jobs.database import API, Database
 from jobs.request import TilRequest
 from jobs.submission import Submission, Submitted
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 from tests.faults.conftest import ONE_RUN, served
 from tests.jobs.conftest import job
 from tests.post.test_openai import KEY, OK, event

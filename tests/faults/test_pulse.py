@@ -16,7 +16,7 @@ from jobs.request import TilRequest
 from jobs.ring import Ringer
 from jobs.states import Status
 from jobs.submission import Submission
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 from tests.conftest import execute
 from tests.jobs.conftest import end_lease, job, verbs
 from tests.stack.processes import day

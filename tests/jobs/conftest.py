@@ -14,7 +14,7 @@ from jobs.database import Database
 from jobs.fence import Claimed
 from jobs.request import TilRequest
 from jobs.submission import Submission
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 from jobs.tables import Job
 from jobs.workers import register
 from tests.stack.processes import day

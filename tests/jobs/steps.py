@@ -16,7 +16,7 @@ from jobs.fence import Claim, Claimed
 from jobs.request import TilRequest
 from jobs.states import Status
 from jobs.submission import Submission
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 from jobs.workers import heartbeat
 from tests.jobs.life import LEASE, Expected, World, act, end_lease, pass_deadline, rescue
 from tests.stack.processes import day

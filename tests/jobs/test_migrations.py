@@ -17,10 +17,18 @@ from sqlalchemy import Connection, text
 from deploy.local.postgres import PostgresServer
 from jobs.database import ADMIN, Database
 from jobs.errors import NotMigrated
+from jobs.request import TilRequest
 from jobs.server import migrate
+from jobs.submission import Submission
+from jobs.submit import insert_batch
+from jobs.submitter import Submitter
 from jobs.tables import Table
 from tests.conftest import execute, renamed
+from tests.stack.processes import day
 
+WAITS = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype IN ('virtualxid', 'transactionid') AND NOT granted"
+)
 OBJECTS = text(
     "SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version')"
     " + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
@@ -61,6 +69,44 @@ async def test_up_down_and_up_again_leaves_nothing_behind_in_between(empty_url: 
 async def test_servers_that_start_together_migrate_one_after_the_other(empty_url: str) -> None:
     await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
     assert await objects(empty_url) > 8
+
+
+VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('jobs_by_repo')")
+
+
+async def test_an_index_that_was_left_unfinished_is_made_again(database: Database, database_url: str) -> None:
+    half_done = (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'jobs_by_repo'::regclass",
+        "DROP INDEX jobs_by_username",
+        "UPDATE alembic_version SET version_num = '0008'",
+    )
+    for statement in half_done:
+        await execute(database_url, statement)
+    await migrate(database_url)
+    async with database.session() as session:
+        assert (await session.execute(VALID)).scalar_one() is True
+        assert (await session.execute(text("SELECT to_regclass('jobs_by_username')"))).scalar_one()
+
+
+async def test_indexes_are_made_while_others_write(
+    database: Database, database_url: str, tenant_id: uuid.UUID
+) -> None:
+    await migrate(database_url, "0008")
+    async with database.session() as session:
+        await insert_batch(session, [submission(tenant_id)])
+        migration = asyncio.create_task(migrate(database_url))
+        async with database.session() as other:
+            while not (await other.execute(WAITS)).scalar_one():
+                await asyncio.sleep(0.01)
+        await Submitter(database).submit(submission(tenant_id))
+        assert not migration.done()
+    await migration
+    async with database.session() as session:
+        assert (await session.execute(VALID)).scalar_one() is True
+
+
+def submission(tenant_id: uuid.UUID) -> Submission:
+    return Submission(tenant_id, TilRequest.model_validate(day()), "default")
 
 
 def differences(connection: Connection) -> list[object]:

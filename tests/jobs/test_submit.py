@@ -13,7 +13,8 @@ from jobs.database import ADMIN, Database
 from jobs.errors import IdempotencyKeyReused, LockTimeout
 from jobs.request import TilRequest
 from jobs.submission import Submission, Submitted
-from jobs.submit import Submitter, insert_batch
+from jobs.submit import insert_batch
+from jobs.submitter import Submitter
 from jobs.tables import Job
 from tests.jobs.conftest import NewWorker, claimed, job, verbs
 from tests.stack.processes import day

@@ -23,7 +23,7 @@ from jobs.postman import Postman
 from jobs.request import TilRequest
 from jobs.steward import allow_many_connections
 from jobs.submission import Submission
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 from jobs.webhook import Sender
 from jobs.workers import register
 from tests.stack.processes import day

@@ -16,7 +16,7 @@ from jobs.live_text import PROGRESS_WEBHOOKS
 from jobs.pace import EVERY_SECONDS, Pace
 from jobs.request import TilRequest
 from jobs.submission import Submission
-from jobs.submit import Submitter
+from jobs.submitter import Submitter
 from jobs.workers import register
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until

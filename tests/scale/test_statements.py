@@ -1,0 +1,73 @@
+"""What is not due, and what is not asked for, is not read, however much of it there is."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import pkgutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+import jobs
+from deploy.local.postgres import PostgresServer
+from jobs.database import ADMIN, Database
+from tests.conftest import execute, renamed
+from tests.scale.calls import CALLS
+from tests.scale.data import ROWS, fill
+from tests.scale.explain import faults
+from tests.scale.world import make
+
+SHAPES = {"a long queue": (ROWS, ROWS), "hardly anything waits": (100, 100_000)}
+
+
+def senders() -> set[str]:
+    """Every public function of `jobs` whose first parameter is a session."""
+    found = set()
+    for module in pkgutil.iter_modules(jobs.__path__):
+        if module.name == "__main__":
+            continue
+        for name, function in vars(importlib.import_module(f"jobs.{module.name}")).items():
+            own = inspect.iscoroutinefunction(function) and function.__module__ == f"jobs.{module.name}"
+            if (
+                own
+                and not name.startswith("_")
+                and next(iter(inspect.signature(function).parameters), "") == "session"
+            ):
+                found.add(f"{module.name}.{name}")
+    return found
+
+
+def test_every_function_that_sends_statements_is_among_those_that_are_explained() -> None:
+    assert senders() == set(CALLS)
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def full_url(request: pytest.FixtureRequest, postgres: PostgresServer, template: str) -> Iterator[str]:
+    """A database with so many rows."""
+    name = f"full_{uuid.uuid4().hex}"
+    asyncio.run(execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    url = renamed(postgres.url, name)
+    asyncio.run(fill(url, *SHAPES[request.param]))
+    yield url
+    asyncio.run(execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def full(full_url: str) -> AsyncIterator[Database]:
+    """Connections to it."""
+    database = Database(full_url, ADMIN)
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_statement_reads_little(full: Database, name: str) -> None:
+    async with full.session() as session:
+        world = await make(session)
+        count, wrong = await faults(full.engine, session, lambda: CALLS[name](session, world))
+        await session.rollback()
+    assert count
+    assert not wrong, "\n".join(wrong)
