@@ -68,7 +68,7 @@ async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None
     state.database = Database(settings.database_url.get_secret_value(), API)
     state.live = Live(redis_url)
     state.ringer = Ringer(redis_url)
-    state.submitter = Submitter(state.database)
+    state.submitter = Submitter(state.database, settings.waiting_bytes)
     state.waiters = Waiters(state.database, state.live)
     state.followers = Followers(
         state.database, state.live, settings.event_streams, settings.event_streams_per_tenant

@@ -22,6 +22,7 @@ from jobs.errors import (
     NotFinished,
     NotMigrated,
     RequestErased,
+    TooManyWaiting,
 )
 from jobs.read import BadCursor
 
@@ -88,6 +89,7 @@ FACTS: dict[type[Exception], Problem] = {
     BadCursor: invalid("#query/cursor", "Not a cursor of this API."),
     DatabaseUnavailable: _unavailable(),
     NotMigrated: _unavailable(),
+    TooManyWaiting: Problem(503, "queue_full", TooManyWaiting().args[0], None, {"Retry-After": "5"}),
 }
 TITLES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 

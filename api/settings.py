@@ -5,18 +5,21 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobs.settings import ServerSettings
+from jobs.submitter import MOST_WAITING_BYTES
 
 
 class ApiSettings(ServerSettings):
     """`models`: the aliases that a request may name, the first is the default. Sizes in bytes.
 
-    `event_streams`: how many may be open at once, in all and of one tenant.
+    `waiting_bytes`: how much may wait to be stored, of small submits and of large ones each. `event_streams`:
+    how many may be open at once, in all and of one tenant.
     """
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
     body_limit_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
     models: str = "default"
+    waiting_bytes: int = Field(default=MOST_WAITING_BYTES, gt=0)
     event_streams: int = Field(default=1000, gt=0)
     event_streams_per_tenant: int = Field(default=500, gt=0)
 

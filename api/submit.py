@@ -17,7 +17,7 @@ from api.examples import JOB, NEEDS_KEY, PROBLEM_ANSWERS, REQUEST
 from api.jobs import show_job
 from api.problems import invalid
 from jobs.addresses import check_url
-from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused
+from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused, TooManyWaiting
 from jobs.fingerprint import request_mac
 from jobs.idempotency import answered
 from jobs.live import DELIVERIES
@@ -27,6 +27,11 @@ from jobs.states import ENDINGS
 from jobs.submission import Submission, Submitted
 
 SUBMISSIONS = Counter("til_submissions_total", "Submissions by outcome.", ["outcome"])
+OUTCOMES: dict[type[Exception], str] = {
+    DatabaseUnavailable: "unavailable",
+    TooManyWaiting: "unavailable",
+    IdempotencyKeyReused: "refused",
+}
 router = APIRouter(tags=["submit"], responses=NEEDS_KEY)
 log = structlog.get_logger()
 
@@ -74,12 +79,12 @@ async def submit(
 
 
 async def accept(request: Request, submission: Submission) -> Submitted:
-    """Make it durable, count it, ring for it. Raises IdempotencyKeyReused, DatabaseUnavailable."""
+    """Make it durable, count it, ring for it. Raises what `Submitter.submit` does."""
     state = request.app.state
     try:
         submitted: Submitted = await state.submitter.submit(submission)
-    except (DatabaseUnavailable, IdempotencyKeyReused) as error:
-        SUBMISSIONS.labels("unavailable" if isinstance(error, DatabaseUnavailable) else "refused").inc()
+    except tuple(OUTCOMES) as error:
+        SUBMISSIONS.labels(next(OUTCOMES[kind] for kind in OUTCOMES if isinstance(error, kind))).inc()
         raise
     SUBMISSIONS.labels("replayed" if submitted.replayed else "accepted").inc()
     log.info("submitted", job_id=str(submitted.job_id), replayed=submitted.replayed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -78,6 +79,7 @@ class Database:
             pool_recycle=1800,
             pool_use_lifo=True,
             hide_parameters=True,
+            json_serializer=as_json,
             connect_args={"server_settings": role.server_settings(), "timeout": 5},
         )
         self._limit_seconds = role.transaction_seconds + 1
@@ -117,6 +119,15 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+class JsonText(str):
+    """JSON that has been written already: stored as it is."""
+
+
+def as_json(value: object) -> str:
+    """What is stored of a value in a JSON column."""
+    return value if isinstance(value, JsonText) else json.dumps(value)
 
 
 def asyncpg_url(url: str) -> str:

@@ -46,6 +46,10 @@ class WorkerGone(JobError):
     """This worker's lease has ended, or it is draining: it may not claim."""
 
 
+class TooManyWaiting(JobError):
+    """Too many submits wait to be stored; try again in a moment."""
+
+
 class DatabaseUnavailable(JobError):
     """PostgreSQL can't be reached at the moment."""
 

@@ -10,9 +10,9 @@ from typing import Any
 from jobs.request import TilRequest
 
 
-def digest(value: dict[str, Any]) -> bytes:
-    """SHA-256 of the value's canonical JSON: for what holds no secrets, as anybody can compute it."""
-    return hashlib.sha256(_canonical(value)).digest()
+def digest(text: str) -> bytes:
+    """SHA-256 of canonical JSON: for what holds no secrets, as anybody can compute it."""
+    return hashlib.sha256(text.encode()).digest()
 
 
 def request_mac(key: bytes, request: TilRequest) -> bytes:
@@ -21,8 +21,11 @@ def request_mac(key: bytes, request: TilRequest) -> bytes:
     Without the tenant's key nobody can try which secret it was. Defaults are left out: a field that a later
     version adds changes no hash.
     """
-    return hmac.digest(key, _canonical(request.model_dump(mode="json", exclude_defaults=True)), "sha256")
+    return hmac.digest(
+        key, canonical(request.model_dump(mode="json", exclude_defaults=True)).encode(), "sha256"
+    )
 
 
-def _canonical(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+def canonical(value: dict[str, Any]) -> str:
+    """JSON in one form only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from jobs.database import JsonText
 from jobs.estimate import job_tokens
-from jobs.fingerprint import digest
+from jobs.fingerprint import canonical, digest
 from jobs.ids import uuid7
 from jobs.request import TilRequest
 
@@ -32,9 +34,18 @@ class Submission:
     request_mac: bytes | None = None
     waits: bool = False
 
+    def size_bytes(self) -> int:
+        """About how much there is to store: its characters, and something for each patch."""
+        texts = (patch.patch for file in self.request.files for patch in file.patches)
+        codes = (file.latest_code for file in self.request.files)
+        patches = sum(len(file.patches) for file in self.request.files)
+        return 256 * patches + sum(map(len, texts)) + sum(map(len, codes))
+
+    @cached_property
     def row(self) -> dict[str, Any]:
-        """The row to insert; the database fills in its times."""
+        """The row to insert, made once; the database fills in its times."""
         request = self.request.model_dump(mode="json")
+        text = canonical(request)
         content = {name: value for name, value in request.items() if name not in NOT_CONTENT}
         webhook = self.request.webhook
         return {
@@ -45,11 +56,11 @@ class Submission:
             "queue_seconds": self.request.queue_seconds,
             "run_seconds": self.request.run_seconds,
             **self.request.model_dump(include={"username", "repo", "date", "language"}),
-            "request": request,
-            "request_hash": digest(request),
+            "request": JsonText(text),
+            "request_hash": digest(text),
             "request_mac": self.request_mac,
             "first_saw_end": None if self.waits else False,
-            "content_hash": digest(content | {"model": self.model}),
+            "content_hash": digest(canonical(content | {"model": self.model})),
             "idempotency_key": self.idempotency_key,
             "webhook_url": webhook.url if webhook else None,
             "webhook_events": list(webhook.events) if webhook else None,

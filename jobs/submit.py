@@ -25,7 +25,7 @@ async def insert_batch(
     """Insert the batch in the order of its keys (or two apis deadlock); what became of each, by its id."""
     ordered = sorted(batch, key=lambda s: (str(s.tenant_id), s.idempotency_key or "", s.id))
     await forget_old_keys(session, ordered)
-    rows = {submission.id: submission.row() for submission in ordered}
+    rows = {submission.id: submission.row for submission in ordered}
     reusable = await _results_to_reuse(session, ordered, rows)
     inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
     await post_events(session, [i for i in reusable if i in inserted], Status.SUCCEEDED)

@@ -97,7 +97,7 @@ CALLS: dict[str, Call] = {
     "figures.measure": lambda s, w: figures.measure(s, 30, 15),
     "figures.read": lambda s, w: figures.read(s),
     "idempotency.forget_old_keys": lambda s, w: idempotency.forget_old_keys(s, [keyed(w)]),
-    "idempotency.replayed": lambda s, w: idempotency.replayed(s, w.first, w.first.row()),
+    "idempotency.replayed": lambda s, w: idempotency.replayed(s, w.first, w.first.row),
     "idempotency.answered": lambda s, w: idempotency.answered(s, w.done, True),
     "outbox.post_events": lambda s, w: outbox.post_events(s, [w.run.job_id], "succeeded"),
     "read.show": lambda s, w: read.show(s, w.tenant_id, w.waits.id),
