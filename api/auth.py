@@ -1,4 +1,8 @@
-"""Who calls: the bearer key, looked up by its hash and remembered for a few seconds."""
+"""Who calls: the bearer key, looked up by its hash and remembered for a few seconds.
+
+`api.middleware.Door` asks before anything of a request's body is read, and leaves the caller in
+`request.state.caller`, where the routes' dependencies find it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Scope
 
 from api.problems import Problem, unauthorized
 from jobs.database import Database
@@ -15,6 +20,9 @@ from jobs.tenants import Caller, find_caller, key_hash
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 10.0
+LONGEST_KEY = 200
+NEED_A_KEY = "/v1/"
+"""Every path below it needs a key, also one that no route answers."""
 bearer = HTTPBearer(auto_error=False, description="An API key, `til_...`.")
 
 
@@ -41,16 +49,27 @@ class Keys:
         return caller
 
 
-async def authenticated(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
-) -> Caller:
-    """The caller, or 401."""
-    if credentials is None or len(credentials.credentials) > 200:
+async def authenticate(scope: Scope, keys: Keys) -> Caller:
+    """The caller of a request, by its head alone. Raises Problem (401) or DatabaseUnavailable."""
+    shown = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, key = (shown[0] if len(shown) == 1 else "").partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not 0 < len(key) <= LONGEST_KEY:
         raise unauthorized()
-    caller = await request.app.state.keys.caller(credentials.credentials)
+    caller = await keys.caller(key)
     if caller is None:
         raise unauthorized()
-    return caller  # type: ignore[no-any-return]
+    return caller
+
+
+async def authenticated(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+) -> Caller:
+    """The caller that the door let in, or 401; `bearer` is there for the document of the API."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        raise unauthorized()
+    return caller
 
 
 async def submitter(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its place in the metrics, and the limit of its body."""
+"""Around every request: its id, log line and metrics, its key, and the limit of its body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem, answer, too_large
+from api.auth import NEED_A_KEY, authenticate
+from api.problems import Problem, answer, problem_of, too_large
+from jobs.errors import DatabaseUnavailable
 
 SECONDS = Histogram("til_http_request_seconds", "HTTP requests.", ["route", "method", "status"])
 METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}
@@ -26,7 +28,10 @@ class BodyTooLarge(HTTPException):
 
 
 class Door:
-    """Outermost ASGI middleware. `body_limit_bytes` holds for a declared and for a streamed body."""
+    """Outermost ASGI middleware: nothing of a body is read before the key is known to be valid.
+
+    `body_limit_bytes` holds for a declared and for a streamed body.
+    """
 
     def __init__(self, app: ASGIApp, body_limit_bytes: int) -> None:
         self._app = app
@@ -58,9 +63,13 @@ class Door:
         self, scope: Scope, receive: Receive, send: Send, seen: dict[str, int | bool], request_id: str
     ) -> None:
         try:
+            if scope["path"].startswith(NEED_A_KEY):
+                scope["state"]["caller"] = await authenticate(scope, scope["app"].state.keys)
             if _declared(scope) > self._limit:
-                raise BodyTooLarge(self._limit)
+                raise too_large(self._limit)
             await self._app(scope, _limited(receive, self._limit), send)
+        except (Problem, DatabaseUnavailable) as error:
+            await answer(problem_of(error), request_id)(scope, receive, send)
         except BodyTooLarge:
             if not seen["started"]:
                 await answer(too_large(self._limit), request_id)(scope, receive, send)

@@ -109,7 +109,12 @@ def answer(problem: Problem, request_id: str) -> JSONResponse:
     return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
 
 
-def _problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> Problem:
+    """What the client is told of a fact that is known here."""
+    if isinstance(error, DatabaseUnavailable):
+        log.warning("database_unavailable", error=error.reason)
+    if isinstance(error, Problem):
+        return error
     return next(FACTS[kind] for kind in type(error).__mro__ if kind in FACTS)
 
 
@@ -117,10 +122,7 @@ def handle_problems(app: FastAPI) -> None:
     """Make every error of the application an `application/problem+json`."""
 
     async def told(request: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, DatabaseUnavailable):
-            log.warning("database_unavailable", error=error.reason)
-        problem = error if isinstance(error, Problem) else _problem_of(error)
-        return answer(problem, request.state.request_id)
+        return answer(problem_of(error), request.state.request_id)
 
     async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
         problem = Problem(422, "invalid_request", "The request is invalid.", pointers(error))

@@ -87,7 +87,8 @@ def test_health_readiness_and_metrics_tell_how_the_process_is(stack: Stack) -> N
     assert 'route="/v1/til",status="202"' in metrics
     assert httpx.get(f"{base}/metrics").status_code == 404
     assert httpx.get(f"{base}/nothing").json()["code"] == "not_found"
-    assert httpx.delete(f"{base}/v1/til").json()["code"] == "method_not_allowed"
+    assert httpx.delete(f"{base}/healthz").json()["code"] == "method_not_allowed"
+    assert httpx.get(f"{base}/v1/nothing").json()["code"] == "unauthorized"
 
 
 def test_the_openapi_document_shows_examples_and_the_errors(stack: Stack) -> None:
