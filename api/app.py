@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -77,12 +78,14 @@ async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None
     state.aliases = settings.aliases()
     loops = (state.waiters.run(), state.followers.run(), _follow_slots(app))
     background = [asyncio.create_task(loop) for loop in loops]
+    state.body_thread = ThreadPoolExecutor(1, "large-bodies")
     try:
         yield
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        state.body_thread.shutdown(wait=False)
         await asyncio.to_thread(state.ringer.close)
         await state.live.close()
         await state.database.close()

@@ -19,10 +19,11 @@ from jobs.live import CANCEL, DELIVERIES, ENDED
 from jobs.meter import FINISHED
 from jobs.read import Filter
 from jobs.states import Status
+from jobs.text import STORABLE
 
 router = APIRouter(tags=["jobs"], responses=NEEDS_KEY)
 log = structlog.get_logger()
-Text = Annotated[str | None, Query(max_length=200)]
+Text = Annotated[Annotated[str, STORABLE] | None, Query(max_length=200)]
 Time = Annotated[Annotated[datetime.datetime, AfterValidator(in_utc)] | None, Query()]
 
 

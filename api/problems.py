@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -29,8 +29,16 @@ from jobs.read import BadCursor
 log = structlog.get_logger()
 
 
-class Problem(Exception):
-    """An answer other than success: its status, code, one sentence and headers."""
+MOST_ERRORS = 20
+"""Of one request that are told."""
+LONGEST_POINTER = 300
+
+
+class Problem(HTTPException):
+    """An answer other than success: its status, code, one sentence and headers.
+
+    An HTTPException, or FastAPI would make it a 400 where a body is read.
+    """
 
     def __init__(
         self,
@@ -40,12 +48,10 @@ class Problem(Exception):
         errors: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
+        super().__init__(status, detail, headers)
         self.status = status
         self.code = code
-        self.detail = detail
         self.errors = errors
-        self.headers = dict(headers or {})
 
 
 def unauthorized() -> Problem:
@@ -66,6 +72,24 @@ def invalid(pointer: str, message: str) -> Problem:
     return Problem(
         422, "invalid_request", "The request is invalid.", [{"pointer": pointer, "message": message}]
     )
+
+
+def invalid_places(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """422 for what pydantic says of a body: the first `MOST_ERRORS` of its errors."""
+    first = errors[:MOST_ERRORS]
+    told = [{"pointer": _pointer(one["loc"]), "message": _sentence(one["msg"])} for one in first]
+    more = f" Of its {len(errors)} errors {MOST_ERRORS} are told." if len(errors) > MOST_ERRORS else ""
+    return Problem(422, "invalid_request", f"The request is invalid.{more}", told)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901), in UTF-8 and short whatever a client calls its members."""
+    steps = [str(step).encode(errors="replace").decode() for step in path if step != "[key]"]
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)[:LONGEST_POINTER]
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")[:300]
 
 
 def _unavailable() -> Problem:
@@ -125,8 +149,7 @@ def handle_problems(app: FastAPI) -> None:
         return answer(problem_of(error), request.state.request_id)
 
     async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
-        problem = Problem(422, "invalid_request", "The request is invalid.", pointers(error))
-        return answer(problem, request.state.request_id)
+        return answer(_unreadable(error), request.state.request_id)
 
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
         code = TITLES.get(error.status_code, "http_error")
@@ -140,14 +163,11 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(plain)
 
 
-def pointers(error: RequestValidationError) -> list[dict[str, str]]:
-    """At most 50 of the places that are wrong: JSON pointers into the body (RFC 6901) with a message each."""
-    found = []
-    for one in error.errors()[:50]:
+def _unreadable(error: RequestValidationError) -> Problem:
+    """What is wrong with the path, the query or a header (`#query/name`), or with a body that is no JSON."""
+    told = []
+    for one in error.errors()[:MOST_ERRORS]:
         place, *path = one["loc"]
-        if one["type"] == "json_invalid":
-            path = []
-        steps = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-        pointer = steps if place == "body" else f"#{place}{steps}"
-        found.append({"pointer": pointer, "message": str(one["msg"])[:300]})
-    return found
+        pointer = _pointer(path) if place == "body" else f"#{place}{_pointer(path)}"
+        told.append({"pointer": pointer, "message": _sentence(one["msg"])})
+    return Problem(422, "invalid_request", "The request is invalid.", told)

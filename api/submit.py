@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Body, Header, Request
@@ -13,6 +11,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import Counter
 
 from api.auth import CallerOf
+from api.body import BoundedRoute, aside
 from api.examples import JOB, NEEDS_KEY, PROBLEM_ANSWERS, REQUEST
 from api.jobs import show_job
 from api.problems import invalid
@@ -32,7 +31,7 @@ OUTCOMES: dict[type[Exception], str] = {
     TooManyWaiting: "unavailable",
     IdempotencyKeyReused: "refused",
 }
-router = APIRouter(tags=["submit"], responses=NEEDS_KEY)
+router = APIRouter(tags=["submit"], route_class=BoundedRoute, responses=NEEDS_KEY)
 log = structlog.get_logger()
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
@@ -60,9 +59,8 @@ async def submit(
     state = request.app.state
     if til.webhook:
         check_url(til.webhook.url, state.webhooks.allow_http, state.webhooks.allowed_networks)
-    refuse_nul(til)
     model = alias(til.model, state.aliases)
-    mac = await asyncio.to_thread(request_mac, caller.request_key, til) if idempotency_key else None
+    mac = await aside(request, request_mac, caller.request_key, til) if idempotency_key else None
     til, redactions = await redact_aside(til)
     wait = wait_seconds(prefer)
     submission = Submission(
@@ -132,24 +130,3 @@ def wait_seconds(prefer: str | None) -> int | None:
     """The seconds of a `Prefer: wait=N` (RFC 7240), 1 to 60; what can't be honoured is ignored."""
     found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer or "", re.IGNORECASE)
     return min(60, int(found[1])) or None if found else None
-
-
-def refuse_nul(til: TilRequest) -> None:
-    """PostgreSQL stores no NUL character in text. Raises a 422 that says where one is."""
-    for pointer, text in texts(til.model_dump(mode="json"), ""):
-        if "\x00" in text:
-            raise invalid(pointer, "Text may not contain a NUL character.")
-
-
-def texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every text of a JSON value with the JSON pointer that leads to it, names of members included."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            at = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-            yield at, name
-            yield from texts(inner, at)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from texts(inner, f"{pointer}/{index}")

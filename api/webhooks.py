@@ -12,15 +12,17 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from api.auth import CallerOf
+from api.body import BoundedRoute
 from api.examples import NEEDS_KEY, NOT_FOUND, problem_answer
 from api.problems import Problem
 from api.times import in_utc
 from jobs import endpoints, receipts, tenants
 from jobs.live import DELIVERIES
 from jobs.tables import Tenant
+from jobs.text import STORABLE
 from jobs.view import when
 
-router = APIRouter(tags=["webhooks"], responses=NEEDS_KEY)
+router = APIRouter(tags=["webhooks"], route_class=BoundedRoute, responses=NEEDS_KEY)
 log = structlog.get_logger()
 DISABLED = problem_answer(409, "endpoint_disabled", "This webhook URL is disabled; enable it first.")
 
@@ -55,7 +57,7 @@ class Rotation(Body):
 class Url(Body):
     """A webhook URL of this tenant."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[^\x00]+$")]
+    url: Annotated[str, Field(min_length=1, max_length=2048), STORABLE]
 
 
 @router.get("/v1/jobs/{job_id}/deliveries", summary="What became of a job's webhooks", responses=NOT_FOUND)

@@ -8,13 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from jobs.text import STORABLE
+
 Language = Literal["ko", "en", "ja", "zh"]
 WebhookEvent = Literal["started", "progress", "succeeded", "failed", "cancelled", "expired"]
 ENDING_EVENTS: tuple[WebhookEvent, ...] = ("succeeded", "failed", "cancelled", "expired")
 
-NUL = "\x00"
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Path = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+MOST_FILES, MOST_PATCHES = 2000, 1000
+"""In a request, and of one file."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), STORABLE]
+Text = Annotated[str, STORABLE]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{7,64}$")]
 
 
@@ -27,8 +31,8 @@ class Strict(BaseModel):
 class Patch(Strict):
     """One commit's change to one file, as a unified diff."""
 
-    commit_message: Annotated[str, StringConstraints(max_length=65_536)]
-    patch: str
+    commit_message: Annotated[str, StringConstraints(max_length=65_536), STORABLE]
+    patch: Text
     sha: Sha | None = None
 
 
@@ -36,14 +40,14 @@ class ChangedFile(Strict):
     """A file as it stands at the end of the day, and the day's patches to it, oldest first."""
 
     filepath: Path
-    latest_code: str = ""
-    patches: Annotated[list[Patch], Field(min_length=1, max_length=1000)]
+    latest_code: Text = ""
+    patches: Annotated[list[Patch], Field(min_length=1, max_length=MOST_PATCHES, fail_fast=True)]
 
 
 class Webhook(Strict):
     """Where to send this job's events, and which of them."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048), STORABLE]
     events: Annotated[list[WebhookEvent], Field(min_length=1, max_length=6)] = list(ENDING_EVENTS)
 
 
@@ -57,8 +61,8 @@ class Options(Strict):
 
 Metadata = Annotated[
     dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=64)],
-        Annotated[str, StringConstraints(max_length=512)],
+        Annotated[str, StringConstraints(min_length=1, max_length=64), STORABLE],
+        Annotated[str, StringConstraints(max_length=512), STORABLE],
     ],
     Field(max_length=16),
 ]
@@ -70,7 +74,7 @@ class TilRequest(Strict):
     username: Name
     date: datetime.date
     repo: Name
-    files: Annotated[list[ChangedFile], Field(min_length=1, max_length=2000)]
+    files: Annotated[list[ChangedFile], Field(min_length=1, max_length=MOST_FILES, fail_fast=True)]
     language: Language = "ko"
     webhook: Webhook | None = None
     model: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
@@ -85,7 +89,7 @@ class TilRequest(Strict):
     @classmethod
     def primary_subtag(cls, value: Any) -> Any:
         """`en-GB` asks for `en`: BCP 47's primary subtag chooses the language."""
-        if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,8})*", value):
+        if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,8}){0,9}", value):
             return value.split("-")[0].lower()
         return value
 
