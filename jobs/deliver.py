@@ -98,7 +98,7 @@ class Due:
         body = {
             "type": f"til.{self.delivery.event}",
             "timestamp": when(self.delivery.event_at),
-            "data": job_view(self.job, self.delivery, progress=self.progress),
+            "data": job_view(self.job, self.delivery, progress=self.progress, in_a_webhook=True),
         }
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 

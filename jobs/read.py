@@ -118,7 +118,7 @@ async def page(
     rows = list((await session.scalars(newest_first)).all())
     deliveries = await _latest_deliveries(session, [job.id for job in rows[:limit]])
     return {
-        "jobs": [job_view(job, deliveries.get(job.id), with_content=False) for job in rows[:limit]],
+        "jobs": [job_view(job, deliveries.get(job.id), in_a_list=True) for job in rows[:limit]],
         "next_cursor": encode_cursor(rows[limit - 1]) if len(rows) > limit else None,
     }
 

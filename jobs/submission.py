@@ -11,6 +11,7 @@ from jobs.database import JsonText
 from jobs.estimate import job_tokens
 from jobs.fingerprint import canonical, digest
 from jobs.ids import uuid7
+from jobs.redactions import summed
 from jobs.request import TilRequest
 
 NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
@@ -68,7 +69,7 @@ class Submission:
             "tokens": job_tokens(self.request),
             "template": self.template,
             "replay_of": self.replay_of,
-            "redactions": self.redactions,
+            "redactions": summed(self.redactions),
         }
 
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from jobs.endpoints import DISABLED
 from jobs.figures import Figures
+from jobs.redactions import MOST, summed
 from jobs.states import Status
 from jobs.tables import Delivery, Job
+
+DROPPED_IN_A_LIST = 10
 
 
 def job_view(
@@ -18,9 +21,14 @@ def job_view(
     position: int | None = None,
     figures: Figures | None = None,
     progress: dict[str, Any] | None = None,
-    with_content: bool = True,
+    in_a_list: bool = False,
+    in_a_webhook: bool = False,
 ) -> dict[str, Any]:
-    """The JSON of a job. `position` counts from 1; `delivery` is that of its latest event."""
+    """The JSON of a job. `position` counts from 1; `delivery` is that of its latest event.
+
+    In a list it has no `result.content` and little of what was dropped. In a list and in a webhook its
+    redactions are summed up by kind.
+    """
     queued = job.status == Status.QUEUED
     return {
         "id": str(job.id),
@@ -42,12 +50,12 @@ def job_view(
         "wait": estimate(position, figures) if queued else None,
         "waiting_for": _waiting_for(job, figures) if queued else None,
         "progress": progress if job.status == Status.RUNNING else None,
-        "result": job.result if with_content or not job.result else _without_content(job.result),
+        "result": _without_content(job.result) if in_a_list and job.result else job.result,
         "partial_text": job.partial_text,
         "error": job.error,
         "usage": _usage(job),
-        "provenance": job.provenance,
-        "redactions": job.redactions,
+        "provenance": _few_dropped(job.provenance) if in_a_list else job.provenance,
+        "redactions": summed(job.redactions, 0 if in_a_list or in_a_webhook else MOST),
         "webhook": _webhook(job, delivery),
         "metadata": job.job_metadata,
     }
@@ -79,6 +87,13 @@ def _waiting_for(job: Job, figures: Figures | None) -> str:
 
 def _without_content(result: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in result.items() if name != "content"}
+
+
+def _few_dropped(provenance: dict[str, Any] | None) -> dict[str, Any] | None:
+    dropped = (provenance or {}).get("dropped", ())
+    if provenance is None or len(dropped) <= DROPPED_IN_A_LIST:
+        return provenance
+    return provenance | {"dropped": [*dropped[:DROPPED_IN_A_LIST], "and more"]}
 
 
 def _usage(job: Job) -> dict[str, Any] | None:

@@ -180,6 +180,11 @@ def _provenance(engine: Engine, frame: Frame, dropped: Sequence[str], asking: As
         "prompt_digest": frame.template.digest,
         "seed": frame.seed,
         "temperature": frame.request.options.temperature,
-        "dropped": list(dropped[:MOST_DROPPED]),
+        "dropped": _first(dropped),
         "seconds": asking.seconds,
     }
+
+
+def _first(dropped: Sequence[str]) -> list[str]:
+    more = len(dropped) - MOST_DROPPED
+    return [*dropped[:MOST_DROPPED], *([f"and {more} more"] if more > 0 else [])]

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from jobs.database import ADMIN, Database
 from tests.post.secrets_corpus import ALNUM, UPNUM, as_diff, draw
 from tests.post.secrets_keys import key
-from tests.stack.processes import Stack, day
+from tests.stack.processes import Stack, day, until
+from tests.stack.receiver import Receiver
 
 TABLES = ("jobs", "job_events", "deliveries")
 
@@ -76,3 +77,36 @@ def test_a_retry_of_a_request_with_a_secret_replays_its_job(client: httpx.Client
         first.json()["id"],
         first.json()["redactions"],
     )
+
+
+def test_redactions_are_a_hundred_at_most_and_in_lists_and_webhooks_only_counts(
+    stack: Stack, receiver: Receiver
+) -> None:
+    stack.api()
+    stack.steward()
+    code = "\n".join([f'password = "{draw(ALNUM, 18)}"', "gh" + "p_" + draw(ALNUM, 36)])
+    patch = {"commit_message": "m", "patch": "p"}
+    files = [
+        {"filepath": f"{number:04d}/{'p' * 1000}", "latest_code": code, "patches": [patch]}
+        for number in range(300)
+    ]
+    body = day(files=files, webhook={"url": receiver.url, "events": ["cancelled"]})
+    with stack.client() as client:
+        job = client.post("/v1/til", json=body).json()
+        listed = client.get("/v1/jobs").json()["jobs"][0]
+        client.post(f"/v1/jobs/{job['id']}/cancel")
+        until(lambda: receiver.messages)
+    first, rest = job["redactions"][:100], job["redactions"][100:]
+    assert all(one["count"] == 1 and one["filepath"] for one in first)
+    assert sum(one["count"] for one in job["redactions"]) == 600
+    assert {(one["kind"], one["filepath"], one["entries"]) for one in rest} == {
+        ("password", None, 250),
+        ("github_token", None, 250),
+    }
+    counts = [
+        {"kind": kind, "filepath": None, "count": 300, "entries": 300}
+        for kind in ("github_token", "password")
+    ]
+    told = receiver.messages[0]["data"]["redactions"]
+    assert sorted(listed["redactions"], key=lambda one: str(one["kind"])) == counts
+    assert sorted(told, key=lambda one: str(one["kind"])) == counts
