@@ -83,7 +83,7 @@ async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live)
     await watch.tick(1.0)
     assert (await heard(live)).text == "# No"
     report(written('{"title": "Yes', anew=True))
-    report(written(" and", 2))
+    report(written(" and ", 2))
     assert watch.partial_text(JOB) == "# Yes and\n"
     await watch.tick(1.25)
     again = await heard(live)
@@ -110,16 +110,16 @@ async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -
 async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redis: Redis) -> None:
     watch = Watch(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=False)
-    report(written('{"title": "one', anew=True))
+    report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
     await redis.flushall()
-    report(written(" two", 2))
+    report(written("two ", 2))
     await watch.tick(1.25)
     assert await redis.exists(KEY) == 0
     await watch.tick(1.5)
     assert (await heard(live)).text == "# one two"
     await redis.xtrim(KEY, 0)
-    report(written(" three", 3))
+    report(written("three ", 3))
     await watch.tick(1.75)
     assert (await heard(live)).text == ""
     await watch.tick(1.75 + AGAIN_SECONDS)
@@ -131,12 +131,12 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
 ) -> None:
     watch = Watch(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=False)
-    report(written('{"title": "one', anew=True))
+    report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
     valkey.stop()
     try:
         for number in range(5):
-            report(written(f" {number}", number))
+            report(written(f"{number} ", number))
             await watch.tick(2.0 + number)
     finally:
         valkey.start()
