@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api import events, jobs, queue, replay, submit
 from api import webhooks as webhook_routes
 from api.auth import Keys
+from api.document import DocumentedApi
 from api.follow import Followers
 from api.middleware import Door
 from api.problems import handle_problems
@@ -39,7 +40,7 @@ def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
             app.state.webhooks = webhooks
             yield
 
-    app = FastAPI(
+    app = DocumentedApi(
         title="til-queue",
         version=version("til-queue"),
         description="TIL posts from a day's git commits. Errors are problem+json (RFC 9457).",

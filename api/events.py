@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import CallerOf
-from api.examples import NEEDS_KEY, NOT_FOUND, problem_answer
+from api.examples import NOT_FOUND, problem_answer
 from api.follow import Followers
 from api.transcript import Place
 from jobs import read
@@ -56,7 +56,7 @@ TOO_MANY_STREAMS: dict[int | str, Any] = {
     **problem_answer(503, "too_many_streams", "Too many event streams are open, or the database is away."),
 }
 log = structlog.get_logger()
-router = APIRouter(tags=["jobs"], responses=NEEDS_KEY)
+router = APIRouter(tags=["jobs"])
 
 
 class EventStream(StreamingResponse):

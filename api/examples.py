@@ -111,10 +111,16 @@ QUEUE = _json(
         "workers_desired": 2,
     }
 )
-NEEDS_KEY = problem_answer(401, "unauthorized", "A valid API key is needed.")
 NOT_FOUND = problem_answer(404, "not_found", "There is no such job.")
-PROBLEM_ANSWERS: dict[int | str, Any] = {
-    **problem_answer(413, "payload_too_large", "The body is over the limit."),
-    **problem_answer(422, "invalid_request", "The request is invalid; `errors` says where."),
-    **problem_answer(503, "database_unavailable", "Nothing was stored; try again after `Retry-After`."),
+SUBMIT_PROBLEMS: dict[int | str, Any] = {
+    **problem_answer(
+        422,
+        "invalid_request",
+        "`invalid_request`: `errors` says where. Or `idempotency_key_reused`, `webhook_url_forbidden`.",
+    ),
+    **problem_answer(
+        503,
+        "database_unavailable",
+        "`database_unavailable`, `queue_full`: try again after `Retry-After`, with the same Idempotency-Key.",
+    ),
 }

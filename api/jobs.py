@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
 from api.auth import CallerOf
-from api.examples import HISTORY, JOB, JOBS, NEEDS_KEY, NOT_FOUND
+from api.examples import HISTORY, JOB, JOBS, NOT_FOUND, problem_answer
 from api.times import in_utc
 from jobs import read, transitions
 from jobs.live import CANCEL, DELIVERIES, ENDED
@@ -21,7 +21,8 @@ from jobs.read import Filter
 from jobs.states import Status
 from jobs.text import STORABLE
 
-router = APIRouter(tags=["jobs"], responses=NEEDS_KEY)
+router = APIRouter(tags=["jobs"])
+ALREADY_FINISHED = problem_answer(409, "already_finished", "The job has already ended.")
 log = structlog.get_logger()
 Text = Annotated[Annotated[str, STORABLE] | None, Query(max_length=200)]
 Time = Annotated[Annotated[datetime.datetime, AfterValidator(in_utc)] | None, Query()]
@@ -81,7 +82,12 @@ async def list_jobs(
 @router.post(
     "/v1/jobs/{job_id}/cancel",
     summary="Cancel a job",
-    responses={200: {"description": "Was queued.", "content": JOB}, 202: {"content": JOB}, **NOT_FOUND},
+    responses={
+        200: {"description": "Was queued: it has ended.", "content": JOB},
+        202: {"description": "Runs: asked to stop.", "content": JOB},
+        **NOT_FOUND,
+        **ALREADY_FINISHED,
+    },
 )
 async def cancel_job(request: Request, caller: CallerOf, job_id: uuid.UUID) -> JSONResponse:
     """Queued: cancelled at once (200). Running: asked to stop (202). Ended: 409."""

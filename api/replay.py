@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import CallerOf
 from api.body import BoundedRoute
-from api.examples import JOB, NEEDS_KEY, NOT_FOUND, problem_answer
+from api.examples import JOB, NOT_FOUND, problem_answer
 from api.jobs import show_job
 from api.submit import accept
 from jobs.replay import replay
 
-router = APIRouter(tags=["submit"], route_class=BoundedRoute, responses=NEEDS_KEY)
+router = APIRouter(tags=["submit"], route_class=BoundedRoute)
 ANSWERS: dict[int | str, dict[str, object]] = {
     **problem_answer(
         409, "not_finished", "The job has not ended yet, so what it is written by is not known."

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from api.auth import CallerOf
 from api.body import BoundedRoute, aside
-from api.examples import JOB, NEEDS_KEY, PROBLEM_ANSWERS, REQUEST
+from api.examples import JOB, REQUEST, SUBMIT_PROBLEMS
 from api.jobs import show_job
 from api.problems import invalid
 from jobs.addresses import check_url
@@ -31,7 +31,7 @@ OUTCOMES: dict[type[Exception], str] = {
     TooManyWaiting: "unavailable",
     IdempotencyKeyReused: "refused",
 }
-router = APIRouter(tags=["submit"], route_class=BoundedRoute, responses=NEEDS_KEY)
+router = APIRouter(tags=["submit"], route_class=BoundedRoute)
 log = structlog.get_logger()
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
@@ -45,7 +45,7 @@ Prefer = Annotated[str | None, Header(alias="Prefer", description="`wait=30`: ho
     responses={
         202: {"description": "Durable; `Location` names the job.", "content": JOB},
         200: {"description": "Ended within `Prefer: wait`, or reused.", "content": JOB},
-        **PROBLEM_ANSWERS,
+        **SUBMIT_PROBLEMS,
     },
 )
 async def submit(

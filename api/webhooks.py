@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import CallerOf
 from api.body import BoundedRoute
-from api.examples import NEEDS_KEY, NOT_FOUND, problem_answer
+from api.examples import NOT_FOUND, problem_answer
 from api.problems import Problem
 from api.times import in_utc
 from jobs import endpoints, receipts, tenants
@@ -22,8 +22,9 @@ from jobs.tables import Tenant
 from jobs.text import STORABLE
 from jobs.view import when
 
-router = APIRouter(tags=["webhooks"], route_class=BoundedRoute, responses=NEEDS_KEY)
+router = APIRouter(tags=["webhooks"], route_class=BoundedRoute)
 log = structlog.get_logger()
+NOTHING_HELD = problem_answer(404, "not_found", "Nothing is held against this URL.")
 DISABLED = problem_answer(409, "endpoint_disabled", "This webhook URL is disabled; enable it first.")
 
 
@@ -146,7 +147,7 @@ async def webhook_endpoints(request: Request, caller: CallerOf) -> JSONResponse:
     return JSONResponse({"endpoints": rows})
 
 
-@router.post("/v1/webhook-endpoints/enable", summary="Send to a URL again", responses=NOT_FOUND)
+@router.post("/v1/webhook-endpoints/enable", summary="Send to a URL again", responses=NOTHING_HELD)
 async def enable(request: Request, caller: CallerOf, which: Url) -> JSONResponse:
     """What was held against it is forgotten. Deliveries that failed meanwhile can be sent again."""
     async with request.app.state.database.session() as session:
