@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from jobs.day import MESSAGE_CHARACTERS, Hunk, code_around, hunks, left_out
 from jobs.markdown import one_line
 from jobs.request import ChangedFile, Patch, TilRequest
+from worker.control_tokens import broken_up
 
 SUBJECT_CHARACTERS = 200
 CUT = " [cut]\n"
-CONTROL = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")
-"""Where `<end_of_turn>`, `<|im_end|>`, `</s>` or `[INST]` may begin."""
+TAG = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")
+"""Where any tag may begin: what is cited is broken up more readily, in the prompt as in the schema."""
 DIFF = " +-@\\"
 NO_DIFF = re.compile(r"\n(?![ +@\\-]|\Z)")
 """Before a line that no diff has, as an empty one."""
@@ -119,7 +120,7 @@ def indented(text: str) -> str:
 
 def label(source: str) -> str:
     """A SHA or a path as it is shown and cited: on one line, and no model's control token."""
-    return CONTROL.sub(r"\g<0> ", one_line(source))
+    return broken_up(TAG.sub(r"\g<0> ", one_line(source)))
 
 
 def text_of(pieces: Sequence[Piece]) -> str:

@@ -11,6 +11,7 @@ from jobs.estimate import size
 from jobs.languages import WORDS
 from jobs.markdown import one_line
 from jobs.request import TilRequest
+from worker.control_tokens import broken_up
 from worker.engines import Encoded
 from worker.pieces import CUT, Code, Day, Piece, code_text, label, sources_of, text_of
 from worker.template import Template
@@ -53,11 +54,11 @@ class Frame:
         return f"DATA-{digest[:24]}"
 
     def around(self, body: str) -> str:
-        """The user's message."""
+        """The user's message; nothing in it spells a control token of a model."""
         request, marker = self.request, self.marker
         day = WORDS[request.language].day(request.date)
         title = f"# repository {one_line(request.repo)}, {day}, by {one_line(request.username)}\n"
-        return f"{marker}\n{title}{body}{marker}\n"
+        return f"{marker}\n{broken_up(title + body)}{marker}\n"
 
 
 class Ruler:
