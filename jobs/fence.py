@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import CTE, BigInteger, ColumnElement, Uuid, and_, case, exists, func, literal, null, or_
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -31,7 +31,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A claim with what is needed to run it. `run_seconds` counts from the claim; `tokens` is an estimate."""
+    """A claim with what is needed to run it. `run_seconds` counts from the claim; `tokens` is an estimate.
+
+    `patience_seconds`: until the queue deadline, after which it is not put off any more.
+    """
 
     claim: Claim
     request: dict[str, Any]
@@ -41,6 +44,37 @@ class Claimed:
     waited_seconds: float
     tokens: int = 0
     template: str | None = None
+    patience_seconds: float = 0.0
+
+    COLUMNS: ClassVar = (
+        Job.id,
+        Job.claim_no,
+        Job.request,
+        Job.run_seconds,
+        Job.failures,
+        Job.attempts,
+        func.extract("epoch", Job.started_at - Job.created_at).label("waited"),
+        Job.tokens,
+        Job.template,
+        func.extract("epoch", Job.queue_deadline - NOW).label("patience"),
+    )
+
+    @classmethod
+    def of(cls, row: Any, worker_id: uuid.UUID) -> Claimed:
+        """From a row of `COLUMNS` that this worker has claimed."""
+        job_id, claim_no, request, run_seconds, failures, attempts, waited, tokens, template, patience = row
+        claim = Claim(job_id, claim_no, worker_id)
+        return cls(
+            claim,
+            request or {},
+            run_seconds,
+            failures,
+            attempts,
+            float(waited),
+            tokens,
+            template,
+            float(patience),
+        )
 
 
 def fence(claim: Claim) -> ColumnElement[bool]:
@@ -102,3 +136,8 @@ def if_cancelled(value: str | None) -> Any:
 def if_queued(value: Any) -> Any:
     """A value for a job that does go back to the queue."""
     return case((Job.cancel_requested_at.is_(None), value))
+
+
+def later(seconds: float) -> Any:
+    """`not_before` of a job that does go back to the queue, to be claimed so much later."""
+    return if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds))

@@ -8,6 +8,8 @@ from typing import Any
 MAX_FAILURES = 3
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 60.0
+POSTPONED_SECONDS = 10.0
+LONGEST_POSTPONEMENT_SECONDS = 600.0
 SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 """Webhooks, after the first attempt: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."""
 TRANSIENT = frozenset({"engine_failed", "engine_timeout", "run_deadline"})
@@ -15,10 +17,14 @@ TRANSIENT = frozenset({"engine_failed", "engine_timeout", "run_deadline"})
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed: a job error code of the contract, and one sentence for the client."""
+    """Why a run failed: a job error code of the contract, and one sentence for the client.
+
+    `final`: the same request would fail again, whatever its code says.
+    """
 
     code: str
     message: str
+    final: bool = False
 
     def as_error(self, retryable: bool) -> dict[str, Any]:
         """The `error` of the job; `retryable`: the same request may succeed another time."""
@@ -45,11 +51,24 @@ def after_failure(failures: int, failure: Failure, draw: float) -> Retry | GiveU
     Transient failures are tried again after 2 s * 2^n, at most 60 s, less up to half of it at random
     ("equal jitter", M. Brooker, "Exponential Backoff And Jitter", 2015); others end at once.
     """
-    transient = failure.code in TRANSIENT
+    transient = failure.code in TRANSIENT and not failure.final
     if not transient or failures + 1 >= MAX_FAILURES:
         return GiveUp(failure.as_error(retryable=transient))
     delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2**failures)
     return Retry(delay * (0.5 + draw / 2))
+
+
+def after_postponement(
+    after_seconds: float | None, left_seconds: float, failure: Failure, draw: float
+) -> Retry | GiveUp:
+    """Decide for a job whose engine took no call, which is charged to nobody: again when the engine said, or
+    in a while, but not beyond `left_seconds`, until its queue deadline; then `failure` ends it.
+
+    Up to a tenth is added at random, so that not all come at once.
+    """
+    asked = POSTPONED_SECONDS if after_seconds is None else max(FIRST_DELAY_SECONDS, after_seconds)
+    delay = min(LONGEST_POSTPONEMENT_SECONDS, asked) * (1 + draw / 10)
+    return GiveUp(failure.as_error(retryable=True)) if delay > left_seconds else Retry(delay)
 
 
 WORKER_LOST = Failure("worker_lost", "The workers that ran this job died each time.")

@@ -10,8 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, case, func, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CTE, ColumnElement, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.errors import AlreadyFinished, ClaimLost, NoSuchJob
@@ -28,17 +27,16 @@ from jobs.fence import (
     fence_asked,
     fence_unknown,
     if_cancelled,
-    if_queued,
+    later,
     unless_cancelled,
 )
 from jobs.outbox import post_events
+from jobs.spending import Usage, with_usage
 from jobs.states import ENDINGS, Status
 from jobs.tables import Job
 
-FOR_A_RUN = (Job.id, Job.claim_no, Job.request, Job.run_seconds, Job.failures, Job.attempts)
 NO_IDENTITY_MAP = {"synchronize_session": False}
 """No session here holds jobs as objects, so none is searched for those that a statement has changed."""
-WAITED = func.extract("epoch", Job.started_at - Job.created_at).label("waited")
 
 
 async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: uuid.UUID) -> list[Claimed]:
@@ -56,23 +54,11 @@ async def start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: 
             started_at=func.coalesce(Job.started_at, NOW),
             partial_text=None,
         )
-        .returning(*FOR_A_RUN, Job.tokens, Job.template, WAITED)
+        .returning(*Claimed.COLUMNS)
     )
     rows = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).all()
     await post_events(session, [row.id for row in rows], "started")
-    return [
-        Claimed(
-            claim=Claim(row.id, row.claim_no, worker_id),
-            request=row.request or {},
-            run_seconds=row.run_seconds,
-            failures=row.failures,
-            attempts=row.attempts,
-            waited_seconds=float(row.waited),
-            tokens=row.tokens,
-            template=row.template,
-        )
-        for row in sorted(rows, key=lambda row: job_ids.index(row.id))
-    ]
+    return [Claimed.of(row, worker_id) for row in sorted(rows, key=lambda row: job_ids.index(row.id))]
 
 
 async def succeed(
@@ -88,7 +74,7 @@ async def succeed(
         claim,
         Status.SUCCEEDED,
         result=unless_cancelled(result),
-        usage=_with_run_seconds(usage),
+        usage=with_usage(usage),
         provenance=provenance,
         partial_text=if_cancelled(result.get("content")),
     )
@@ -99,7 +85,7 @@ async def fail(
     claim: Claim,
     error: dict[str, Any],
     partial_text: str | None = None,
-    usage: dict[str, Any] | None = None,
+    usage: Usage = None,
 ) -> Status:
     """running -> failed, or cancelled if a cancel was committed first. Raises ClaimLost."""
     return await _end(
@@ -109,27 +95,40 @@ async def fail(
         error=unless_cancelled(error),
         partial_text=partial_text,
         failures=Job.failures + 1,
-        usage=_with_run_seconds(usage or {}),
+        usage=with_usage(usage),
     )
 
 
-async def cancel_run(session: AsyncSession, claim: Claim, partial_text: str | None = None) -> None:
+async def cancel_run(
+    session: AsyncSession, claim: Claim, partial_text: str | None = None, usage: Usage = None
+) -> None:
     """running -> cancelled, as was asked for, by the worker that has stopped it. Raises ClaimLost."""
-    values = ending(Status.CANCELLED) | {"partial_text": partial_text, "usage": _with_run_seconds({})}
+    values = ending(Status.CANCELLED) | {"partial_text": partial_text, "usage": with_usage(usage)}
     await _write(session, fence_asked(claim), values)
 
 
 async def retry(
-    session: AsyncSession, claim: Claim, after_seconds: float, partial_text: str | None = None
+    session: AsyncSession,
+    claim: Claim,
+    after_seconds: float,
+    partial_text: str | None = None,
+    usage: Usage = None,
 ) -> Status:
     """running -> queued, charged as a failure and not before `after_seconds`; or cancelled. ClaimLost."""
-    not_before = if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, after_seconds))
-    return await _give_up(session, claim, partial_text, failures=Job.failures + 1, not_before=not_before)
+    values = {"failures": Job.failures + 1, "not_before": later(after_seconds)}
+    return await _give_up(session, claim, partial_text, usage, **values)
 
 
-async def release(session: AsyncSession, claim: Claim, partial_text: str | None = None) -> Status:
+async def release(
+    session: AsyncSession,
+    claim: Claim,
+    partial_text: str | None = None,
+    usage: Usage = None,
+    after_seconds: float | None = None,
+) -> Status:
     """running -> queued, nothing charged, since it never ran to an end here; or cancelled. ClaimLost."""
-    return await _give_up(session, claim, partial_text, attempts=Job.attempts - 1)
+    values = {} if after_seconds is None else {"not_before": later(after_seconds)}
+    return await _give_up(session, claim, partial_text, usage, attempts=Job.attempts - 1, **values)
 
 
 def release_unknown(worker: CTE, held: Sequence[Claim]) -> CTE:
@@ -196,17 +195,14 @@ async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID)
     return Status(status)
 
 
-def _with_run_seconds(usage: dict[str, Any]) -> Any:
-    seconds = func.extract("epoch", NOW - Job.claimed_at)
-    return literal(usage, JSONB).op("||")(func.jsonb_build_object("run_seconds", func.round(seconds, 3)))
-
-
 async def _end(session: AsyncSession, claim: Claim, status: Status, **values: Any) -> Status:
     return await _write(session, fence_alive(claim), ending(status) | values)
 
 
-async def _give_up(session: AsyncSession, claim: Claim, partial_text: str | None, **values: Any) -> Status:
-    values |= back_to_queue() | {"partial_text": if_cancelled(partial_text)}
+async def _give_up(
+    session: AsyncSession, claim: Claim, partial_text: str | None, usage: Usage, **values: Any
+) -> Status:
+    values |= back_to_queue() | {"partial_text": if_cancelled(partial_text), "usage": with_usage(usage)}
     return await _write(session, fence_alive(claim), values)
 
 

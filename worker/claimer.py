@@ -79,14 +79,16 @@ class Claimer:
     async def _claim_once(self) -> bool:
         """Answer the doorbells that have gathered; whether there is reason to go on."""
         self._room_appeared = False
-        room = self._holdings.ledger.room()
+        room, most = self._holdings.ledger.room(), self._most()
+        if most == 0:
+            return False
         async with self._holdings.lock:
             self._asking, self._waiting = self._waiting, []
-            runs = await self._claim(len(self._asking), room)
+            runs = await self._claim(min(len(self._asking), most or len(self._asking)), room)
         served, rest = self._asking[: len(runs)], self._asking[len(runs) :]
         for future, run in zip(served, runs, strict=True):
             future.set_result(run)
-        refused = room is not None and room.refused
+        refused = len(runs) == most or (room is not None and room.refused)
         if refused:
             self._waiting = rest + self._waiting
         else:
@@ -96,6 +98,10 @@ class Claimer:
         if not rest:
             self._aside(self._ring_for_more(len(self._asking)))
         return self._room_appeared or not refused
+
+    def _most(self) -> int | None:
+        """Jobs that a busy engine may take; a worker that claims nothing lets its doorbells go at once."""
+        return None if self.draining or self.dead else self._holdings.claimable()
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """What the next claim need not wait for."""

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from jobs.fence import Claim, Claimed
+from worker.backpressure import Backpressure
 from worker.ledger import Ledger
+from worker.spent import Spent
 
 Reason = Literal["cancelled", "lost", "drained", "overdue"]
 
 
 @dataclass(eq=False)
 class Run:
-    """One run of a claimed job. `stop` ends the writing; why is told to who awaits it."""
+    """One run of a claimed job. `stop` ends the writing; why is told to who awaits it.
+
+    `spent`: what its calls have cost; `began` as `time.monotonic`.
+    """
 
     claimed: Claimed
     stopped: Reason | None = None
+    spent: Spent = field(default_factory=Spent)
+    began: float = field(default_factory=time.monotonic)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    def patience_seconds(self) -> float:
+        """How long its job may still be put off: until its queue deadline."""
+        return self.claimed.patience_seconds - (time.monotonic() - self.began)
 
     def stop(self, reason: Reason) -> None:
         """Let the writing be ended. The first reason stays, but a lost claim wins."""
@@ -29,10 +41,14 @@ class Run:
 
 
 class Holdings:
-    """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart."""
+    """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart.
 
-    def __init__(self, ledger: Ledger) -> None:
+    `gate`: where calls and claims wait for an engine that takes no more.
+    """
+
+    def __init__(self, ledger: Ledger, gate: Backpressure | None = None) -> None:
         self.ledger = ledger
+        self.gate = gate or Backpressure()
         self.lock = asyncio.Lock()
         self._runs: dict[Claim, Run] = {}
         self._empty = asyncio.Event()
@@ -55,6 +71,10 @@ class Holdings:
         self.ledger.free(run.claimed.claim)
         if not self._runs:
             self._empty.set()
+
+    def claimable(self) -> int | None:
+        """How many more jobs the engine may take now; None: there is no bound."""
+        return self.gate.claimable(len(self.ledger))
 
     def claims(self) -> list[Claim]:
         """Every claim held now."""

@@ -33,6 +33,10 @@ class Ledger:
         self._admitted: dict[Claim, int] = {}
         self._asking: deque[_Asking] = deque()
 
+    def __len__(self) -> int:
+        """Claimed jobs that have not left the engine."""
+        return len(self._expected) + len(self._admitted)
+
     def room(self) -> Room | None:
         """What is left for jobs that are not claimed yet."""
         if self.cache is None:

@@ -21,6 +21,7 @@ from jobs.markdown import (
 from jobs.post import SECTIONS
 from jobs.request import TilRequest
 from worker.json_pieces import JsonPieces, NotJson, Piece
+from worker.thoughts import JsonStart
 
 BLANKS = re.compile(r"  +")
 Grammar = Generator[None, Piece, None]
@@ -30,14 +31,14 @@ class LiveMarkdown:
     """Reads the JSON of a draft as it is written and tells its markdown.
 
     All that `feed` returns for a whole draft is `render(draft, request, note).content`, and what it has
-    returned at any time is a prefix of that. From where the text is no draft, or has its keys in another
-    order, it adds nothing more.
+    returned at any time is a prefix of that. What stands before the draft is passed over. From where the
+    text is no draft, or has its keys in another order, it adds nothing more.
     """
 
     def __init__(self, request: TilRequest, note: str | None) -> None:
         self._headings = WORDS[request.language].headings
         self._under_title = under_title(request, note)
-        self._json = JsonPieces()
+        self._start, self._json = JsonStart(), JsonPieces()
         self._said: list[str] = []
         self._held = ""
         self._grammar: Grammar | None = self._post()
@@ -48,7 +49,7 @@ class LiveMarkdown:
         if self._grammar is None:
             return ""
         try:
-            for piece in self._json.of(json_delta):
+            for piece in self._json.of(self._start.feed(json_delta)):
                 self._grammar.send(piece)
         except (NotJson, StopIteration):
             self._grammar = None

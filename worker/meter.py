@@ -16,6 +16,8 @@ TOKENS = Counter("til_tokens_total", "Tokens by kind.", ["kind"])
 RUNNING = Gauge("til_engine_running", "Calls that the engine is generating.")
 WAITING = Gauge("til_engine_waiting", "Calls that wait inside the engine.")
 DOORBELLS_IGNORED = Counter("til_doorbells_ignored_total", "Doorbells without a job.", ["why"])
+BACKPRESSURE = Counter("til_engine_backpressure", "Calls that the engine's server did not take (429, 503).")
+BACKPRESSURE_SECONDS = Gauge("til_engine_backpressure_seconds", "Until calls are sent again; 0: they are.")
 READY = Gauge("til_engine_ready", "1 when the engine is loaded and answers.")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import structlog
 
-from jobs.policy import Failure
+from jobs.policy import Failure, GiveUp, Retry, after_failure, after_postponement
 from jobs.request import TilRequest
-from worker.engines import EngineFailed, EngineTimeout
+from worker.engines import AnswerWithheld, EngineBusy, EngineFailed, EngineRefused, EngineTimeout
 from worker.prompt import InputTooLarge
 from worker.schema import InvalidOutput
 from worker.write import Post
@@ -21,7 +22,15 @@ class Stopped:
     """The writing was ended from outside: cancelled, lost or drained."""
 
 
-Outcome = Post | Failure | Stopped
+@dataclass(frozen=True)
+class Postponed:
+    """The engine took no call; `failure` ends the job if it is put off for too long."""
+
+    after_seconds: float | None
+    failure: Failure
+
+
+Outcome = Post | Failure | Stopped | Postponed
 UNWRITABLE = Failure("engine_failed", "What the run wrote can't be stored.")
 
 
@@ -33,16 +42,30 @@ def wants_progress(request: TilRequest) -> bool:
 FAILURES: dict[type[BaseException], str] = {
     EngineFailed: "engine_failed",
     EngineTimeout: "engine_timeout",
+    EngineRefused: "engine_failed",
+    AnswerWithheld: "invalid_output",
     InputTooLarge: "input_too_large",
     InvalidOutput: "invalid_output",
 }
 
 
-def why_it_failed(error: BaseException) -> Failure:
+def why_it_failed(error: BaseException) -> Failure | Postponed:
     """The job error of an expected failure; a bug is charged as one too, or the job would run for ever."""
+    said = getattr(error, "said", "")
+    if isinstance(error, EngineBusy):
+        log.warning("run_postponed", reason=str(error), said=said, seconds=error.after_seconds)
+        return Postponed(error.after_seconds, Failure("engine_failed", str(error)))
     code = FAILURES.get(type(error))
     if code is None:
         log.error("run_crashed", exc_info=error)
         return Failure("engine_failed", "The run ended unexpectedly.")
-    log.warning("run_failed", code=code, reason=str(error), cause=repr(error.__cause__)[:300])
-    return Failure(code, str(error))
+    log.warning("run_failed", code=code, reason=str(error), said=said, cause=repr(error.__cause__)[:300])
+    return Failure(code, str(error), final=isinstance(error, EngineRefused))
+
+
+def decision(outcome: Failure | Postponed, failures: int, patience_seconds: float) -> Retry | GiveUp:
+    """What becomes of a job that has failed `failures` times before, and waits no longer than so."""
+    draw = random.random()  # noqa: S311
+    if isinstance(outcome, Failure):
+        return after_failure(failures, outcome, draw)
+    return after_postponement(outcome.after_seconds, patience_seconds, outcome.failure, draw)

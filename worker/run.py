@@ -16,18 +16,20 @@ from jobs.database import Database
 from jobs.errors import ClaimLost, DatabaseUnavailable
 from jobs.live import DELIVERIES, ENDED, Live
 from jobs.meter import FINISHED
-from jobs.policy import RUN_DEADLINE, Failure, GiveUp, Retry, after_failure
+from jobs.policy import RUN_DEADLINE, Failure, GiveUp, Retry
 from jobs.request import TilRequest
 from jobs.states import ENDINGS, Status
 from worker.claimer import Claimer
 from worker.engines import Engine, EngineDead
 from worker.holdings import Holdings, Run
 from worker.meter import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS, TOKENS
-from worker.outcome import UNWRITABLE, Outcome, Stopped, wants_progress, why_it_failed
+from worker.outcome import UNWRITABLE, Outcome, Postponed, Stopped, decision, wants_progress, why_it_failed
 from worker.watch import Watch
 from worker.write import Attempt, Post, note_of, write
 
 log = structlog.get_logger()
+PATIENCE = 0.5
+"""Of a run's seconds, how many it may wait for a busy engine; the rest is for writing."""
 GRACE_SECONDS = 10.0
 """For a run to end once it is to be stopped. Engines abort a call within a second."""
 
@@ -132,7 +134,15 @@ class Runner:
         claimed, claim = run.claimed, run.claimed.claim
         request = TilRequest.model_validate(claimed.request)
         seed = random.getrandbits(31) if request.options.seed is None else request.options.seed
-        attempt = Attempt(f"{claim.job_id}:{claim.claim_no}", seed, claimed.template, self._code_tokens)
+        attempt = Attempt(
+            f"{claim.job_id}:{claim.claim_no}",
+            seed,
+            claimed.template,
+            self._code_tokens,
+            run.spent,
+            self._holdings.gate,
+            run.began + claimed.run_seconds * PATIENCE,
+        )
         note = note_of(request, self._engine)
         told = self._watch.of(request, claim.job_id, claim.claim_no, note, wants_progress(request))
         admit = partial(self._holdings.ledger.admit, claim)
@@ -173,26 +183,28 @@ class Runner:
             result = outcome.result.model_dump(mode="json")
             return await transitions.succeed(session, claim, result, outcome.usage, outcome.provenance)
         partial = None if outcome is UNWRITABLE else self._watch.partial_text(claim.job_id)
+        usage = run.spent.usage()
         match outcome:
-            case Failure():
-                match after_failure(run.claimed.failures, outcome, random.random()):  # noqa: S311
-                    case Retry(seconds):
-                        return await transitions.retry(session, claim, seconds, partial)
-                    case GiveUp(error):
-                        return await transitions.fail(session, claim, error, partial)
             case Stopped():
                 if run.stopped == "cancelled":
-                    await transitions.cancel_run(session, claim, partial)
+                    await transitions.cancel_run(session, claim, partial, usage)
                     return Status.CANCELLED
-                return await transitions.release(session, claim, partial)
+                return await transitions.release(session, claim, partial, usage)
+        match decision(outcome, run.claimed.failures, run.patience_seconds()):
+            case Retry(seconds) if isinstance(outcome, Postponed):
+                return await transitions.release(session, claim, partial, usage, seconds)
+            case Retry(seconds):
+                return await transitions.retry(session, claim, seconds, partial, usage)
+            case GiveUp(error):
+                return await transitions.fail(session, claim, error, partial, usage)
 
     async def _tell(self, run: Run, outcome: Outcome, status: Status) -> None:
         seconds = {"run_seconds": round(self._watch.seconds(run.claimed.claim.job_id), 3)}
         code = {"code": outcome.code} if isinstance(outcome, Failure) else {}
         log.info("run_ended", status=status, **code, **seconds)
-        if isinstance(outcome, Post):
-            for kind in ("prompt", "cached", "completion"):
-                TOKENS.labels(kind).inc(outcome.usage[f"{kind}_tokens"])
+        usage = run.spent.usage()
+        for kind in ("prompt", "cached", "completion"):
+            TOKENS.labels(kind).inc(usage[f"{kind}_tokens"])
         if status in ENDINGS:
             FINISHED.labels(status).inc()
             job_id = str(run.claimed.claim.job_id)

@@ -19,6 +19,7 @@ from jobs.database import WORKER, Database
 from jobs.errors import DatabaseUnavailable
 from jobs.live import CANCEL, SWEEP, Live
 from jobs.ring import Ringer
+from worker.backpressure import Backpressure
 from worker.claimer import Claimer
 from worker.engines import Engine
 from worker.holdings import Holdings
@@ -57,7 +58,7 @@ class Runtime:
         settings = self._settings
         redis_url = settings.redis_url.get_secret_value()
         rate = TokenRate()
-        self.holdings = Holdings(Ledger(PARTS_AT_ONCE))
+        self.holdings = Holdings(Ledger(PARTS_AT_ONCE), Backpressure(settings.slots))
         self.database = Database(settings.database_url.get_secret_value(), WORKER)
         self.live = Live(redis_url)
         self.ringer = Ringer(redis_url)
@@ -65,6 +66,7 @@ class Runtime:
             self.database, self.live, self.holdings, self.ringer, settings.alias, uuid.uuid4()
         )
         self.holdings.ledger.on_room = self.claimer.room_appeared
+        self.holdings.gate.on_open = self.claimer.room_appeared
         self.watch = Watch(self.live, rate)
         shared = (self.database, self._engine, self.holdings, self.claimer)
         self.pulse = Pulse(

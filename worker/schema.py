@@ -138,9 +138,10 @@ def _is_stump(point: Any) -> bool:
 
 def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
     """The notes of a part that are whole and cite what is there. Raises InvalidOutput when there are none."""
+    notes = answer.get("notes") if isinstance(answer, dict) else None
     found = [
         Note(str(note["text"]), list(map(str, note["sources"])))
-        for note in (answer.get("notes") or [] if isinstance(answer, dict) else [])
+        for note in (notes if isinstance(notes, list) else [])
         if isinstance(note, dict) and note.get("text") and isinstance(note.get("sources"), list)
     ]
     known = [note for note in found if note.sources and labels.keys() >= set(note.sources)]
@@ -153,5 +154,5 @@ def as_json(text: str) -> Any:
     """The value; not strict, for some servers' grammars let raw tabs into a string. Raises InvalidOutput."""
     try:
         return json.loads(text, strict=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidOutput(InvalidOutput.__doc__) from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.estimate import CODE_TOKENS
@@ -13,6 +14,7 @@ from jobs.markdown import render
 from jobs.post import Draft, Result
 from jobs.request import TilRequest
 from worker.ask import Asking
+from worker.backpressure import Backpressure
 from worker.engines import Call, Engine, EngineFailed
 from worker.parts import PARTS_AT_ONCE
 from worker.pieces import label
@@ -20,6 +22,7 @@ from worker.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, part_prompt
 from worker.progress import OnProgress, Progress
 from worker.prompt import Frame, Note, Prompt
 from worker.schema import notes_schema, parse, parse_notes, post_schema
+from worker.spent import Spent
 from worker.template import CURRENT, TEMPLATES, Template
 
 Admit = Callable[[int, int], Awaitable[None]]
@@ -38,12 +41,19 @@ class Post:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of a request. `id` is unique; `template` is the digest that a replay asks for."""
+    """One run of a request. `id` is unique; `template` is the digest that a replay asks for.
+
+    `spent` tells what it has cost, also when it fails. `gate` is shared by all runs of a worker: until
+    `patient_until` (as `time.monotonic`) a call waits there for a server that takes no more.
+    """
 
     id: str
     seed: int
     template: str | None = None
     code_tokens: int = CODE_TOKENS
+    spent: Spent = field(default_factory=Spent)
+    gate: Backpressure = field(default_factory=Backpressure)
+    patient_until: float = math.inf
 
 
 async def write(
@@ -53,7 +63,8 @@ async def write(
 
     Raises InvalidOutput, InputTooLarge, EngineFailed, EngineDead. Cancelling aborts the engine's calls.
     """
-    frame, asking = Frame(request, template_of(attempt.template), attempt.seed), Asking(engine)
+    frame = Frame(request, template_of(attempt.template), attempt.seed)
+    asking = Asking(engine, attempt.spent, attempt.gate, attempt.patient_until)
     with asking.timed("pack"):
         plan = await asyncio.to_thread(make_plan, frame, engine, attempt.code_tokens)
     await admit(plan.largest_call(engine), min(PARTS_AT_ONCE, max(1, len(plan.parts))))
@@ -64,7 +75,7 @@ async def write(
     with asking.timed("write"):
         draft = await _draft(frame, attempt, prompt, asking, len(plan.parts), on_progress)
     provenance = _provenance(engine, frame, [*plan.dropped, *prompt.dropped], asking)
-    return Post(render(draft, request, note_of(request, engine)), asking.usage(), provenance)
+    return Post(render(draft, request, note_of(request, engine)), attempt.spent.usage(), provenance)
 
 
 def note_of(request: TilRequest, engine: Engine) -> str | None:
@@ -180,6 +191,7 @@ def _provenance(engine: Engine, frame: Frame, dropped: Sequence[str], asking: As
         "prompt_digest": frame.template.digest,
         "seed": frame.seed,
         "temperature": frame.request.options.temperature,
+        "schema": "enforced" if info.enforces_schema else "validated",
         "dropped": _first(dropped),
         "seconds": asking.seconds,
     }

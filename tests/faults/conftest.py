@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from deploy.local.postgres import PostgresServer
 from jobs.database import ADMIN, Database
 from jobs.server import migrate
-from tests.post.test_openai import Answer, serving
+from tests.post.test_openai import MODELS, Answer, serving
 from tests.stack.processes import Stack
 from tests.stack.proxy import Proxy, to_postgres
 
@@ -38,21 +38,23 @@ def ask(stack: Stack, statement: str) -> object:
 
 
 @contextlib.contextmanager
-def served(answer: Answer) -> Iterator[str]:
+def served(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) -> Iterator[str]:
     """The URL of an OpenAI-compatible server in a thread, whose chat completions `answer` writes."""
     started: Future[str] = Future()
     done = threading.Event()
 
     async def serve() -> None:
-        async with serving(answer) as url:
+        async with serving(answer, models) as url:
             started.set_result(url)
             await asyncio.to_thread(done.wait)
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    yield started.result(10)
-    done.set()
-    thread.join(20)
+    try:
+        yield started.result(10)
+    finally:
+        done.set()
+        thread.join(20)
 
 
 @pytest.fixture

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.figures import workers_desired
-from jobs.policy import LONGEST_DELAY_SECONDS, SCHEDULE_SECONDS, Failure, GiveUp, Retry, after_failure
+from jobs.policy import (
+    LONGEST_DELAY_SECONDS,
+    SCHEDULE_SECONDS,
+    Failure,
+    GiveUp,
+    Retry,
+    after_failure,
+    after_postponement,
+)
 from jobs.redeliver import Again, Done, after_attempt, retry_after_seconds
 from jobs.webhook import Attempt
 
@@ -31,6 +39,24 @@ def test_a_permanent_failure_ends_at_once(code: str) -> None:
     assert after_failure(0, Failure(code, "m"), 0.5) == GiveUp(
         {"code": code, "message": "m", "retryable": False}
     )
+
+
+def test_a_failure_that_is_final_is_not_tried_again() -> None:
+    failure = Failure("engine_failed", "m", final=True)
+    assert after_failure(0, failure, 0.5) == GiveUp(failure.as_error(retryable=False))
+
+
+@given(DRAWS, st.none() | st.floats(0, 10**6), st.floats(-10, 10**6))
+def test_what_no_engine_takes_is_put_off_until_its_queue_deadline(
+    draw: float, after: float | None, left: float
+) -> None:
+    failure = Failure("engine_failed", "m")
+    decision = after_postponement(after, left, failure, draw)
+    if isinstance(decision, Retry):
+        assert min(after or 0, 600) <= decision.after_seconds <= min(left, 660)
+    else:
+        assert decision == GiveUp(failure.as_error(retryable=True))
+        assert left < 1.1 * max(10, min(after or 0, 600))
 
 
 @given(DRAWS, st.integers(0, len(SCHEDULE_SECONDS) - 1))

@@ -19,6 +19,7 @@ from worker.engines.openai import OpenAIEngine
 
 Answer = Callable[[asyncio.StreamWriter, dict[str, Any]], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\nserver: tiny/1\r\ncontent-type: text/event-stream\r\n\r\n"
+MODELS = OK + b'{"data": [{"id": "tiny"}]}'
 KEY = "sk-very-secret"
 
 
@@ -28,8 +29,8 @@ def event(content: str | None, reason: str | None = None) -> bytes:
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[str]:
-    """A server whose chat completions `answer` writes; its list of models has `tiny`."""
+async def serving(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) -> AsyncIterator[str]:
+    """A server whose chat completions `answer` writes, and `models` its list of models."""
 
     handling: set[asyncio.Task[None]] = set()
 
@@ -46,7 +47,7 @@ async def serving(answer: Answer) -> AsyncIterator[str]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         assert f"bearer {KEY}" in head
         if head.startswith("get /v1/models"):
-            writer.write(OK + json.dumps({"data": [{"id": "tiny"}]}).encode())
+            writer.write(models())
         else:
             length = int(head.split("content-length: ")[1].split("\r\n")[0])
             await answer(writer, json.loads(await reader.readexactly(length)))

@@ -11,11 +11,42 @@ from jobs.room import KvCache
 
 
 class EngineFailed(Exception):
-    """The engine could not finish this call; another attempt may succeed."""
+    """The engine could not finish this call; another attempt may succeed.
+
+    The message is for the job's owner; `said` are the server's own words, for the operator's log.
+    """
+
+    def __init__(self, message: str = "", said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class EngineTimeout(EngineFailed):
     """The engine did not answer in time; another attempt may succeed."""
+
+
+class EngineBusy(EngineFailed):
+    """The engine takes no call now; `after_seconds`: when it will, where it says so."""
+
+    def __init__(self, message: str, said: str = "", after_seconds: float | None = None) -> None:
+        super().__init__(message, said)
+        self.after_seconds = after_seconds
+
+
+class EngineAway(EngineBusy):
+    """No call can reach the engine, or it takes none from this worker, whichever job it is for."""
+
+
+class EngineRefused(EngineFailed):
+    """The engine will refuse this call each time. `anyones`: perhaps those of all other jobs too."""
+
+    def __init__(self, message: str, said: str = "", anyones: bool = False) -> None:
+        super().__init__(message, said)
+        self.anyones = anyones
+
+
+class AnswerWithheld(EngineFailed):
+    """The model, or a filter in front of it, refused to write the answer."""
 
 
 class EngineDead(Exception):
@@ -63,13 +94,17 @@ class Written:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What a result's provenance says of its engine. None where the engine cannot know."""
+    """What a result's provenance says of its engine. None where the engine cannot know.
+
+    `enforces_schema`: nothing but what satisfies a call's schema can be generated.
+    """
 
     engine: str
     engine_version: str
     model: str | None
     weights_digest: str | None
     quantization: str | None
+    enforces_schema: bool = True
 
 
 OnText = Callable[[str, int], None]
@@ -99,7 +134,8 @@ class Engine(Protocol):
     async def generate(self, call: Call, on_text: OnText) -> Written:
         """Write the answer to `call`. Cancelling the awaiting task aborts it in the engine.
 
-        Raises EngineFailed when this attempt failed, EngineDead when no attempt here can succeed.
+        Raises EngineFailed when this attempt failed, EngineBusy when the call was not taken,
+        EngineDead when no attempt here can succeed.
         """
 
     async def alive(self) -> bool:

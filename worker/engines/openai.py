@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
+import contextlib
 from typing import Any
 
 import httpx
+import structlog
 
 from jobs.room import KvCache
-from worker.engines import Call, Encoded, EngineFailed, EngineInfo, EngineTimeout, OnText, Written
+from worker.engines import (
+    Call,
+    Encoded,
+    EngineAway,
+    EngineFailed,
+    EngineInfo,
+    EngineRefused,
+    EngineTimeout,
+    OnText,
+    Written,
+)
+from worker.engines.answer import Answer
+from worker.engines.events import END, chunks_of, events_of
+from worker.engines.refusal import refused, said_in, told_to_wait
 
 CALLS = 200
 """At once, at the most."""
-LONGEST_ANSWER_BYTES = 4 * 1024 * 1024
+LONGEST_REFUSAL_BYTES = 65_536
 PROMPT_BUDGET_TOKENS = 24_000
 """What a server's context is taken for when it does not say: 32k less room for the answer."""
 TEMPLATE_TOKENS = 64
 """What a chat template puts around the two messages, at the most."""
-
-MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+AFTER_FINISH_SECONDS = 5.0
+"""For the usage, once an answer has ended; some servers send neither it nor an end."""
+MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What reading JSON of another shape than the protocol's raises."""
+UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+log = structlog.get_logger()
 
 
 class OpenAIEngine:
@@ -35,14 +51,15 @@ class OpenAIEngine:
         timeout_seconds: float = 120,
         max_model_len: int | None = None,
     ) -> None:
-        self.info = EngineInfo("openai", "unknown", model, None, None)
+        self.info = EngineInfo("openai", "unknown", model, None, None, enforces_schema=False)
         self._model = model
+        self._key = key
         self._max_model_len = max_model_len
         self._running = 0
         self._http, self._probe = (
             httpx.AsyncClient(
                 base_url=url.rstrip("/") + "/",
-                headers={"Authorization": f"Bearer {key}"} if key else {},
+                headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
                 timeout=httpx.Timeout(timeout_seconds, connect=10),
                 limits=httpx.Limits(max_connections=connections),
             )
@@ -61,9 +78,8 @@ class OpenAIEngine:
             ) from error
         if self._model not in models:
             raise EngineFailed(f"The server offers {', '.join(models[:5]) or 'no model'}, not {self._model}.")
-        self.info = EngineInfo(
-            "openai", answer.headers.get("server", "unknown")[:100], self._model, None, None
-        )
+        version = answer.headers.get("server", "unknown")[:100]
+        self.info = EngineInfo("openai", version, self._model, None, None, enforces_schema=False)
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
         """The context less the answer, by the server's own limit where it was set."""
@@ -79,19 +95,36 @@ class OpenAIEngine:
         return None
 
     async def generate(self, call: Call, on_text: OnText) -> Written:
-        """Stream one chat completion. Raises EngineFailed; cancelling closes the connection."""
+        """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge."""
         self._running += 1
         try:
-            async with self._http.stream("POST", "chat/completions", json=self._body(call)) as response:
-                if response.status_code != 200:
-                    raise EngineFailed(f"The model's server answered {response.status_code}.")
-                return await self._read(response, on_text)
+            return await self._generate(call, on_text)
+        except EngineRefused as error:
+            if error.anyones and not await self.alive():
+                raise EngineAway(str(error), error.said) from error
+            raise
+        except UNREACHED as error:
+            raise EngineAway(f"The model's server can't be reached ({_kind(error)}).") from error
         except httpx.TimeoutException as error:
             raise EngineTimeout("The model's server did not answer in time.") from error
-        except (httpx.HTTPError, *MALFORMED) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *MALFORMED) as error:
             raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
         finally:
             self._running -= 1
+
+    async def _generate(self, call: Call, on_text: OnText) -> Written:
+        async with self._http.stream("POST", "chat/completions", json=self._body(call)) as response:
+            if not response.is_success:
+                said = said_in(self._without_key(await _beginning(response)))
+                raise refused(response.status_code, said, told_to_wait(response.headers))
+            answer = Answer(on_text)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None) as limit:
+                    await _read(response, answer, limit)
+        return answer.written(call)
+
+    def _without_key(self, body: bytes) -> bytes:
+        return body.replace(self._key.encode(), b"[key]") if self._key else body
 
     def _body(self, call: Call) -> dict[str, Any]:
         schema = {"name": "til_post", "strict": True, "schema": call.schema}
@@ -109,33 +142,21 @@ class OpenAIEngine:
             "stream_options": {"include_usage": True},
         }
 
-    async def _read(self, response: httpx.Response, on_text: OnText) -> Written:
-        usage: dict[str, Any] = {}
-        text, reason, pieces = "", None, 0
-        async for event in _events(response):
-            usage = event.get("usage") or usage
-            for choice in event.get("choices") or []:
-                delta = (choice.get("delta") or {}).get("content") or ""
-                reason = choice.get("finish_reason") or reason
-                if delta:
-                    text, pieces = text + delta, pieces + 1
-                    on_text(delta, pieces)
-        if reason is None:
-            raise EngineFailed("The model's server ended its answer without a finish.")
-        return Written(
-            text=text,
-            complete=reason == "stop",
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            cached_tokens=int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or pieces),
-        )
-
     async def alive(self) -> bool:
-        """Whether the server answers; on a connection of its own, or it would wait behind the calls."""
+        """Whether the server answers and offers the model to this key; a server that is busy is alive.
+
+        On a connection of its own, or it would wait behind the calls.
+        """
         try:
-            return (await self._probe.get("models")).status_code < 500
-        except httpx.HTTPError:
+            answer = await self._probe.get("models")
+        except httpx.HTTPError as error:
+            log.warning("engine_unreached", error=repr(error)[:200])
             return False
+        offered = _offered(answer)
+        known = answer.status_code not in (401, 403, 404) and (offered is None or self._model in offered)
+        if not known:
+            log.error("engine_misconfigured", status=answer.status_code, model=self._model)
+        return known
 
     def load(self) -> tuple[int, int]:
         """The calls that are open; what waits in the server is not known here."""
@@ -147,22 +168,39 @@ class OpenAIEngine:
         await self._probe.aclose()
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    """The JSON of each server-sent event, until `[DONE]`."""
-    got = 0
-    async for line in response.aiter_lines():
-        got += len(line)
-        if got > LONGEST_ANSWER_BYTES:
-            raise EngineFailed("The model's server answered without an end.")
-        if line.startswith("data:"):
-            data = line[5:].strip()
-            if data == "[DONE]":
+async def _read(response: httpx.Response, answer: Answer, limit: asyncio.Timeout) -> None:
+    async with contextlib.aclosing(events_of(response)) as events:
+        async for event in events:
+            if event == END:
+                answer.done = True
                 return
-            event = json.loads(data)
-            if "error" in event:
-                raise EngineFailed("The model's server reported an error in its answer.")
-            yield event
+            answer.take(event)
+            if answer.reason and limit.when() is None:
+                limit.reschedule(asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS)
             await asyncio.sleep(0)
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """The first bytes of a refusal; one that breaks off is a refusal all the same."""
+    body = b""
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with (
+            asyncio.timeout(AFTER_FINISH_SECONDS),
+            contextlib.aclosing(chunks_of(response)) as parts,
+        ):
+            async for part in parts:
+                body += part
+                if len(body) > LONGEST_REFUSAL_BYTES:
+                    break
+    return body[:LONGEST_REFUSAL_BYTES]
+
+
+def _offered(answer: httpx.Response) -> list[str] | None:
+    """The models that the server lists, if it does."""
+    try:
+        return [str(model["id"]) for model in answer.json()["data"]] if answer.is_success else None
+    except MALFORMED:
+        return None
 
 
 def _kind(error: Exception) -> str:
