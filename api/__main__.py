@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 
+import structlog
 import uvicorn
 from prometheus_client import start_http_server
 from starlette.datastructures import State
 
 from api.app import create_app
 from api.settings import ApiSettings
+from jobs.database import API, Database
+from jobs.errors import JobError
 from jobs.logs import set_up_logs
+from jobs.preflight import unless_unfit
 from jobs.settings import WebhookSettings
+
+log = structlog.get_logger()
 
 
 class Server(uvicorn.Server):
@@ -29,10 +36,15 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Read the settings, then serve. Exit code 1 when the port can't be had."""
+    """Read the settings, then serve. Exit code 1 when the port can't be had or a server is unfit."""
     settings = ApiSettings()
     set_up_logs("api", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
+    try:
+        asyncio.run(_look_at_servers(settings))
+    except JobError as error:
+        log.error("api_not_started", error=str(error))
+        return 1
     app = create_app(settings, WebhookSettings())
     config = uvicorn.Config(
         app,
@@ -46,6 +58,14 @@ def main() -> int:
     server = Server(config, app.state)
     server.run()
     return 0 if server.started else 1
+
+
+async def _look_at_servers(settings: ApiSettings) -> None:
+    database = Database(settings.database_url.get_secret_value(), API)
+    try:
+        await unless_unfit(database, settings.redis_url.get_secret_value())
+    finally:
+        await database.close()
 
 
 if __name__ == "__main__":

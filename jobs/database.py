@@ -52,6 +52,8 @@ class Role:
             "lock_timeout": f"{int(self.lock_seconds * 1000)}ms",
             "tcp_user_timeout": "10s",
             "tcp_keepalives_idle": "10s",
+            "timezone": "UTC",
+            "default_transaction_isolation": "read committed",
             "jit": "off",
             "plan_cache_mode": "force_custom_plan",
         }

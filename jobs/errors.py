@@ -56,18 +56,22 @@ class DatabaseUnavailable(JobError):
     @property
     def reason(self) -> str:
         """What the driver said, for the log."""
-        return repr(self.__cause__)[:200]
+        return repr(self.__cause__ or self)[:200]
 
 
 class LockTimeout(DatabaseUnavailable):
     """Another transaction holds what this one needs, and does not end."""
 
 
-class UnsupportedDatabase(JobError):
+class UnfitServer(JobError):
+    """PostgreSQL or Redis lacks something without which nothing works here."""
+
+
+class UnsupportedDatabase(UnfitServer):
     """PostgreSQL 17 or newer is needed."""
 
 
-class NotMigrated(JobError):
+class NotMigrated(UnfitServer):
     """The database has no tables of this version: run `til-server migrate`."""
 
 

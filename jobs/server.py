@@ -17,8 +17,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs import preflight
 from jobs.database import ADMIN, Database
 from jobs.errors import JobError
+from jobs.preflight_redis import redis
 from jobs.tenants import bootstrap
 
 MIGRATION_LOCK = 7_145_001
@@ -31,6 +33,8 @@ async def migrate(url: str, revision: str = "head") -> None:
     try:
         async with database.engine.connect() as connection:
             await _wait_for_turn(connection)
+            await preflight.can_make_tables(connection, await preflight.can_be_migrated(connection))
+            await connection.commit()
             await connection.run_sync(_migrate, revision)
     finally:
         await database.close()
@@ -60,7 +64,7 @@ async def make_keys(url: str, tenant: str, as_json: bool) -> None:
     """Make the tenant unless it is there, and new keys for it; print them: this once."""
     database = Database(url, ADMIN)
     try:
-        await database.check()
+        await preflight.postgres(database)
         async with database.session() as session:
             made = await bootstrap(session, tenant)
     finally:
@@ -88,8 +92,15 @@ def main() -> int:
         print("til-server: set DATABASE_URL, e.g. postgresql://user:password@host/til", file=sys.stderr)
         return 1
     if arguments.command == "migrate":
-        return _run(migrate(url, arguments.revision))
+        return _run(_migrate_and_look(url, arguments.revision, os.environ.get("REDIS_URL")))
     return _run(make_keys(url, arguments.tenant, arguments.json))
+
+
+async def _migrate_and_look(url: str, revision: str, redis_url: str | None) -> None:
+    """Migrate, then say what an operator should know of Redis too, where its address is given."""
+    await migrate(url, revision)
+    for note in await redis(redis_url) if redis_url else []:
+        print(f"til-server: {note}", file=sys.stderr)
 
 
 def _run(work: Coroutine[None, None, None]) -> int:

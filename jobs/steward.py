@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import resource
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
@@ -18,13 +19,14 @@ from pydantic import Field
 from jobs import endpoints, figures, sweep
 from jobs.claim import waiting_models
 from jobs.database import STEWARD, Database
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import DatabaseUnavailable, JobError
 from jobs.figures import Figures
 from jobs.live import DELIVERIES, ENDED, SWEEP, Live
 from jobs.logs import set_up_logs
 from jobs.meter import FINISHED
 from jobs.pace import Pace
 from jobs.postman import Postman
+from jobs.preflight import unless_unfit
 from jobs.ring import Ringer
 from jobs.settings import ServerSettings, WebhookSettings
 from jobs.webhook import Sender
@@ -170,6 +172,7 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> None:
     allow_many_connections()
     start_http_server(settings.metrics_port, settings.metrics_host)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
+    await unless_unfit(database, settings.redis_url.get_secret_value())
     live = Live(settings.redis_url.get_secret_value())
     ringer = Ringer(settings.redis_url.get_secret_value())
     agent = f"til-queue/{version('til-queue')}"
@@ -197,4 +200,8 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
 if __name__ == "__main__":
     settings_read = StewardSettings()
     set_up_logs("steward", settings_read.log_level)
-    asyncio.run(serve(settings_read, WebhookSettings()))
+    try:
+        asyncio.run(serve(settings_read, WebhookSettings()))
+    except JobError as error:
+        log.error("steward_not_started", error=str(error))
+        sys.exit(1)

@@ -18,6 +18,7 @@ from jobs import workers
 from jobs.database import WORKER, Database
 from jobs.errors import DatabaseUnavailable
 from jobs.live import CANCEL, SWEEP, Live
+from jobs.preflight import ready_to_start
 from jobs.ring import Ringer
 from worker.backpressure import Backpressure
 from worker.claimer import Claimer
@@ -89,7 +90,7 @@ class Runtime:
         self._call(self._start())
 
     async def _start(self) -> None:
-        await self.database.check()
+        await ready_to_start(self.database, self._settings.redis_url.get_secret_value())
         await self._engine.start()
         self.holdings.ledger.cache = self._engine.kv_cache()
         await self.pulse.register()
