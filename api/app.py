@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -80,6 +81,8 @@ async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None
     loops = (state.waiters.run(), state.followers.run(), _follow_slots(app))
     background = [asyncio.create_task(loop) for loop in loops]
     state.body_thread = ThreadPoolExecutor(1, "large-bodies")
+    gc.collect()
+    gc.freeze()  # What is loaded by now stays: collections that a large body causes needn't look through it.
     try:
         yield
     finally:

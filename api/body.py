@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ MOST_VALUES = 350_000
 MOST_MEMBERS = 64
 """Members of one object."""
 LONGEST_NUMBER = 40
+JSON_TYPE = re.compile(r"\s*application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 Out = TypeVar("Out")
 
 
@@ -51,6 +53,13 @@ class _BodyRequest(Request):
     def __init__(self, request: Request, adapter: TypeAdapter[Any]) -> None:
         super().__init__(request.scope, request.receive)
         self._adapter = adapter
+
+    async def body(self) -> bytes:
+        """The bytes, of JSON by their type. Raises Problem."""
+        body = await super().body()
+        if body and not JSON_TYPE.match(self.headers.get("content-type", "")):
+            raise invalid("", "The body has to be JSON, with Content-Type: application/json.")
+        return body
 
     async def json(self) -> Any:
         """The body as the route's model. Raises Problem, which FastAPI lets pass."""

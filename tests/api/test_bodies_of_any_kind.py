@@ -111,6 +111,18 @@ def test_a_body_that_is_not_utf_8_is_a_bad_request(client: httpx.Client) -> None
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
+def test_a_body_of_another_type_is_refused_in_words(client: httpx.Client) -> None:
+    body = json.dumps(day()).encode()
+    codes = {}
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense", ""):
+        answer = client.post("/v1/til", content=body, headers={"content-type": kind})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, ""), kind
+        assert "application/json" in answer.text
+    for kind in ("application/json", "Application/JSON; charset=utf-8", "application/vnd.til+json"):
+        codes[kind] = client.post("/v1/til", content=body, headers={"content-type": kind}).status_code
+    assert set(codes.values()) == {202}
+
+
 def test_every_route_with_a_body_reads_it_in_the_same_way(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     with_body = [
