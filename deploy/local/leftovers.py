@@ -1,48 +1,76 @@
-"""Which processes run, noted on disk: a run after a `kill -9` of the supervisor ends exactly those."""
+"""Which processes run, noted on disk: whatever ends the supervisor, exactly those are ended after it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 from deploy.local.child import Child
 
+SERVERS = ("postgres", "valkey")
 END_SECONDS = 15
 
 
 class Leftovers:
-    """A file of (name, process id, start time) of every child of the present run."""
+    """A file of (name, process id, start time) of every child of one run."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def remember(self, child: Child) -> None:
         """Note a child that has just been started."""
         noted = self._noted()
         with contextlib.suppress(psutil.NoSuchProcess):
             noted.append((child.name, child.pid, psutil.Process(child.pid).create_time()))
-        self._path.write_text(json.dumps(noted))
+        written = self.path.with_suffix(".new")
+        written.write_text(json.dumps(noted))
+        written.replace(self.path)
 
     def end(self) -> None:
-        """End what an earlier run left: the same id and the same start time, the servers last."""
-        for name, pid, created in reversed(self._noted()):
-            with contextlib.suppress(psutil.Error):
-                process = psutil.Process(pid)
-                if process.create_time() == created:
-                    process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
-                    process.wait(END_SECONDS)
+        """End what is noted and still runs: our processes together, then the servers."""
+        running = list(self._running())
+        for servers in (False, True):
+            end({name: process for name, process in running if (name in SERVERS) is servers})
         self.forget()
 
     def forget(self) -> None:
         """Nothing runs any more."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def _running(self) -> Iterator[tuple[str, psutil.Process]]:
+        """The same id and the same start time: an id that another process has now is not ours."""
+        for name, pid, created in self._noted():
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                if process.create_time() == created:
+                    yield name, process
 
     def _noted(self) -> list[tuple[str, int, float]]:
         try:
-            return [(str(n), int(p), float(t)) for n, p, t in json.loads(self._path.read_text())]
+            return [(str(n), int(p), float(t)) for n, p, t in json.loads(self.path.read_text())]
         except (OSError, ValueError, TypeError):
             return []
+
+
+def end_all(folder: Path) -> None:
+    """End what earlier runs in this folder left."""
+    for path in folder.glob("children*.json"):
+        Leftovers(path).end()
+
+
+def end(processes: dict[str, psutil.Process]) -> None:
+    """Ask all of them to end; kill those that take long, each with its whole process group."""
+    for name, process in processes.items():
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+    _, slow = psutil.wait_procs(list(processes.values()), END_SECONDS)
+    for process in slow:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    psutil.wait_procs(slow, END_SECONDS)

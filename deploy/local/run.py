@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import checks
+from deploy.local import checks, guard, leftovers
 from deploy.local.checks import CanNotRun
 from deploy.local.child import ChildFailed
 from deploy.local.receiver import Receiver
@@ -33,13 +33,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--once", action="store_true", help="stop after the post")
     once = parser.parse_args().once
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupted)
+    stop_on_signals()
     try:
         checks.git_is_there()
         folder = CHECKOUT / ".local"
         checks.own_folder(folder)
         with checks.only_one(folder):
+            leftovers.end_all(folder)
             return run(LocalStack(folder), once)
     except (CanNotRun, ChildFailed) as error:
         print(f"make run: {error}", file=sys.stderr)
@@ -48,8 +48,25 @@ def main() -> int:
         return 0
 
 
+def stop_on_signals() -> None:
+    """SIGTERM, the end of the terminal (not under nohup) and the end of make ask for the same as Ctrl-C."""
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, hung_up)
+    guard.end_with_make()
+
+
 def interrupted(_: int, __: FrameType | None) -> None:
-    """SIGTERM asks for the same as Ctrl-C."""
+    """Stop."""
+    raise KeyboardInterrupt
+
+
+def hung_up(_: int, __: FrameType | None) -> None:
+    """Stop; nobody reads any more what is said, and writing to a terminal that is gone fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
     raise KeyboardInterrupt
 
 
@@ -75,7 +92,8 @@ def run(stack: LocalStack, once: bool) -> int:
 def stop(stack: LocalStack) -> None:
     """Stop cleanly; a Ctrl-C meanwhile ends our own processes at once."""
     signal.signal(signal.SIGINT, lambda _, __: stack.kill())
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     stack.stop()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deploy.local.checks import CanNotRun, port_of
 from deploy.local.child import Child
-from deploy.local.leftovers import Leftovers
+from deploy.local.guard import Guard
 from deploy.local.postgres import PostgresServer
 from deploy.local.stack_file import read_stack, write_stack
 from deploy.local.valkey import ValkeyServer, free_port
@@ -37,7 +37,7 @@ class LocalStack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._left = Leftovers(folder / "children.json")
+        self._guard = Guard(folder)
         self.api_port = port_of("API_PORT", 8000)
         self.flower_port = port_of("FLOWER_PORT", 5555)
         self.metrics = {name: free_port() for name in ("api", "worker", "steward")}
@@ -59,7 +59,7 @@ class LocalStack:
 
     def start(self) -> None:
         """Start everything and return when all of it is healthy. Raises CanNotRun, ChildFailed."""
-        self._left.end()
+        self._guard.start()
         self._start_servers()
         self._migrate()
         self.secrets = asyncio.run(self._keys())
@@ -82,7 +82,7 @@ class LocalStack:
 
     def _start_server(self, server: PostgresServer | ValkeyServer) -> None:
         self._servers.append(server)
-        server.child.spawned = self._left.remember
+        server.child.spawned = self._guard.remember
         server.start()
 
     def _migrate(self) -> None:
@@ -149,7 +149,7 @@ class LocalStack:
     def _spawn(self, name: str, command: list[str], **more: str) -> None:
         child = Child(name, command, self.folder / "log" / f"{name}.log")
         child.log.write_bytes(b"")
-        child.spawned = self._left.remember
+        child.spawned = self._guard.remember
         port = {"TIL_METRICS_PORT": str(self.metrics[name])} if name in self.metrics else {}
         self.children.append(child)
         child.spawn(self.environment(**port, **more))
@@ -205,7 +205,7 @@ class LocalStack:
             child.stop(seconds=40)
         for server in reversed(self._servers):
             server.stop()
-        self._left.forget()
+        self._guard.release()
 
     def kill(self) -> None:
         """End our own processes at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -66,15 +67,19 @@ def run_once(checkout: Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def left_running(checkout: Path) -> list[str]:
+def running(checkout: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
             if str(checkout) in process.environ().get("PYTHONPATH", "") or str(checkout) in process.cwd():
-                found.append(" ".join(process.cmdline()))
+                found.append(process)
         except psutil.Error:
             continue
     return found
+
+
+def left_running(checkout: Path) -> list[int]:
+    return [process.pid for process in running(checkout)]
 
 
 def test_it_writes_the_post_of_this_checkout_twice_and_leaves_nothing_running(checkout: Path) -> None:
@@ -127,15 +132,61 @@ def test_it_serves_until_ctrl_c_and_a_second_run_says_that_one_is_there(
     assert left_running(checkout) == []
 
 
-def test_what_a_killed_run_left_is_ended_by_the_next_one(
+def test_what_a_killed_run_left_is_ended_at_once(checkout: Path, serving: subprocess.Popen[bytes]) -> None:
+    assert len(left_running(checkout)) >= 6
+    serving.kill()
+    serving.wait()
+    until(lambda: left_running(checkout) == [], 40)
+
+
+def guards(checkout: Path) -> list[psutil.Process]:
+    return [process for process in running(checkout) if "deploy.local.guard" in process.cmdline()]
+
+
+def test_what_nobody_guarded_is_ended_by_the_next_run_on_the_same_port(
     checkout: Path, serving: subprocess.Popen[bytes]
 ) -> None:
+    (guard,) = guards(checkout)
+    guard.kill()
     serving.kill()
     serving.wait()
     assert len(left_running(checkout)) >= 5
-    done = run_once(checkout)
+    port = json.loads((checkout / ".local" / "stack.json").read_text())["api_url"].rpartition(":")[2]
+    done = run_once(checkout, API_PORT=port)
     assert done.returncode == 0, done.stdout + done.stderr
     assert left_running(checkout) == []
+
+
+def test_a_terminal_that_is_closed_stops_everything(checkout: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(checkout)
+        os.execvpe(sys.executable, command(), environment(checkout))
+    shown = b""
+    while b"serving" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert left_running(checkout) == []
+
+
+def test_a_make_that_is_killed_takes_everything_with_it(checkout: Path) -> None:
+    make = subprocess.Popen(
+        ["make", "-f", "-", "all"],
+        cwd=checkout,
+        env=environment(checkout),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert make.stdin
+    assert make.stdout
+    make.stdin.write(f"all:\n\t@{' '.join(command())}\n".encode())
+    make.stdin.close()
+    assert any(b"serving" in line for line in make.stdout)
+    make.kill()
+    make.wait()
+    until(lambda: left_running(checkout) == [], 60)
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:

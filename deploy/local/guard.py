@@ -1,0 +1,78 @@
+"""What ends the children when the supervisor was killed: a process of its own that waits for that.
+
+`python -m deploy.local.guard NOTE` reads its standard input, a pipe whose other end only the supervisor has.
+The pipe's end means that the supervisor is gone, however it ended; what NOTE names is ended then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from deploy.local.child import Child
+from deploy.local.leftovers import Leftovers
+
+LOOK_SECONDS = 0.5
+
+
+class Guard:
+    """Ends the children of this process as soon as this process is gone without having released them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._children = Leftovers(folder / f"children-{os.getpid()}.json")
+        self._log = folder / "log" / "guard.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the guard's process; it ends by itself soon after this one."""
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "deploy.local.guard", str(self._children.path)],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def remember(self, child: Child) -> None:
+        """Guard a child that has just been started."""
+        self._children.remember(child)
+
+    def release(self) -> None:
+        """The children have ended."""
+        self._children.forget()
+        if self._process is not None:
+            self._process.communicate()
+
+
+def end_with_make() -> None:
+    """End this process, as by SIGTERM, when the `make` that started it is killed; without `make`, nothing."""
+    if "MAKELEVEL" not in os.environ:
+        return
+    make = os.getppid()
+
+    def wait() -> None:
+        while os.getppid() == make:
+            time.sleep(LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="make", daemon=True).start()
+
+
+def main(path: str) -> None:
+    """Wait for the supervisor's end, then end what it has left; after a clean stop that is nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        sys.stdin.buffer.read()
+    Leftovers(Path(path)).end()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
