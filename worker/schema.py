@@ -12,6 +12,8 @@ from worker.prompt import Note
 
 MOST_SOURCES = 1000
 MOST_POINTS = 3
+MOST_FREE_POINTS = 12
+"""In a section of an answer that takes no tokens."""
 MOST_NOTES = 6
 KEYWORD_CHARACTERS = 32
 TITLE_CHARACTERS = 120
@@ -29,15 +31,20 @@ class InvalidOutput(Exception):
 
 
 def post_schema(
-    sources: Sequence[str], language: Language, max_output_tokens: int, tight: bool = False
+    sources: Sequence[str], language: Language, max_output_tokens: int | None, tight: bool = False
 ) -> dict[str, Any]:
     """The schema of a `Draft` that cites `sources`, the first thousand at the most.
 
     Even at its longest it ends within `max_output_tokens`, as far as the rates above hold: there are fewer
-    points, then fewer sources a point, where there is little room. `tight`: half as long.
+    points, then fewer sources a point, where there is little room. `tight`: half as long. None: an engine
+    that writes no tokens may cite all sources, and has room for a day's commits and files.
     """
-    budget = max_output_tokens // 2 if tight else max_output_tokens
-    points, cited, characters = lengths(sources, language, budget)
+    if max_output_tokens is None:
+        points, cited, characters = MOST_FREE_POINTS, 2, LONGEST_TEXT
+    else:
+        budget = max_output_tokens // 2 if tight else max_output_tokens
+        sources = sources[:MOST_SOURCES]
+        points, cited, characters = lengths(sources, language, budget)
     keyword = {"type": "string", "minLength": 1, "maxLength": KEYWORD_CHARACTERS}
     section = {"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 1, "maxItems": points}
     schema = _object(
@@ -61,11 +68,11 @@ def lengths(sources: Sequence[str], language: Language, tokens: int) -> tuple[in
     return 1, 1, SHORTEST_TEXT
 
 
-def allowed(schema: dict[str, Any]) -> tuple[list[str], int, int]:
-    """What this schema of a post allows: sources, points in a section, characters in the text of a point."""
-    definitions, section = schema["$defs"], schema["properties"][SECTIONS[0]]
-    characters = definitions["point"]["properties"]["text"]["maxLength"]
-    return definitions["source"]["enum"], int(section["maxItems"]), int(characters)
+def allowed(schema: dict[str, Any]) -> tuple[list[str], int, int, int]:
+    """What this schema of a post allows: sources, points a section, characters a point, sources a point."""
+    section, point = schema["properties"][SECTIONS[0]], schema["$defs"]["point"]["properties"]
+    most, cited = int(section["maxItems"]), int(point["sources"]["maxItems"])
+    return schema["$defs"]["source"]["enum"], most, int(point["text"]["maxLength"]), cited
 
 
 def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> di
         "minItems": 1,
         "maxItems": min(MOST_NOTES, most_notes),
     }
-    return _object(notes=notes) | _definitions(sources, characters, 2)
+    return _object(notes=notes) | _definitions(sources[:MOST_SOURCES], characters, 2)
 
 
 def _definitions(sources: Sequence[str], characters: int, cited: int) -> dict[str, Any]:
@@ -85,7 +92,7 @@ def _definitions(sources: Sequence[str], characters: int, cited: int) -> dict[st
         text={"type": "string", "minLength": 1, "maxLength": characters},
         sources={"type": "array", "items": {"$ref": "#/$defs/source"}, "minItems": 1, "maxItems": cited},
     )
-    source = {"type": "string", "enum": list(sources[:MOST_SOURCES])}
+    source = {"type": "string", "enum": list(sources)}
     return {"$defs": {"point": point, "source": source}}
 
 

@@ -139,7 +139,8 @@ async def _draft(
         on_progress(Progress("write", parts, parts + 1, asking.completion_tokens(), text, anew))
 
     def schema(number: int) -> dict[str, Any]:
-        return post_schema(list(labels), language, most, tight=number > 0)
+        tokens = most if asking.engine.prompt_budget(most) is not None else None
+        return post_schema(list(labels), language, tokens, tight=number > 0)
 
     labels = labels_of(prompt)
     call = _calls(frame, attempt, "p", prompt, schema, most)

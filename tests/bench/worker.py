@@ -22,8 +22,8 @@ from jobs.logs import set_up_logs
 from tests.bench.drawn import SILENT, Book, Spent, length, number_of
 from worker.__main__ import serve, with_profile
 from worker.engines import Call, OnText, Written
-from worker.engines.outline import outline
 from worker.engines.vllm import VllmEngine
+from worker.outline.draft import outline
 from worker.runtime import Runtime
 from worker.schema import allowed
 from worker.settings import WorkerSettings

@@ -14,7 +14,7 @@ from tests.post.foreign_answers import DONE, refusal
 from tests.post.test_openai import KEY, MODELS, OK, event
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
-from worker.engines.outline import outline
+from worker.outline.draft import outline
 
 REQUEST = TilRequest.model_validate(day())
 POST = outline(REQUEST, REQUEST.sources(), 3, 200).model_dump_json()

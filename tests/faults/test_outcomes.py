@@ -21,7 +21,7 @@ from tests.post.test_openai import KEY, OK, event
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.proxy import Proxy
-from worker.engines.outline import outline
+from worker.outline.draft import outline
 
 
 @pytest.mark.parametrize("key", ["c", None])

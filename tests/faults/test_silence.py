@@ -15,7 +15,7 @@ from tests.post.test_openai import KEY, OK, event
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day
 from worker.engines.openai import CALLS, OpenAIEngine
-from worker.engines.outline import outline
+from worker.outline.draft import outline
 
 SILENT_SECONDS = 8.0
 

@@ -1,4 +1,4 @@
-"""The outline engine always writes a valid post that cites only what is there, in every language."""
+"""The outline engine's posts are valid, whole and true, whatever the day, in every language."""
 
 from __future__ import annotations
 
@@ -11,28 +11,108 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from jobs.languages import WORDS
-from jobs.post import SECTIONS, Draft
+from jobs.markdown import one_line
+from jobs.post import Draft
 from jobs.request import Language, TilRequest
 from tests.post.engines import admitted, call_of
+from tests.post.outline_days import draft_of, drawn_days, of_messages, points_of, texts
 from tests.post.requests import LANGUAGES, REQUESTS
 from tests.stack.processes import day
+from tests.stack.yardstick import cpu_milliseconds
 from worker.engines import Written
-from worker.engines.outline import OutlineEngine, outline
+from worker.engines.outline import OutlineEngine
+from worker.outline.draft import outline
+from worker.outline.paths import kind_of
+from worker.outline.phrases import phrases
 from worker.pieces import label
 from worker.progress import Progress
 from worker.schema import allowed, as_json, parse, post_schema
 from worker.write import Attempt, write
 
+TOKENS = st.sampled_from([None, 256, 1024, 2048, 8192])
 
-@settings(max_examples=150, deadline=None)
-@given(REQUESTS, st.sampled_from([256, 1024, 2048, 8192]))
-def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest, tokens: int) -> None:
+
+@settings(max_examples=100, deadline=None)
+@given(REQUESTS | drawn_days(), TOKENS)
+def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest, tokens: int | None) -> None:
     labels = {label(source): source for source in reversed(request.sources())}
     schema = post_schema(list(labels), request.language, tokens)
     text = outline(request, *allowed(schema)).model_dump_json()
     Draft202012Validator(schema).validate(as_json(text))
     parse(as_json(text), labels)
     assert outline(request, *allowed(schema)).model_dump_json() == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn_days(), TOKENS)
+def test_every_commit_is_told_once_or_counted(request: TilRequest, tokens: int | None) -> None:
+    english = request.model_copy(update={"language": "en"})
+    draft = draft_of(english, tokens)
+    assert counted(draft) == len({patch.sha for file in english.files for patch in file.patches}), draft
+    said = [one_line(point.text) for point in points_of(draft)]
+    assert len(said) == len(set(said))
+
+
+def counted(draft: Draft) -> int:
+    """The commits that what was learned and the problems account for."""
+    if match := re.match(r"The day's (\d+) commits?: |(\d+) commits? changed ", draft.learned[0].text):
+        return int(match[1] or match[2])
+    problems = [] if draft.problem[0].text.startswith("No commit of the day") else texts(draft, "problem")
+    return sum(map(commits_in, [*texts(draft, "learned"), *problems]))
+
+
+def commits_in(text: str) -> int:
+    """How many commits a point tells of."""
+    match = re.match(r"And (\d+) more commit|(\d+) commits?(?:: .*)?$", text)
+    match = match or re.search(r"\((\d+) commits?(?:, reverted in between)?\)$", text)
+    return int(next(filter(None, match.groups()))) if match else 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn_days(), TOKENS)
+def test_nothing_is_cut_in_the_middle(request: TilRequest, tokens: int | None) -> None:
+    messages = [one_line(patch.commit_message) for file in request.files for patch in file.patches]
+    draft = draft_of(request, tokens)
+    for text in (draft.title, *draft.keywords, *(point.text for point in points_of(draft))):
+        for cut in re.findall(r"^(.*) …", text):
+            assert any(message.startswith(f"{cut} ") for message in messages), text
+        assert not re.search(r"\S…$", text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn_days(), TOKENS)
+def test_what_is_said_of_a_file_or_a_kind_cites_such_a_file(request: TilRequest, tokens: int | None) -> None:
+    paths = {file.filepath for file in request.files}
+    draft = draft_of(request, tokens)
+    for point in points_of(draft):
+        cited = paths & set(point.sources)
+        named = [
+            path for path in paths if re.match(rf"{re.escape(path)}\b|New in {re.escape(path)}:", point.text)
+        ]
+        assert set(named) <= cited or not named
+        for kind in {kind_of(path) for path in paths} - {None}:
+            if point.text.startswith(f"{kind}: "):
+                assert {kind_of(path) for path in point.sources} == {kind}
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn_days())
+def test_no_name_is_new_that_was_there_before(request: TilRequest) -> None:
+    draft = draft_of(request.model_copy(update={"language": "en"}))
+    patches = [patch.patch for file in request.files for patch in file.patches]
+    for text in texts(draft, "concepts"):
+        for name in re.findall(r"\w+", text.partition(": ")[2]) if text.startswith("New in ") else []:
+            assert not any(re.search(rf"^-(def|class) {name}\b", patch, re.M) for patch in patches), text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_phrase_with_the_same_facts(language: Language) -> None:
+    def facts(phrase: str | list[str]) -> list[str]:
+        return sorted(set(re.findall(r"\{(\w+)\}", str(phrase))))
+
+    assert {name: facts(phrase) for name, phrase in phrases(language).items()} == {
+        name: facts(phrase) for name, phrase in phrases("en").items()
+    }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -47,22 +127,32 @@ async def test_a_post_has_the_headings_the_note_and_the_date_of_its_language(lan
     assert (post.provenance["model"], post.usage["calls"]) == (None, 1)
 
 
-async def test_it_finds_what_the_commits_say() -> None:
-    patches = [
-        {"commit_message": "feat: add a mill\n\nThe crank was too slow.\n\nSigned-off-by: A <a@b.c>",
-         "patch": "@@ -0,0 +1,2 @@\n+def turn_crank():\n+    pass\n", "sha": "a" * 40},
-        {"commit_message": "fix: the crank turns forward", "patch": "-x\n+y\n", "sha": "b" * 40},
-    ]  # fmt: skip
-    request = TilRequest.model_validate(day(files=[{"filepath": "src/mill.py", "patches": patches}]))
-    draft = outline(request, request.sources(), 3, 200)
-    said = {name: [p.text for p in getattr(draft, name)] for name in SECTIONS}
-    assert said["learned"] == ["feat: add a mill", "fix: the crank turns forward"]
-    assert said["why"] == ["The crank was too slow."]
-    assert said["problem"] == ["fix: the crank turns forward"]
-    assert "turn_crank" in said["concepts"][0]
-    assert said["how"] == ["src/mill.py: 3 lines added, 1 removed"]
-    assert draft.problem[0].sources == ["b" * 40]
-    assert draft.keywords[:2] == ["Python", "turn_crank"]
+async def test_a_day_of_many_commits_is_shown_whole_whatever_the_tokens() -> None:
+    """No token limits an engine that writes none."""
+    request = of_messages(*(f"feat: part {number} of the mill" for number in range(12)), language="ko")
+    request = request.model_copy(
+        update={"options": request.options.model_copy(update={"max_output_tokens": 256})}
+    )
+    post = await write(request, OutlineEngine(), Attempt("a:1", 1), admitted, lambda _: None)
+    for number in range(12):
+        assert post.result.content.count(f"feat: part {number} of the mill") == 1
+
+
+def test_a_large_day_takes_no_longer_than_its_size() -> None:
+    def huge(size: int) -> TilRequest:
+        lines = "".join(f"+def turn_{n}(a):\n" for n in range(20))
+        files = [
+            {"filepath": f"src/{n}.py", "latest_code": lines.replace("+", ""), "patches": [
+                {"commit_message": f"feat: {n} {m}\n\nIt was {n}.", "patch": f"@@ -0,0 +1,20 @@\n{lines}"}
+                for m in range(3)
+            ]}
+            for n in range(size)
+        ]  # fmt: skip
+        return TilRequest.model_validate(day(files=files))
+
+    small, large = huge(250), huge(2000)
+    once = min(cpu_milliseconds(lambda: draft_of(small)) for _ in range(3))
+    assert cpu_milliseconds(lambda: draft_of(large)) < 16 * once + 50
 
 
 async def test_it_can_take_its_time_and_is_cancelled_at_once() -> None:

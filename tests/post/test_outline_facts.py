@@ -1,0 +1,172 @@
+"""What the outline says of a day: each kind of commit, of message and of change, by examples."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.languages import WORDS
+from jobs.markdown import render
+from tests.post.outline_days import draft_of, of_changes, of_messages, texts
+from worker.outline.messages import kind_of, read_message
+
+HUNK = "@@ -1 +1 @@\n-a\n+b\n"
+
+
+def test_a_single_commit_is_the_title_and_its_message_is_told_once() -> None:
+    message = "feat: add a mill\n\nThe crank was too slow.\n\nSigned-off-by: A <a@b.c>"
+    draft = draft_of(of_changes(("src/mill.py", message, "@@ -0,0 +1,2 @@\n+def turn_crank():\n+    pass\n")))
+    assert draft.title == "ada/engine: feat: add a mill"
+    assert texts(draft, "learned") == ["1 commit changed 1 file: 2 lines added."]
+    assert texts(draft, "concepts") == ["New in src/mill.py: turn_crank", "Python: 1 file, 2 lines added"]
+    assert texts(draft, "why") == ["The crank was too slow."]
+    assert texts(draft, "how") == [
+        "src/mill.py: 2 lines added, 0 removed (new file)",
+        "src/mill.py has def turn_crank()",
+    ]
+    assert texts(draft, "problem") == ["No commit of the day is marked as a fix."]
+    assert texts(draft, "reflection") == ["No test file was changed."]
+    assert draft.keywords == ["Python", "turn_crank", "engine"]
+
+
+def test_thirteen_commits_are_thirteen_points_or_a_number_says_how_many_more() -> None:
+    messages = [f"feat: card {number}" for number in range(9)] + [f"fix: tooth {n}" for n in range(4)]
+    draft = draft_of(of_messages(*messages))
+    assert texts(draft, "learned") + texts(draft, "problem") == messages
+    assert draft.title == "ada/engine: 13 commits in src"
+    small = draft_of(of_messages(*messages), 1024)
+    assert texts(small, "learned")[-1] == "And 7 more commits: 7 features."
+    assert texts(small, "problem")[-1] == "And 2 more commits: 2 fixes."
+
+
+def test_equal_messages_are_one_point_with_their_number() -> None:
+    draft = draft_of(of_messages("wip", "Update README", "wip", "wip", "fixup! Update README"))
+    assert texts(draft, "learned") == ["wip (3 commits)", "Update README (2 commits)"]
+    only = draft_of(of_messages("wip", "wip"))
+    assert only.title == "ada/engine: wip (2 commits)"
+
+
+def test_without_shas_a_message_on_many_files_is_one_commit() -> None:
+    files = [
+        {"filepath": path, "patches": [{"commit_message": "feat: a", "patch": HUNK}] * times}
+        for path, times in (("a.py", 1), ("b.py", 2))
+    ]
+    request = of_messages("x").model_validate(of_messages("x").model_dump() | {"files": files})
+    assert draft_of(request).title == "ada/engine: feat: a (2 commits)"
+
+
+@pytest.mark.parametrize(
+    ("messages", "learned", "problem"),
+    [
+        (("feat: a", 'Revert "feat: a"'), [], ["Made and reverted on the same day: feat: a (2 commits)"]),
+        (('Revert "feat: a"',), [], ['Revert "feat: a"']),
+        (("revert: feat: a",), [], ["revert: feat: a"]),
+        (
+            ("feat: a", 'Revert "feat: a"', 'Reapply "feat: a"'),
+            ["feat: a (3 commits, reverted in between)"],
+            [],
+        ),
+        (("feat: a", 'Revert "feat: a"', 'Revert "Revert "feat: a""'),
+         ["feat: a (3 commits, reverted in between)"], []),
+        (('Revert "feat: a"', 'Reapply "feat: a"'), [],
+         ["Reverted and reapplied on the same day: feat: a (2 commits)"]),
+        (("feat: a", "Undo it\n\nThis reverts commit 0000000."), [],
+         ["Made and reverted on the same day: feat: a (2 commits)"]),
+        (("Undo it\n\nThis reverts commit abcdef0.",), [], ["Undo it"]),
+    ],
+)  # fmt: skip
+def test_reverts_are_set_off(messages: tuple[str, ...], learned: list[str], problem: list[str]) -> None:
+    draft = draft_of(of_messages(*messages, "docs: z"))
+    assert texts(draft, "learned") == [*learned, "docs: z"]
+    assert texts(draft, "problem") == (problem or ["No commit of the day is marked as a fix."])
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [
+        ("feat(api)!: add x", "feature"), ("fix: x", "fix"), ("Fix crash of the parser", "fix"),
+        ("parser: fix crash", "fix"), ("Add prefix fixture", "other"), ("fix merge conflicts", "other"),
+        ("README 수정", "other"), ("로그인 버그 수정", "fix"), ("バグを修正", "fix"), ("修复曲柄", "fix"),
+        ("🐛 No crash", "fix"),
+        ("Merge branch 'a' into b", "merge"), ("Merge pull request #1 from a/b", "merge"),
+        ("Merge sort is faster", "other"), ("Bump numpy from 1.0 to 1.1", "dependency"),
+        ("chore(deps): update x", "dependency"), ("v1.2.3", "release"), ("Release 2.0", "release"),
+        ("perf: faster", "performance"), ("Revert \"fix: x\"", "fix"),
+    ],
+)  # fmt: skip
+def test_a_commits_kind_is_what_its_subject_says(subject: str, kind: str) -> None:
+    message = read_message(subject)
+    assert kind_of(message.base) == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("It was slow. E.g. with 10 cards.\n\nCo-authored-by: A <a@b.c>", "It was slow. E.g. with 10 cards."),
+        ("Change-Id: I0123\nReviewed-by: A\nFixes #12\nCloses: ada/engine#3, #4", None),
+        ("- It was slow\n- It was loud.\n\nSee https://a.b/c", "It was slow; It was loud."),
+        ("The reasons are:\n\n    code()\n\nIt works now.", "It works now."),
+        ("```\ncode\n```\n# Heading\nProse\nover two lines.", "Prose over two lines."),
+        ("(cherry picked from commit 0123456)\nSigned-off-by: A <a@b.c>", None),
+        ("느렸기 때문이다. 이제 빠르다.\n\nSigned-off-by: A <a@b.c>", "느렸기 때문이다. 이제 빠르다."),
+        ("遅かった。今は速い。", "遅かった。 今は速い。"),
+        ("x" * 500, "The messages say why, in sentences too long for here."),
+        ("x" * 500 + ". It is short.", "It is short."),
+        ("https://a.b/c", None),
+    ],
+)
+def test_a_reason_is_whole_sentences_without_trailers(body: str, why: str | None) -> None:
+    draft = draft_of(of_messages(f"feat: a\n\n{body}"))
+    assert texts(draft, "why") == [why or "No commit message says more than its subject."]
+
+
+@pytest.mark.parametrize(
+    ("message", "subject"),
+    [
+        ("Fix a bug in the parser of cards that made\nit crash\n\nBody.",
+         "Fix a bug in the parser of cards that made it crash"),
+        ("Add a mill\n- and a card", "Add a mill"),
+        ("Add a mill\nalso a card", "Add a mill"),
+        ("  \n\nAdd a\tmill \n", "Add a mill"),
+        ("제목\n본문입니다", "제목"),
+    ],
+)  # fmt: skip
+def test_a_subject_is_not_cut_where_its_line_was_broken(message: str, subject: str) -> None:
+    assert read_message(message).subject == subject
+
+
+def test_what_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
+    long = "chore: " + "tidy the cards " * 40
+    (text, *_) = texts(draft_of(of_messages(long, "docs: z")), "learned")
+    assert text.endswith(" …")
+    assert long.startswith(f"{text.removesuffix(' …')} ")
+    assert 380 < len(text) <= 400
+    assert texts(draft_of(of_messages("x" * 500, "docs: z")), "learned") == [
+        "A commit whose subject has 500 characters", "docs: z",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "patch", "said"),
+    [
+        ("q.sql", "@@ -1,3 +1,2 @@\n select 1;\n--- get users\n--- old note\n+select 2;\n",
+         "q.sql: 1 lines added, 2 removed"),
+        ("a.c", "@@ -1 +1,3 @@\n a\n+++i;\n+b\n", "a.c: 2 lines added, 0 removed"),
+        ("a.c", "--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-a\n+b\n", "a.c: 1 lines added, 1 removed"),
+        ("a.c", "+a\u2028b\r\n+c\x0cd\n", "a.c: 2 lines added, 0 removed"),
+        ("a.c", "@@ -1,2 +0,0 @@\n-a\n-b\n", "a.c: 0 lines added, 2 removed (deleted)"),
+        ("b.c", "similarity index 100%\nrename from a.c\nrename to b.c\n",
+         "b.c: 0 lines added, 0 removed (renamed from a.c)"),
+        ("a.png", "Binary files /dev/null and b/a.png differ\n", "a.png: 0 lines added, 0 removed (binary)"),
+        ("uv.lock", HUNK, "uv.lock: 1 lines added, 1 removed (generated)"),
+        ("a.c", "", "a.c: 0 lines added, 0 removed"),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_file(path: str, patch: str, said: str) -> None:
+    assert texts(draft_of(of_changes((path, "fix: x", patch))), "how")[0] == said
+
+
+def test_a_day_is_shown_as_it_is_whatever_its_texts_look_like() -> None:
+    request = of_messages("# no heading", "- <b>no</b> `list` [x](https://a.b)", "| no | table |")
+    content = render(draft_of(request), request, WORDS["en"].outline_note).content
+    assert "- \\# no heading (" in content
+    assert "- \\- \\<b\\>no\\</b\\> \\`list\\`" in content

@@ -1,0 +1,89 @@
+"""One patch of a request: its lines, what became of the file, and the file as it was before. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
+RENAMED = re.compile(r"rename from (.+)")
+Line = tuple[str, str]
+"""`+`, `-` or a space, and the line without it."""
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Lines of a file; `old` and `new`: their first lines' numbers before and after, 0: there is none."""
+
+    old: int
+    new: int
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class Diff:
+    """A patch. `numbered`: every line of it belongs to a hunk that says where it stands."""
+
+    hunks: list[Hunk]
+    numbered: bool
+    added: int
+    removed: int
+    renamed_from: str | None
+    begins: bool
+    """Nothing stood in the file before."""
+    ends: bool
+    """Nothing is left of the file."""
+
+
+def read_patch(patch: str) -> Diff:
+    """The patch, read line by line. A line is what ends at LF. Linear."""
+    hunks, heads = list[Hunk](), list[str]()
+    hunk, left_old, left_new = Hunk(0, 0, []), 0, 0
+    for before, line, following in _lines(patch):
+        inside = left_old > 0 or left_new > 0
+        if match := HUNK.match(line):
+            hunk = Hunk(int(match[1]), int(match[3]), [])
+            hunks.append(hunk)
+            left_old, left_new = int(match[2] or 1), int(match[4] or 1)
+        elif line[:1] not in "+- " or (not inside and _is_head(before, line, following)):
+            heads.append(line)
+        else:
+            mark = line[:1] or " "
+            hunk.lines.append((mark, line[1:]))
+            left_old -= mark != "+"
+            left_new -= mark != "-"
+    return _diff(hunks, hunk, heads)
+
+
+def _lines(patch: str) -> Iterator[tuple[str, str, str]]:
+    """Each line between its neighbours, without the empty rest behind the last end of a line."""
+    lines = patch.removesuffix("\n").split("\n")
+    yield from zip(["", *lines[:-1]], lines, [*lines[1:], ""], strict=True)
+
+
+def _is_head(before: str, line: str, following: str) -> bool:
+    """Outside of hunks, `---` with `+++` below it is the head of a file, and an empty line is nothing."""
+    return (
+        not line
+        or (line.startswith("--- ") and following.startswith("+++ "))
+        or (line.startswith("+++ ") and before.startswith("--- "))
+    )
+
+
+def _diff(hunks: list[Hunk], last: Hunk, heads: list[str]) -> Diff:
+    loose = not hunks and bool(last.lines)
+    found = [last] if loose else hunks
+    marks = [mark for hunk in found for mark, _ in hunk.lines]
+    names = [match[1] for line in heads if (match := RENAMED.fullmatch(line.rstrip("\r")))]
+    told = "\n".join(heads)
+    one = None if loose or len(found) != 1 else found[0]
+    return Diff(
+        hunks=found,
+        numbered=not loose,
+        added=marks.count("+"),
+        removed=marks.count("-"),
+        renamed_from=names[0] if names else None,
+        begins="new file mode" in told or "--- /dev/null" in told or (one is not None and one.old == 0),
+        ends="deleted file mode" in told or "+++ /dev/null" in told or (one is not None and one.new == 0),
+    )

@@ -1,0 +1,56 @@
+"""A day as a draft, without a model: only what the commits and their diffs say, each of it whole and once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from jobs.markdown import one_line
+from jobs.post import Draft
+from jobs.request import TilRequest
+from worker.outline.facts import Facts, facts_of
+from worker.outline.page import Page
+from worker.outline.paths import is_test
+from worker.outline.shown import Shown
+from worker.outline.told import Told, title_of
+from worker.schema import KEYWORD_CHARACTERS, TITLE_CHARACTERS
+
+MOST_KEYWORDS = 5
+
+
+def outline(
+    request: TilRequest, sources: Sequence[str], most: int, text_characters: int, most_sources: int = 1
+) -> Draft:
+    """The draft of a day: up to `most` points a section of `text_characters` that cite `most_sources`.
+
+    Deterministic, and linear in the size of the request.
+    """
+    facts, page = facts_of(request), Page(request, sources, text_characters, most_sources)
+    title, titled = title_of(facts, page, TITLE_CHARACTERS)
+    told, shown = Told(facts, page, most, titled), Shown(facts, page, most)
+    return Draft(
+        title=title,
+        keywords=_keywords(facts),
+        learned=told.learned(),
+        concepts=shown.concepts(),
+        why=told.why(),
+        how=shown.how(),
+        problem=told.problem(),
+        reflection=shown.reflection(told_total=titled),
+    )
+
+
+def _keywords(facts: Facts) -> list[str]:
+    """Kinds of files, scopes of commits, new names, and the repository; whole, or left out."""
+    scopes = Counter(commit.message.scope for commit in facts.commits if commit.message.scope)
+    new = [
+        name
+        for change in facts.changes
+        if change.path in facts.names and not is_test(change.path)
+        for name in facts.names[change.path].new[:2]
+        if not name.startswith("_")
+    ]
+    name = facts.request.repo.rpartition("/")[2] or facts.request.repo
+    wanted = [*facts.kinds()[:2], *(scope for scope, _ in scopes.most_common(2)), *new[:2], name, *new[2:]]
+    words = dict.fromkeys(one_line(word) for word in wanted)
+    return [word for word in words if word and len(word) <= KEYWORD_CHARACTERS][:MOST_KEYWORDS] or ["git"]

@@ -1,0 +1,87 @@
+"""All that the outline knows of a day. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from jobs.request import TilRequest
+from worker.outline.commits import Commit, Topic, commits_of, topics_of
+from worker.outline.diff import read_patch
+from worker.outline.files import Change, change_of
+from worker.outline.names import Names, names_of_day
+from worker.outline.paths import area_of
+from worker.outline.sides import sides_of
+
+MOST_AREAS = 3
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The day: its commits by what they are about, and its files, those that changed most first."""
+
+    request: TilRequest
+    commits: list[Commit]
+    topics: list[Topic]
+    changes: list[Change]
+    names: dict[str, Names]
+
+    @property
+    def times(self) -> int:
+        """How many commits there were."""
+        return sum(topic.times for topic in self.topics)
+
+    @property
+    def added(self) -> int:
+        """Lines added, in all files."""
+        return sum(change.added for change in self.changes)
+
+    @property
+    def removed(self) -> int:
+        """Lines removed, in all files."""
+        return sum(change.removed for change in self.changes)
+
+    def kinds(self) -> list[str]:
+        """The kinds of files that people read, those in which most lines changed first."""
+        found = Counter[str]()
+        for change in self.changes:
+            if change.kind and not change.unread:
+                found[change.kind] += change.lines
+        return [kind for kind, _ in found.most_common()]
+
+
+def facts_of(request: TilRequest) -> Facts:
+    """Read the day. Linear in the request's size."""
+    diffs = [[read_patch(patch.patch) for patch in file.patches] for file in request.files]
+    changes = [change_of(file, of_file) for file, of_file in zip(request.files, diffs, strict=True)]
+    commits = commits_of(request, diffs)
+    sides = [
+        (file.filepath, sides_of(file.latest_code, of_file))
+        for file, of_file, change in zip(request.files, diffs, changes, strict=True)
+        if not change.unread
+    ]
+    return Facts(
+        request=request,
+        commits=commits,
+        topics=topics_of(commits),
+        changes=sorted(changes, key=lambda change: (change.unread is not None, -change.lines)),
+        names=names_of_day(sides),
+    )
+
+
+def areas(paths: Iterable[tuple[str, int]]) -> tuple[list[str], bool]:
+    """The folders, three at the most, with more than half of the lines, and whether they are all.
+
+    None where that takes more of them, or where files lie at the top of the repository.
+    """
+    found = Counter[str | None]()
+    for path, lines in paths:
+        found[area_of(path)] += lines + 1
+    kept, within = list[str](), 0
+    for area, lines in found.most_common(MOST_AREAS):
+        if area is not None:
+            kept.append(area)
+            within += lines
+    every = len(kept) == len(found)
+    return (kept, every) if every or within * 2 > found.total() else ([], False)
