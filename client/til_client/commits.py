@@ -16,6 +16,7 @@ from .fit import first_bytes, fit
 from .git import Git, NoCommits
 
 COMMITS = 10_000
+"""So many are looked at, from HEAD or from the day that was asked for."""
 NAME_CHARACTERS = 200
 MESSAGE_BYTES = 4096
 DAY = datetime.timedelta(days=1)
@@ -25,12 +26,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Commit:
-    """`date` is the committer's own: the day in the time zone that the commit was written with."""
+    """`date` is the committer's own: the day in the time zone that the commit was written with.
+
+    `author` is a name and an address: `Ada <ada@example.com>`.
+    """
 
     sha: str
     date: str
     author: str
-    message: str
 
 
 def say_on_stderr(note: str) -> None:
@@ -48,15 +51,15 @@ def collect(
     """
     git = Git(Path(folder))
     day = date or latest_day(git, author)
-    commits = commits_of(git, day, author)
+    commits = commits_of(git, day, author, say)
     if not commits:
         raise NoCommits(f"{folder} has no commits{by(author)} on {day}.")
-    gathered = gather(git, {commit.sha: commit.message for commit in commits})
+    gathered = gather(git, messages_of(git, commits))
     if not gathered.files:
         raise NoCommits(f"The commits of {day} in {folder} change no text file.")
     report(gathered, say)
     request = {
-        "username": name(commits[-1].author) or "unknown",
+        "username": name(commits[-1].author.rpartition(" <")[0]) or "unknown",
         "date": day.isoformat(),
         "repo": repo_name(git),
         "files": latest_code(git, gathered, say),
@@ -65,32 +68,71 @@ def collect(
 
 
 def latest_day(git: Git, author: str | None) -> datetime.date:
-    latest = log(git, author, "--max-count=1")
-    if not latest:
+    """The latest day with a commit; a commit that is dated after tomorrow was written with a wrong clock."""
+    commits = log(git, author)
+    tomorrow = (datetime.datetime.now(datetime.UTC).date() + DAY).isoformat()
+    dates = sorted(commit.date for commit in commits if is_day(commit.date))
+    if not dates:
         raise NoCommits(f"{git.folder} has no commits{by(author)}.")
-    return datetime.date.fromisoformat(latest[0].date)
+    return datetime.date.fromisoformat(next((d for d in reversed(dates) if d <= tomorrow), dates[0]))
 
 
-def commits_of(git: Git, day: datetime.date, author: str | None) -> list[Commit]:
-    """The day's commits, oldest first, parents before children."""
-    # A day somewhere on earth begins 14 hours before and ends 12 hours after that day in UTC.
-    window = f"--since={day - DAY}T00:00:00Z", f"--until={day + 2 * DAY}T00:00:00Z"
-    found = log(git, author, *window, f"--max-count={COMMITS}", "--date-order", "--reverse")
-    return [commit for commit in found if commit.date == day.isoformat()]
+def is_day(date: str) -> bool:
+    try:
+        return bool(datetime.date.fromisoformat(date))
+    except ValueError:  # what git says of a commit whose date is broken
+        return False
+
+
+def commits_of(git: Git, day: datetime.date, author: str | None, say: Say) -> list[Commit]:
+    """The day's commits, oldest first, without those whose parents a shallow clone lacks."""
+    found = [commit for commit in log(git, author, *until(day)) if commit.date == day.isoformat()]
+    cut_off = set(shallow(git)) if found else set()
+    whole = [commit for commit in reversed(found) if commit.sha not in cut_off]
+    if left_out := len(found) - len(whole):
+        what = "1 commit was" if left_out == 1 else f"{left_out} commits were"
+        told = f"{what} left out: this shallow clone doesn't have what came before"
+        told += " (git fetch --unshallow brings it)."
+        if not whole:
+            raise NoCommits(f"{git.folder} has no commits{by(author)} on {day} that can be read: {told}")
+        say(told)
+    return whole
+
+
+def until(day: datetime.date) -> tuple[str, ...]:
+    """git's option by which later commits don't count: somewhere a day ends 12 hours after it does in UTC."""
+    return (f"--until={day + 2 * DAY}T00:00:00Z",) if 1970 <= day.year < 2100 else ()
 
 
 def log(git: Git, author: str | None, *limits: str) -> list[Commit]:
-    who = ["--fixed-strings", "--regexp-ignore-case", f"--author={author}"] if author else []
-    form = "--format=tformat:%H%n%cs%n%an%n%B"
-    text = git.text(
-        "log", "-z", "--no-merges", "--no-color", "--encoding=UTF-8", form, *who, *limits, "HEAD", "--"
-    )
-    return [commit_of(record) for record in text.split("\x00") if record]
+    """The newest commits, children before parents. Not by `--since`: that ends at the first wrong clock."""
+    form = "--format=tformat:%H%n%cd%n%aN <%aE>"
+    plain = "-z", "--no-merges", "--no-color", "--encoding=UTF-8", "--date=short", form
+    text = git.text("log", *plain, f"--max-count={COMMITS}", *limits, "HEAD", "--")
+    commits = [Commit(*record.split("\n", 2)) for record in text.split("\x00") if record]
+    return [commit for commit in commits if not author or author.casefold() in commit.author.casefold()]
 
 
-def commit_of(record: str) -> Commit:
-    sha, date, author, message = record.split("\n", 3)
-    return Commit(sha, date, author, first_bytes(message.strip(), MESSAGE_BYTES))
+def shallow(git: Git) -> list[str]:
+    """The commits of a shallow clone whose parents are missing: git shows all of their files as new."""
+    path = git.folder / git.text("rev-parse", "--git-path", "shallow").rstrip("\n")
+    try:
+        return path.read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def messages_of(git: Git, commits: list[Commit]) -> dict[str, str]:
+    """The message of each commit by its SHA, in the order of the commits; at most 4 KiB of each."""
+    shas = "".join(f"{commit.sha}\n" for commit in commits).encode()
+    form = "--format=tformat:%H%n%B"
+    messages = dict.fromkeys((commit.sha for commit in commits), "")
+    command = "log", "-z", "--no-walk=unsorted", "--no-color", "--encoding=UTF-8", form, "--stdin"
+    for record in git.text(*command, stdin=shas).split("\x00"):
+        sha, _, message = record.partition("\n")
+        if sha:
+            messages[sha] = first_bytes(message.strip(), MESSAGE_BYTES)
+    return messages
 
 
 def by(author: str | None) -> str:

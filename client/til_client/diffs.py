@@ -15,6 +15,7 @@ SHA = re.compile(rb"[0-9a-f]{40,64}\n?")
 RAW = re.compile(rb":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ([A-Z])\d*\t([^\t\n]+)(?:\t([^\t\n]+))?\n?")
 ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 ESCAPED = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
+NO_UTF8 = re.compile("[\udc80-\udcff]")
 GITLINK = b"160000"
 
 
@@ -109,10 +110,14 @@ def entry_of(sha: str, match: re.Match[bytes]) -> Entry:
 
 
 def unquote(path: bytes) -> str:
-    """The path that git wrote, out of its C quotes if it is in any."""
+    """The path that git wrote, out of its C quotes if it is in any.
+
+    Bytes that are not UTF-8 stay as git writes them, `\\351`, so that two paths never become one.
+    """
     if path.startswith(b'"') and path.endswith(b'"'):
         path = ESCAPE.sub(lambda match: character(match[1]), path[1:-1])
-    return path.decode("utf-8", "replace").replace("\x00", "")
+    text = path.decode("utf-8", "surrogateescape").replace("\x00", "")
+    return NO_UTF8.sub(lambda byte: f"\\{ord(byte[0]) - 0xDC00:03o}", text)
 
 
 def character(escape: bytes) -> bytes:

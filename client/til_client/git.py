@@ -13,7 +13,27 @@ from typing import IO
 
 TEXT_BYTES = 64 * 1024 * 1024
 # Larger blobs are shown as binary, so git never loads a huge file to diff it.
-CONFIG = ("core.quotePath=false", "core.bigFileThreshold=8m", "log.showSignature=false")
+CONFIG = (
+    "core.quotePath=false",
+    "core.bigFileThreshold=8m",
+    "log.showSignature=false",
+    "diff.suppressBlankEmpty=false",
+)
+DECIDED_BY_THE_FOLDER = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIFF_OPTS",
+    "GIT_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}
+"""Variables by which git, called from a hook, would read another repository, or read this one otherwise."""
 
 
 class CollectError(Exception):
@@ -43,9 +63,9 @@ class Git:
         self.folder = folder
         self.timeout_seconds = timeout_seconds
 
-    def text(self, *arguments: str) -> str:
+    def text(self, *arguments: str, stdin: bytes = b"") -> str:
         """The output as text (invalid UTF-8 replaced). Raises `CollectError`s, also above 64 MiB."""
-        with self.stream(*arguments) as output:
+        with self.stream(*arguments, stdin=stdin) as output:
             data = output.read(TEXT_BYTES + 1)
         if len(data) > TEXT_BYTES:
             raise GitFailed(f"git {arguments[0]} wrote more than {TEXT_BYTES} bytes.")
@@ -96,6 +116,11 @@ class Git:
     def _failure(self, complaint: str) -> CollectError:
         if "not a git repository" in complaint or "cannot change to" in complaint:
             return NotARepository(f"{self.folder} is not in a git repository.")
+        if "dubious ownership" in complaint:
+            return GitFailed(
+                f"{self.folder} belongs to another user, so git refuses to read it; where you trust it: "
+                f"git config --global --add safe.directory {self.folder.resolve()}"
+            )
         if "does not have any commits" in complaint or "revision" in complaint:
             return NoCommits(f"{self.folder} has no commits yet.")
         first = next(
@@ -108,15 +133,7 @@ class Git:
 
 def environment() -> dict[str, str]:
     """The caller's environment in English, without the variables by which git would ignore the folder."""
-    decided = {
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_PREFIX",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_DIFF_OPTS",
-    }
-    kept = {name: value for name, value in os.environ.items() if name not in decided}
+    kept = {name: value for name, value in os.environ.items() if name not in DECIDED_BY_THE_FOLDER}
     return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
 

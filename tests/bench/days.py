@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from til_client.changed import gather, latest_code
-from til_client.commits import Commit, log
+from til_client.commits import Commit, log, messages_of
 from til_client.git import CollectError, Git
 
 from jobs.request import ChangedFile, Patch, TilRequest
@@ -67,7 +67,7 @@ def _grouped(commits: list[Commit]) -> Iterator[list[Commit]]:
 
 
 def _day_of(git: Git, number: int, group: list[Commit]) -> Day:
-    gathered = gather(git, {commit.sha: commit.message for commit in group})
+    gathered = gather(git, messages_of(git, group))
     files = [ChangedFile(**file) for file in latest_code(git, gathered, lambda _: None)]
     request = TilRequest(username="ada", date=DATE, repo="til-queue", files=files)
     return Day(f"{number}: {counted(len(group), 'commit')}", "history", request)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,48 +10,7 @@ from til_client.commits import collect
 from til_client.git import CollectError, GitMissing, NoCommits, NotARepository
 
 from jobs.request import TilRequest
-
-DAY = "2025-04-24T12:00:00+0900"
-Commit = Callable[..., str]
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty repository of ada's."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "ada")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
-    folder = tmp_path / "engine"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    return folder
-
-
-def git(folder: Path, *arguments: str, **more: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, env=os.environ | more
-    )
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def commit(repository: Path) -> Commit:
-    """Write files (None removes one) and commit them."""
-
-    def one(message: str, files: dict[str, bytes | None], date: str = DAY) -> str:
-        for name, data in files.items():
-            path = repository / name
-            if data is None:
-                path.unlink()
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-        git(repository, "add", "-A")
-        git(repository, "commit", "-qm", message, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
-        return git(repository, "rev-parse", "HEAD")
-
-    return one
+from tests.client.repositories import DAY, Commit, git
 
 
 def read(folder: Path, date: datetime.date | None = None, author: str | None = None) -> TilRequest:
