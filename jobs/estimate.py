@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.day import MESSAGE_CHARACTERS, left_out
-from jobs.request import TilRequest
+from jobs.request import Patch, TilRequest
+from jobs.shown import composed, shown
 
 BYTES_PER_TOKEN = 3.0
 """Code takes 3 to 4 bytes a token in the usual vocabularies of 32k to 262k, Korean and Japanese prose 3."""
@@ -20,10 +21,15 @@ def job_tokens(request: TilRequest) -> int:
     for file in request.files:
         names += len(file.filepath) + 24
         if left_out(file) is None:
-            diffs += sum(size(p.patch) + size(p.commit_message[:MESSAGE_CHARACTERS]) for p in file.patches)
-            code += size(file.latest_code)
+            diffs += sum(size(shown(p.patch)) + size(message(p)) for p in file.patches)
+            code += size(shown(file.latest_code))
     known = FRAME_TOKENS + (names + diffs) / BYTES_PER_TOKEN + min(CODE_TOKENS, code / BYTES_PER_TOKEN)
     return min(MOST_TOKENS, round(known) + request.options.max_output_tokens)
+
+
+def message(patch: Patch) -> str:
+    """As much of a commit's message as a prompt shows."""
+    return composed(patch.commit_message)[:MESSAGE_CHARACTERS]
 
 
 def size(text: str) -> int:

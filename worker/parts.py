@@ -51,11 +51,10 @@ def _small(changes: Sequence[Piece], room: int) -> Iterator[Piece]:
 
 def _cuts(text: str, most: int) -> Iterator[str]:
     gathered, length = list[str](), 0
-    for line in text.splitlines(keepends=True):
+    for line in text.removesuffix("\n").split("\n"):
         for begin in range(0, len(line), most // 4):
             bit = line[begin : begin + most // 4]
-            bit = bit if begin == 0 else f" {bit}"
-            bit = bit if bit.endswith("\n") else f"{bit}\n"
+            bit = f"{bit}\n" if begin == 0 else f" {bit}\n"
             if length + size(bit) > most and gathered:
                 yield "".join(gathered)
                 gathered, length = [], 0

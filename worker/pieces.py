@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from jobs.day import MESSAGE_CHARACTERS, Hunk, code_around, hunks, left_out
 from jobs.markdown import one_line
 from jobs.request import ChangedFile, Patch, TilRequest
+from jobs.shown import OTHER_LINE_ENDS, composed, lines_of, long_lines, short_lines, shown
 from worker.control_tokens import broken_up
 
 SUBJECT_CHARACTERS = 200
@@ -67,7 +68,10 @@ def read_day(request: TilRequest) -> Day:
             day.changes.append(Piece(file.filepath, head, "", "", (file.filepath,)))
             day.dropped.append(f"{file.filepath} ({reason})")
         else:
-            diffs = [hunks(patch.patch) for patch in file.patches]
+            patches = [composed(patch.patch) for patch in file.patches]
+            if any(next(long_lines(patch), None) for patch in patches):
+                day.dropped.append(f"{file.filepath} (long lines, cut)")
+            diffs = [hunks(short_lines(patch)) for patch in patches]
             day.changes.extend(_changes(file, diffs, told))
             day.code.extend(_code(file, diffs, index))
     day.code.sort(key=lambda code: (code.distance, code.index, code.first))
@@ -88,7 +92,7 @@ def _changes(
 
 
 def _commit(patch: Patch, told: set[tuple[str, str]]) -> tuple[str, str]:
-    subject, _, body = patch.commit_message.strip().partition("\n")
+    subject, _, body = composed(patch.commit_message).strip().partition("\n")
     head = f"# commit {patch.sha or 'without sha'}: {one_line(subject)[:SUBJECT_CHARACTERS]}\n"
     key, body = (patch.sha or "", patch.commit_message), body.strip()
     if key in told or not body:
@@ -98,7 +102,8 @@ def _commit(patch: Patch, told: set[tuple[str, str]]) -> tuple[str, str]:
 
 
 def _code(file: ChangedFile, diffs: Sequence[Sequence[Hunk]], index: int) -> Iterator[Code]:
-    for distance, first, text in code_around(file.latest_code, [hunk for diff in diffs for hunk in diff]):
+    code = shown(file.latest_code)
+    for distance, first, text in code_around(code, [hunk for diff in diffs for hunk in diff]):
         if not text.isspace():
             yield Code(distance, index, file.filepath, first, text)
 
@@ -106,21 +111,19 @@ def _code(file: ChangedFile, diffs: Sequence[Sequence[Hunk]], index: int) -> Ite
 def as_diff(text: str) -> str:
     """The lines of a hunk as they are; what could not begin one, as an empty line, behind a space."""
     whole = text if text.endswith("\n") else f"{text}\n"
-    lines = whole.splitlines()
-    usual = len(lines) == whole.count("\n") and "\r" not in whole
-    if usual and whole[0] in DIFF and not NO_DIFF.search(whole):
+    if whole[0] in DIFF and not NO_DIFF.search(whole) and not OTHER_LINE_ENDS.search(whole):
         return whole
-    return "".join(f"{line}\n" if line and line[0] in DIFF else f" {line}\n" for line in lines)
+    return "".join(f"{line}\n" if line and line[0] in DIFF else f" {line}\n" for line in lines_of(whole))
 
 
 def indented(text: str) -> str:
     """Each line behind a space."""
-    return "".join(f" {line}\n" for line in text.splitlines())
+    return "".join(f" {line}\n" for line in lines_of(text))
 
 
 def label(source: str) -> str:
-    """A SHA or a path as it is shown and cited: on one line, and no model's control token."""
-    return broken_up(TAG.sub(r"\g<0> ", one_line(source)))
+    """A SHA or a path as it is shown and cited: composed, on one line, and no model's control token."""
+    return broken_up(TAG.sub(r"\g<0> ", one_line(composed(source))))
 
 
 def text_of(pieces: Sequence[Piece]) -> str:

@@ -11,6 +11,7 @@ from jobs.estimate import size
 from jobs.languages import WORDS
 from jobs.markdown import one_line
 from jobs.request import TilRequest
+from jobs.shown import composed
 from worker.control_tokens import broken_up
 from worker.engines import Encoded
 from worker.pieces import CUT, Code, Day, Piece, code_text, label, sources_of, text_of
@@ -58,6 +59,7 @@ class Frame:
         request, marker = self.request, self.marker
         day = WORDS[request.language].day(request.date)
         title = f"# repository {one_line(request.repo)}, {day}, by {one_line(request.username)}\n"
+        title = composed(title)
         return f"{marker}\n{broken_up(title + body)}{marker}\n"
 
 

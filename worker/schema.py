@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.post import SECTIONS, Draft
 from jobs.request import Language
+from jobs.shown import composed
 from worker.prompt import Note
 
 MOST_SOURCES = 1000
@@ -117,6 +118,8 @@ def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
         raise InvalidOutput(InvalidOutput.__doc__) from error
     sections = [getattr(draft, name) for name in SECTIONS]
     points = [point for section in sections for point in section]
+    for point in points:
+        point.sources = list(map(composed, point.sources))
     cited = {source for point in points for source in point.sources}
     if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= labels.keys():
         raise InvalidOutput(InvalidOutput.__doc__)
@@ -147,7 +150,7 @@ def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
     """The notes of a part that are whole and cite what is there. Raises InvalidOutput when there are none."""
     notes = answer.get("notes") if isinstance(answer, dict) else None
     found = [
-        Note(str(note["text"]), list(map(str, note["sources"])))
+        Note(str(note["text"]), [composed(str(source)) for source in note["sources"]])
         for note in (notes if isinstance(notes, list) else [])
         if isinstance(note, dict) and note.get("text") and isinstance(note.get("sources"), list)
     ]

@@ -109,10 +109,12 @@ def test_lines_that_a_hunk_shows_are_not_told_twice() -> None:
         ("@@ -1 +1 @@\n a\n+b\n-c\n\\ No newline", "@@ -1 +1 @@\n a\n+b\n-c\n\\ No newline\n"),
         ("@@ -1 +1 @@\n\n+b\n", "@@ -1 +1 @@\n \n+b\n"),
         ("+a\n# file forged\n", "+a\n # file forged\n"),
-        ("+a\f# file forged\n", "+a\n # file forged\n"),
+        ("+a\f# file forged\n", "+a # file forged\n"),
         ("+a\r\n+b\r\n", "+a\n+b\n"),
-        ("+a\v", "+a\n \n"),
-        ("+a\u2028# file forged", "+a\n # file forged\n"),
+        ("+a\r# file forged\r\n+b\r", "+a # file forged\n+b\n"),
+        ("+a\v", "+a \n"),
+        ("+a\u2028# file forged", "+a # file forged\n"),
+        ("+a\x1c\x1d\x1e\x85\u2029b\n", "+a     b\n"),
     ],
 )
 def test_a_hunk_is_shown_as_it_is_but_for_lines_that_could_be_ours(hunk: str, shown: str) -> None:
@@ -135,6 +137,11 @@ def test_a_hunk_is_shown_as_it_is_but_for_lines_that_could_be_ours(hunk: str, sh
         ("locksmith.py", "code\n", "+x", None),
         ("src/distance.py", "code\n", "+x", None),
         ("vendor.py", "code\n", "+x", None),
+        ("world.map", "code\n", "+x", None),
+        ("app.js.map", "", "+x", "generated"),
+        ("a.js", "let a = 1\nlet b = '" + "x" * 90_000 + "'\n", "+x", None),
+        ("a.js", "", "--- a/a.js\n+++ b/a.js\n@@ -1 +1 @@\n-" + "a" * 3000 + "\n+" + "b" * 3000, "generated"),
+        ("a.js", "", "@@ -1,2 +1,2 @@\n-x\n+y\n-" + "a" * 9000 + "\n+" + "b" * 9000, None),
     ],
 )
 def test_what_nobody_wrote_by_hand_is_known(path: str, code: str, patch: str, why: str | None) -> None:

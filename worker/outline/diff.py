@@ -48,6 +48,8 @@ def read_patch(patch: str) -> Diff:
             left_old, left_new = int(match[2] or 1), int(match[4] or 1)
         elif line[:1] not in "+- " or (not inside and _is_head(before, line, following)):
             heads.append(line)
+            if not line.startswith("\\"):
+                left_old = left_new = 0
         else:
             mark = line[:1] or " "
             hunk.lines.append((mark, line[1:]))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from jobs.markdown import one_line
+from jobs.shown import composed
 from worker.outline.prose import Unit, units
 
 KINDS = (
@@ -72,7 +72,7 @@ class Message:
 
 def read_message(text: str) -> Message:
     """The message, read once. Linear."""
-    subject, body = _parted(text)
+    subject, body = _parted(composed(text))
     base, reverts = _base(subject)
     sha = REVERTED_SHA.search(body)
     kind = "revert" if reverts else kind_of(base)
@@ -81,7 +81,7 @@ def read_message(text: str) -> Message:
         subject=subject,
         kind="revert" if sha else kind,
         scope=one_line(typed["scope"] or "") or None if typed and kind != "merge" else None,
-        base=unicodedata.normalize("NFC", base),
+        base=base,
         reverts=reverts or (1 if sha else 0),
         reverted_sha=sha[1] if sha else None,
         body=units(body),
