@@ -5,21 +5,22 @@ from __future__ import annotations
 import datetime
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from .changed import Gathered, gather, latest_code
 from .fit import first_bytes, fit
-from .git import Git, NoCommits
+from .git import Git, GitFailed, NoCommits
 
 COMMITS = 10_000
 """So many are looked at, from HEAD or from the day that was asked for."""
 NAME_CHARACTERS = 200
 MESSAGE_BYTES = 4096
 DAY = datetime.timedelta(days=1)
+PATH_END = re.compile("[?#]")
 
 Say = Callable[[str], None]
 
@@ -28,10 +29,11 @@ Say = Callable[[str], None]
 class Commit:
     """`date` is the committer's own: the day in the time zone that the commit was written with.
 
-    `author` is a name and an address: `Ada <ada@example.com>`.
+    `author` is a name and an address: `Ada <ada@example.com>`; `parents` are SHAs.
     """
 
     sha: str
+    parents: list[str]
     date: str
     author: str
 
@@ -69,7 +71,7 @@ def collect(
 
 def latest_day(git: Git, author: str | None) -> datetime.date:
     """The latest day with a commit; a commit that is dated after tomorrow was written with a wrong clock."""
-    commits = log(git, author)
+    commits = by_one(log(git), author)
     tomorrow = (datetime.datetime.now(datetime.UTC).date() + DAY).isoformat()
     dates = sorted(commit.date for commit in commits if is_day(commit.date))
     if not dates:
@@ -86,9 +88,10 @@ def is_day(date: str) -> bool:
 
 def commits_of(git: Git, day: datetime.date, author: str | None, say: Say) -> list[Commit]:
     """The day's commits, oldest first, without those whose parents a shallow clone lacks."""
-    found = [commit for commit in log(git, author, *until(day)) if commit.date == day.isoformat()]
+    commits = by_one(parents_first(log(git, *until(day))), author)
+    found = [commit for commit in commits if commit.date == day.isoformat()]
     cut_off = set(shallow(git)) if found else set()
-    whole = [commit for commit in reversed(found) if commit.sha not in cut_off]
+    whole = [commit for commit in found if commit.sha not in cut_off]
     if left_out := len(found) - len(whole):
         what = "1 commit was" if left_out == 1 else f"{left_out} commits were"
         told = f"{what} left out: this shallow clone doesn't have what came before"
@@ -104,13 +107,45 @@ def until(day: datetime.date) -> tuple[str, ...]:
     return (f"--until={day + 2 * DAY}T00:00:00Z",) if 1970 <= day.year < 2100 else ()
 
 
-def log(git: Git, author: str | None, *limits: str) -> list[Commit]:
-    """The newest commits, children before parents. Not by `--since`: that ends at the first wrong clock."""
-    form = "--format=tformat:%H%n%cd%n%aN <%aE>"
-    plain = "-z", "--no-merges", "--no-color", "--encoding=UTF-8", "--date=short", form
+def log(git: Git, *limits: str) -> list[Commit]:
+    """The newest commits, merges too. Not by `--since`: that ends at the first wrong clock."""
+    form = "--format=tformat:%H%n%P%n%cd%n%aN <%aE>"
+    plain = "-z", "--no-color", "--encoding=UTF-8", "--date=short", form
     text = git.text("log", *plain, f"--max-count={COMMITS}", *limits, "HEAD", "--")
-    commits = [Commit(*record.split("\n", 2)) for record in text.split("\x00") if record]
-    return [commit for commit in commits if not author or author.casefold() in commit.author.casefold()]
+    return [commit_of(record) for record in text.split("\x00") if record]
+
+
+def commit_of(record: str) -> Commit:
+    parts = record.split("\n", 3)
+    if len(parts) < 4:
+        raise GitFailed("git log answers otherwise than it should; is it the git program?")
+    return Commit(parts[0], parts[1].split(), *parts[2:])
+
+
+def parents_first(commits: list[Commit]) -> list[Commit]:
+    """The commits oldest first, but none before its parents, whatever their clocks said. Linear."""
+    known = {commit.sha: commit for commit in commits}
+    placed: dict[str, Commit] = {}
+    for commit in reversed(commits):
+        waiting = [commit]
+        while waiting:
+            last = waiting[-1]
+            before = [known[sha] for sha in last.parents if sha in known and sha not in placed]
+            waiting.extend(before)
+            if not before:
+                placed.setdefault(last.sha, waiting.pop())
+    return list(placed.values())
+
+
+def by_one(commits: list[Commit], author: str | None) -> list[Commit]:
+    """The author's, or everybody's, without merges."""
+    wanted = folded(author or "")
+    return [commit for commit in commits if len(commit.parents) < 2 and wanted in folded(commit.author)]
+
+
+def folded(text: str) -> str:
+    """For comparing: without case, and in one form of Unicode, for Korean may come in two."""
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 def shallow(git: Git) -> list[str]:
@@ -166,8 +201,8 @@ def repo_name(git: Git) -> str:
 def remote_path(url: str) -> str | None:
     """The path of a remote on another host, without the host and the credentials that a URL may hold."""
     if "://" in url:
-        parts = urlsplit(url)
-        path = parts.path if parts.scheme != "file" else ""
+        scheme, _, rest = url.partition("://")
+        path = "" if scheme.lower() == "file" else PATH_END.split(rest.partition("/")[2])[0]
     else:
         scp = re.fullmatch(r"[^/:]+:(.+)", url)
         path = scp[1] if scp else ""

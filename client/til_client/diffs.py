@@ -10,12 +10,16 @@ from typing import IO
 
 PATCH_BYTES = 32 * 1024
 PIECE_BYTES = 64 * 1024
+LINE_BYTES = 8 * 1024
+"""Of a line of a diff; people write no longer ones. The API shows a model less still."""
+SHOWN_OF_LONGER = 512
 
 SHA = re.compile(rb"[0-9a-f]{40,64}\n?")
 RAW = re.compile(rb":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ([A-Z])\d*\t([^\t\n]+)(?:\t([^\t\n]+))?\n?")
 ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 ESCAPED = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
 NO_UTF8 = re.compile("[\udc80-\udcff]")
+LIKE_ESCAPED = re.compile(r"\\[23][0-7]{2}")
 GITLINK = b"160000"
 
 
@@ -40,22 +44,16 @@ class Change:
     binary: bool = False
     cut: bool = False
 
-    def add(self, piece: bytes, starts_line: bool) -> None:
-        """Takes the next piece of the patch; `starts_line` is false for the rest of a very long line."""
-        if not self.body and not (starts_line and piece.startswith(b"@@")):
-            self._add_header(piece, starts_line)
-        elif self.cut or len(self.body) + len(piece) > PATCH_BYTES:
-            room = 0 if self.cut else PATCH_BYTES - len(self.body)
-            # A single line longer than the limit is better cut in the middle than lost.
-            self.body += piece[:room] if self.body.count(b"\n") <= 1 else b""
+    def add(self, line: bytes) -> None:
+        """Takes the next line of the patch."""
+        if not self.body and not line.startswith(b"@@"):
+            self.binary = self.binary or line.startswith(b"Binary files ")
+            if not line.startswith((b"index ", b"--- ", b"+++ ", b"Binary files ")):
+                self.header.append(line)
+        elif self.cut or len(self.body) + len(line) > PATCH_BYTES:
             self.cut = True
         else:
-            self.body += piece
-
-    def _add_header(self, piece: bytes, starts_line: bool) -> None:
-        self.binary = self.binary or (starts_line and piece.startswith(b"Binary files "))
-        if starts_line and not piece.startswith((b"index ", b"--- ", b"+++ ", b"Binary files ")):
-            self.header.append(piece)
+            self.body += line
 
     def patch(self) -> str:
         """The hunks, under the lines that tell of a rename; without hunks, what git says of the file."""
@@ -70,18 +68,18 @@ def read_changes(output: IO[bytes]) -> Iterator[Change]:
     """
     sha, entries = "", deque[Entry]()
     change: Change | None = None
-    for piece, starts_line in pieces(output):
-        if starts_line and (piece.startswith(b"diff --git ") or SHA.fullmatch(piece)):
+    for line in lines(output):
+        if line.startswith(b"diff --git ") or SHA.fullmatch(line):
             if change:
                 yield change
-            if piece.startswith(b"diff --git "):
+            if line.startswith(b"diff --git "):
                 change = Change(entries.popleft())
             else:
-                sha, change = piece.decode().strip(), None
+                sha, change = line.decode().strip(), None
                 entries.clear()
         elif change:
-            change.add(piece, starts_line)
-        elif match := RAW.fullmatch(piece):
+            change.add(line)
+        elif match := RAW.fullmatch(line):
             entry = entry_of(sha, match)
             # git writes a change of type (file to symlink) as two patches: a deletion and a creation.
             entries.extend([entry] * (2 if entry.type_changed else 1))
@@ -89,12 +87,16 @@ def read_changes(output: IO[bytes]) -> Iterator[Change]:
         yield change
 
 
-def pieces(output: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Lines, those over 64 KiB in several pieces, each with whether a line starts there."""
-    starts_line = True
-    while piece := output.readline(PIECE_BYTES):
-        yield piece, starts_line
-        starts_line = piece.endswith(b"\n")
+def lines(output: IO[bytes]) -> Iterator[bytes]:
+    """Lines; of a diff's line over 8 KiB (base64, minified code) its beginning and its length."""
+    while line := output.readline(PIECE_BYTES):
+        length, piece = len(line), line
+        while piece and not piece.endswith(b"\n"):
+            piece = output.readline(PIECE_BYTES)
+            length += len(piece)
+        if length > LINE_BYTES and line.startswith((b"+", b"-", b" ")):
+            line = line[:SHOWN_OF_LONGER] + f" (a line of {length} bytes)\n".encode()
+        yield line
 
 
 def entry_of(sha: str, match: re.Match[bytes]) -> Entry:
@@ -112,11 +114,14 @@ def entry_of(sha: str, match: re.Match[bytes]) -> Entry:
 def unquote(path: bytes) -> str:
     """The path that git wrote, out of its C quotes if it is in any.
 
-    Bytes that are not UTF-8 stay as git writes them, `\\351`, so that two paths never become one.
+    Bytes that are not UTF-8 stay as git writes them, `\\351`, so that two paths never become one. For the
+    same end each backslash is doubled in such a path, and in one that only looks like it.
     """
     if path.startswith(b'"') and path.endswith(b'"'):
         path = ESCAPE.sub(lambda match: character(match[1]), path[1:-1])
     text = path.decode("utf-8", "surrogateescape").replace("\x00", "")
+    if NO_UTF8.search(text) or LIKE_ESCAPED.search(text):
+        text = text.replace("\\", "\\\\")
     return NO_UTF8.sub(lambda byte: f"\\{ord(byte[0]) - 0xDC00:03o}", text)
 
 

@@ -37,7 +37,10 @@ DECIDED_BY_THE_FOLDER = {
 
 
 class CollectError(Exception):
-    """No request can be made from this folder; the message is one sentence for a person."""
+    """No request can be made from this folder; the message is one sentence for a person, on one line."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence.replace("\n", "\\n"))
 
 
 class GitMissing(CollectError):
@@ -110,6 +113,8 @@ class Git:
             )
         except (FileNotFoundError, PermissionError):
             raise GitMissing("The git program was not found on PATH; install git to read commits.") from None
+        except OSError as error:
+            raise GitFailed(f"The git program can't be run: {error.strerror}.") from None
         except ValueError:
             raise NotARepository("The folder's name holds a NUL character.") from None
 
@@ -121,11 +126,14 @@ class Git:
                 f"{self.folder} belongs to another user, so git refuses to read it; where you trust it: "
                 f"git config --global --add safe.directory {self.folder.resolve()}"
             )
+        if "promisor remote" in complaint or "Could not read from remote repository" in complaint:
+            return GitFailed(
+                f"{self.folder} is a partial clone, and its remote did not give what it lacks: "
+                "see what git fetch says."
+            )
         if "does not have any commits" in complaint or "revision" in complaint:
             return NoCommits(f"{self.folder} has no commits yet.")
-        first = next(
-            (line for line in complaint.splitlines() if line.startswith("fatal:")), complaint.strip()
-        )
+        first = next((line for line in complaint.split("\n") if line.startswith("fatal:")), complaint.strip())
         return GitFailed(
             f"git could not read {self.folder}: {first.removeprefix('fatal: ') or 'no reason given'}"
         )
