@@ -64,7 +64,7 @@ def counted(draft: Draft) -> int:
 def commits_in(text: str) -> int:
     """How many commits a point tells of."""
     match = re.match(r"And (\d+) more commit|(\d+) commits?(?:: .*)?$", text)
-    match = match or re.search(r"\((\d+) commits?(?:, reverted in between)?\)$", text)
+    match = match or re.search(r"\((\d+) commits?(?:, reverted in between)?\)(?:: .*)?$", text)
     return int(next(filter(None, match.groups()))) if match else 1
 
 
@@ -139,15 +139,18 @@ async def test_a_day_of_many_commits_is_shown_whole_whatever_the_tokens() -> Non
 
 
 def test_a_large_day_takes_no_longer_than_its_size() -> None:
+    lines = "".join(f"+def turn_{n}(a):\n" for n in range(20))
+
+    def patch(number: int, kind: str) -> dict[str, str]:
+        message = f"{kind}: {number}\n\nIt was {number}."
+        return {"commit_message": message, "patch": f"@@ -0,0 +1,20 @@\n{lines}"}
+
     def huge(size: int) -> TilRequest:
-        lines = "".join(f"+def turn_{n}(a):\n" for n in range(20))
+        code = lines.replace("+", "")
         files = [
-            {"filepath": f"src/{n}.py", "latest_code": lines.replace("+", ""), "patches": [
-                {"commit_message": f"feat: {n} {m}\n\nIt was {n}.", "patch": f"@@ -0,0 +1,20 @@\n{lines}"}
-                for m in range(3)
-            ]}
+            {"filepath": f"{n}.py", "latest_code": code, "patches": [patch(n, "fix"), patch(n, "feat")]}
             for n in range(size)
-        ]  # fmt: skip
+        ]
         return TilRequest.model_validate(day(files=files))
 
     small, large = huge(250), huge(2000)

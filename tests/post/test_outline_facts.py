@@ -33,14 +33,31 @@ def test_thirteen_commits_are_thirteen_points_or_a_number_says_how_many_more() -
     draft = draft_of(of_messages(*messages))
     assert texts(draft, "learned") + texts(draft, "problem") == messages
     assert draft.title == "ada/engine: 13 commits in src"
-    small = draft_of(of_messages(*messages), 1024)
-    assert texts(small, "learned")[-1] == "And 7 more commits: 7 features."
-    assert texts(small, "problem")[-1] == "And 2 more commits: 2 fixes."
+    small = draft_of(of_messages(*messages, language="ko"), 1024)
+    assert texts(small, "learned") == ["커밋 9개: 기능 9개"]
+    assert texts(small, "problem") == ["커밋 4개: 버그 수정 4개"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "last"),
+    [
+        ([f"card {n}" for n in range(14)], "And 3 more commits: card 11; card 12; card 13."),
+        ([f"feat: card {n}" for n in range(99)], "And 88 more commits: 88 features."),
+        (
+            [f"{kind}: card {n}" for kind in ("feat", "docs", "ci") for n in range(20)],
+            "And 49 more commits: 9 features, 20 on documentation and 20 on build or CI.",
+        ),
+        ([f"card {n}" for n in range(99)], "And 88 more commits: in src."),
+    ],
+)
+def test_what_is_not_shown_is_counted_by_what_it_is(messages: list[str], last: str) -> None:
+    learned = texts(draft_of(of_messages(*messages)), "learned")
+    assert learned == [*messages[:11], last]
 
 
 def test_equal_messages_are_one_point_with_their_number() -> None:
     draft = draft_of(of_messages("wip", "Update README", "wip", "wip", "fixup! Update README"))
-    assert texts(draft, "learned") == ["wip (3 commits)", "Update README (2 commits)"]
+    assert texts(draft, "learned") == ["wip (3 commits): src/mill.py", "Update README (2 commits)"]
     only = draft_of(of_messages("wip", "wip"))
     assert only.title == "ada/engine: wip (2 commits)"
 
@@ -128,6 +145,8 @@ def test_a_reason_is_whole_sentences_without_trailers(body: str, why: str | None
         ("Add a mill\nalso a card", "Add a mill"),
         ("  \n\nAdd a\tmill \n", "Add a mill"),
         ("제목\n본문입니다", "제목"),
+        ("Merge pull request #1 from a/b\n\nAdd a mill\n\nBody.",
+         "Merge pull request #1 from a/b: Add a mill"),
     ],
 )  # fmt: skip
 def test_a_subject_is_not_cut_where_its_line_was_broken(message: str, subject: str) -> None:
@@ -141,7 +160,7 @@ def test_what_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
     assert long.startswith(f"{text.removesuffix(' …')} ")
     assert 380 < len(text) <= 400
     assert texts(draft_of(of_messages("x" * 500, "docs: z")), "learned") == [
-        "A commit whose subject has 500 characters", "docs: z",
+        "A commit whose subject has 500 characters: src/mill.py", "docs: z",
     ]  # fmt: skip
 
 

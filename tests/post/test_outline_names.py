@@ -95,6 +95,8 @@ def test_a_test_is_known_by_its_path(path: str, is_one: bool) -> None:
         ("a.rb", "def self.turn?", "turn"), ("a.sql", "CREATE TABLE IF NOT EXISTS cards (", "cards"),
         ("a.sh", "turn() {", "turn"), ("a.cpp", "class Mill : public Engine {", "Mill"),
         ("a.txt", "def turn():", None),
+        ("a.spec.rb", "it 'turns forward' do", "turns forward"),
+        ("a.test.ts", "it.only('turns forward', () => {", "turns forward"),
         ("a.proto", "message Card {", "Card"), ("a.ex", "defmodule Mill.Crank do", "Mill.Crank"),
     ],
 )  # fmt: skip

@@ -42,7 +42,8 @@ def outline(
 
 def _keywords(facts: Facts) -> list[str]:
     """Kinds of files, scopes of commits, new names, and the repository; whole, or left out."""
-    scopes = Counter(commit.message.scope for commit in facts.commits if commit.message.scope)
+    messages = [commit.message for commit in facts.commits]
+    scopes = Counter(one.scope for one in messages if one.scope and one.kind not in ("dependency", "release"))
     new = [
         name
         for change in facts.changes

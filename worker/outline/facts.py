@@ -10,8 +10,10 @@ from jobs.request import TilRequest
 from worker.outline.commits import Commit, Topic, commits_of, topics_of
 from worker.outline.diff import read_patch
 from worker.outline.files import Change, change_of
+from worker.outline.manifests import Pinned, new_keys, pinned
 from worker.outline.names import Names, names_of_day
 from worker.outline.paths import area_of
+from worker.outline.phrases import Say
 from worker.outline.sides import sides_of
 
 MOST_AREAS = 3
@@ -19,13 +21,15 @@ MOST_AREAS = 3
 
 @dataclass(frozen=True)
 class Facts:
-    """The day: its commits by what they are about, and its files, those that changed most first."""
+    """The day: its commits by what they are about, and its files, those that tell most first."""
 
     request: TilRequest
     commits: list[Commit]
     topics: list[Topic]
     changes: list[Change]
     names: dict[str, Names]
+    pinned: dict[str, Pinned]
+    keys: dict[str, list[str]]
 
     @property
     def times(self) -> int:
@@ -65,9 +69,25 @@ def facts_of(request: TilRequest) -> Facts:
         request=request,
         commits=commits,
         topics=topics_of(commits),
-        changes=sorted(changes, key=lambda change: (change.unread is not None, -change.lines)),
+        changes=sorted(changes, key=_rank),
         names=names_of_day(sides),
+        pinned={path: pinned(path, both) for path, both in sides},
+        keys={path: new_keys(path, both) for path, both in sides},
     )
+
+
+def totals(facts: Facts, say: Say) -> list[str]:
+    """How many commits changed how many files and lines; the second is shorter, the last shortest."""
+    commits, files = say("commits", n=facts.times), say("files", n=len(facts.changes))
+    short = say("total_short", commits=commits, files=files)
+    lines = say.lines(facts.added, facts.removed)
+    long = say("total", commits=commits, files=files, lines=lines) if facts.added or facts.removed else short
+    return [long, short, commits]
+
+
+def _rank(change: Change) -> tuple[bool, bool, int]:
+    """First what people read and what is of a known kind, then what changed most."""
+    return change.unread is not None, change.kind is None, -change.lines
 
 
 def areas(paths: Iterable[tuple[str, int]]) -> tuple[list[str], bool]:

@@ -72,7 +72,7 @@ class Message:
 
 def read_message(text: str) -> Message:
     """The message, read once. Linear."""
-    subject, body = _parted(composed(text))
+    subject, body = _with_title(*_parted(composed(text)))
     base, reverts = _base(subject)
     sha = REVERTED_SHA.search(body)
     kind = "revert" if reverts else kind_of(base)
@@ -95,6 +95,14 @@ def _parted(text: str) -> tuple[str, str]:
     while count < len(lines) and _goes_on(lines[count - 1].rstrip(), lines[count]):
         count += 1
     return one_line(" ".join(lines[:count])), "\n".join(lines[count:])
+
+
+def _with_title(subject: str, body: str) -> tuple[str, str]:
+    """GitHub writes a pull request's title below the line that says which one was merged."""
+    title, _, rest = body.strip().partition("\n")
+    if subject.startswith("Merge pull request #") and title:
+        return f"{subject}: {one_line(title)}", rest
+    return subject, body
 
 
 def _goes_on(line: str, following: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import re2
@@ -28,6 +29,7 @@ _SCRIPT = (
     rf"{_EXPORTED}function\b *\*? *{NAME} *[<(]|{_EXPORTED}(?:class|interface|(?:const +)?enum) +{NAME}{_END}"
     rf"|{_EXPORTED}type +{NAME} *[=<]|{_EXPORTED}(?:const|let) +{NAME} *(?::[^=\n]+)?= *(?:async *)?"
     r"(?:function\b|\([^()\n]*\) *(?::[^=\n]+)?=>|\w+ *=>)"
+    r"|(?:it|test)(?:\.\w+)* *\( *['\"`](?P<name>[^'\"`\n]+)['\"`]"
 )
 PATTERNS = {
     "Python": rf"(?:async +)?def +{NAME} *[(\[]|class +{NAME} *[(:\[]",
@@ -43,7 +45,8 @@ PATTERNS = {
     "Swift": rf"(?:@\w+ +)*{_MODIFIERS}*(?:{_TYPES} +{NAME}{_END}|func +{NAME} *[(<])",
     "PHP": rf"{_MODIFIERS}*(?:function +&?{NAME} *\(|(?:class|interface|trait|enum) +{NAME}{_END})",
     "Dart": rf"{_MODIFIERS}*(?:class|mixin|enum|extension) +{NAME}{_END}",
-    "Ruby": rf"def +(?:self\.)?{NAME}(?:[?!=(\s;]|$)|(?:class|module) +(?:\w+::)*{NAME} *(?:<|;|$)",
+    "Ruby": rf"def +(?:self\.)?{NAME}(?:[?!=(\s;]|$)|(?:class|module) +(?:\w+::)*{NAME} *(?:<|;|$)"
+    r"|it +['\"](?P<name>[^'\"\n]+)['\"] +do",
     "Elixir": rf"(?:defp?|defmacrop?) +{NAME}\b|defmodule +(?P<name>[A-Z][\w.]+) +do",
     "C": rf"(?:typedef +)?(?:struct|enum|union) +{NAME} *\{{",
     "C++": rf"(?:template *<[^<>\n]*> *)?(?:class|struct|enum(?: +class)?|union) +{NAME}(?: +final)?"
@@ -64,7 +67,8 @@ SPECIAL = re.compile(
     r"__\w+__|if|for|while|switch|catch|return|else|new|throw|main|constructor|self|init|setUp|tearDown"
 )
 """What says nothing, or is no name."""
-LONGEST_NAME = 60
+LONGEST_NAME, MOST_DEFINITIONS = 80, 20_000
+"""In a day, and on one side of a file: about as many as a person writes in a year."""
 _options = re2.Options()
 _options.encoding = re2.Options.Encoding.LATIN1
 
@@ -87,6 +91,7 @@ Definitions = dict[str, list[str]]
 class Names:
     """What a day did to the names that a file defines; `lines`: a name's defining line before and after."""
 
+    found: int
     before: set[str]
     new: list[str]
     changed: dict[str, tuple[str, str]]
@@ -102,7 +107,7 @@ def definitions(path: str, lines: Sequence[str]) -> Definitions:
     if pattern is None:
         return {}
     text = "\n".join(lines).replace("\r", "").encode(errors="replace")
-    for match in pattern.finditer(text):
+    for match in islice(pattern.finditer(text), 2 * MOST_DEFINITIONS):
         name = match[match.lastindex].decode(errors="replace")
         if len(name) <= LONGEST_NAME and not SPECIAL.fullmatch(name):
             end = text.find(b"\n", match.end(match.lastindex))
@@ -114,7 +119,10 @@ def definitions(path: str, lines: Sequence[str]) -> Definitions:
 
 def names_of_day(files: Sequence[tuple[str, Sides]]) -> dict[str, Names]:
     """What became of each file's names. One that a file lost and another of its kind got has moved."""
-    names = {path: _names(path, sides) for path, sides in files}
+    names, left = dict[str, Names](), MOST_DEFINITIONS
+    for path, sides in files:
+        names[path] = _names(path, sides if left > 0 else Sides([], [], False))
+        left -= names[path].found
     known = {(kind_of(path), name) for path, one in names.items() for name in one.before}
     lost, come = defaultdict[Key, list[str]](list), Counter[Key]()
     for path, one in names.items():
@@ -135,12 +143,15 @@ def names_of_day(files: Sequence[tuple[str, Sides]]) -> dict[str, Names]:
 
 def _names(path: str, sides: Sides) -> Names:
     before, after = definitions(path, sides.before), definitions(path, sides.after)
+    if max(sum(map(len, side.values())) for side in (before, after)) >= MOST_DEFINITIONS:
+        before, after = {}, {}  # what was not read may be there as well
     changed = {
         name: (before[name][0], after[name][0])
         for name in after
         if name in before and len(before[name]) == len(after[name]) == 1 and before[name] != after[name]
     }
     return Names(
+        found=sum(map(len, before.values())) + sum(map(len, after.values())),
         before=set(before),
         new=[name for name in after if name not in before],
         changed=changed,

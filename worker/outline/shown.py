@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jobs.post import Point
-from worker.outline.facts import Facts
+from worker.outline.facts import Facts, totals
 from worker.outline.files import Change
 from worker.outline.names import Names
 from worker.outline.page import Page
 from worker.outline.paths import is_code, is_test
 
 MOST_NAMES, MOST_KINDS = 6, 2
-MOST_POINTS_ON_NAMES, MOST_SIGNATURES, MOST_FILES, MOST_TESTS = 6, 3, 8, 3
+MOST_POINTS_ON_NAMES, MOST_POINTS_ON_DEPENDENCIES = 7, 4
+MOST_SIGNATURES, MOST_FILES, MOST_TESTS = 3, 8, 3
 """In a section, however many its points may be: a day is not told by its lists."""
 TEST_NAME = ("test", "Test", "it_", "should")
 
@@ -29,11 +30,17 @@ class Shown:
         """What is defined that was not, or no more, then the kinds of files that most was done in."""
         kinds = [point for kind in self._facts.kinds()[:MOST_KINDS] if (point := self._kind(kind))]
         room = min(MOST_POINTS_ON_NAMES, self._most - min(1, len(kinds)))
-        points = [*self._some(self._names(), room), *kinds][: self._most]
-        files = self._say("files", n=len(self._facts.changes))
-        return points or [
-            self._page.surely([self._say("files_only", files=files)], *self._paths(self._facts.changes))
-        ]
+        points = list(self._some(self._dependencies(), min(MOST_POINTS_ON_DEPENDENCIES, room)))
+        points = [*points, *self._some(self._names(), room - len(points)), *kinds][: self._most]
+        return points or [self._page.surely([self._say("no_concepts")], *self._paths(self._facts.changes))]
+
+    def _dependencies(self) -> Iterator[Point | None]:
+        for change in self._read:
+            of_file, path = self._facts.pinned[change.path], change.path
+            yield self._list_of("new_dependencies", of_file.new, path)
+            yield self._list_of("other_versions", of_file.changed, path)
+            yield self._list_of("gone_dependencies", of_file.gone, path)
+            yield self._list_of("new_keys", self._facts.keys[path], path)
 
     def _names(self) -> Iterator[Point | None]:
         files = [(path, names) for path, names in self._named if not is_test(path)]
@@ -50,7 +57,7 @@ class Shown:
         """As many of the names that others may use as fit, and how many more there are."""
         public = [name for name in names if not name.startswith("_")]
         texts = [
-            self._say(phrase, path=path, names=self._first(public, count), **facts)
+            self._say(phrase, n=len(public), path=path, names=self._first(public, count), **facts)
             for count in range(min(len(public), MOST_NAMES), 0, -1)
         ]
         return self._page.point(texts, path)
@@ -61,10 +68,11 @@ class Shown:
         return self._say("list_more", names=listed, n=more) if more else self._say.joined(names)
 
     def _kind(self, kind: str) -> Point | None:
-        files = [change for change in self._read if change.kind == kind]
-        lines = self._say.lines(sum(c.added for c in files), sum(c.removed for c in files))
-        text = self._say("kind", kind=kind, files=self._say("files", n=len(files)), lines=lines)
-        return self._page.point([text], *self._paths(files)[:1])
+        changes = [change for change in self._read if change.kind == kind]
+        added, removed = sum(c.added for c in changes), sum(c.removed for c in changes)
+        files = self._say("files", n=len(changes))
+        text = self._say("kind", kind=kind, files=files, lines=self._say.lines(added, removed))
+        return self._page.point([text if added or removed else f"{kind}: {files}"], *self._paths(changes)[:1])
 
     def how(self) -> list[Point]:
         """What became of each file, those first that changed most; the last point counts the others."""
@@ -121,14 +129,7 @@ class Shown:
         return points or [self._total()]
 
     def _total(self) -> Point:
-        facts, say = self._facts, self._say
-        commits, files = say("commits", n=facts.times), say("files", n=len(facts.changes))
-        texts = [
-            say("total", commits=commits, files=files, lines=say.lines(facts.added, facts.removed)),
-            say("total_short", commits=commits, files=files),
-            commits,
-        ]
-        return self._page.surely(texts, self._page.of_commit(facts.commits[0]))
+        return self._page.surely(totals(self._facts, self._say), self._page.of_commit(self._facts.commits[0]))
 
     def _tests(self) -> list[Point]:
         """The new tests by name; where a section has room for no more, in how many files there are others."""
@@ -173,4 +174,5 @@ def _bare(line: str) -> str:
 
 
 def _tests_of(path: str, names: Names) -> list[str]:
-    return [name for name in names.new if name.startswith(TEST_NAME)] if is_test(path) else []
+    """New tests by name; some languages have a sentence for it."""
+    return [name for name in names.new if name.startswith(TEST_NAME) or " " in name] if is_test(path) else []

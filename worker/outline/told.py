@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from jobs.markdown import one_line
 from jobs.post import Point
 from worker.outline.commits import Topic
-from worker.outline.facts import Facts, areas
+from worker.outline.facts import Facts, areas, totals
 from worker.outline.messages import KINDS
 from worker.outline.page import Page
 from worker.outline.prose import first_that_fit, shortened, whole
 
 PROBLEMS = ("fix", "revert")
+MOST_SUBJECTS = 20
+"""In one point, at the most."""
 REASON = re.compile(
     r"\b(?:because|since|so that|in order to|otherwise|without|instead|prevents?|avoids?|needs?|must|lets?)\b"
     r"|때문|위해|위한|않도록|으므로|하도록|ため|ので|から|ように|因为|为了|以便|避免|否则",
@@ -27,9 +29,9 @@ class Told:
 
     def __init__(self, facts: Facts, page: Page, most: int, titled: bool) -> None:
         self._facts, self._page, self._say, self._most = facts, page, page.say, most
-        problems = [topic for topic in facts.topics if topic.kind in PROBLEMS or topic.standing <= 0]
-        self._problems = [] if titled else problems
-        self._lessons = [] if titled else [topic for topic in facts.topics if topic not in problems]
+        listed = [] if titled else facts.topics
+        self._problems = [topic for topic in listed if _is_problem(topic)]
+        self._lessons = [topic for topic in listed if not _is_problem(topic)]
         self._only = facts.topics[0] if titled else None
 
     def learned(self) -> list[Point]:
@@ -77,14 +79,24 @@ class Told:
         )
 
     def _point(self, topic: Topic) -> Point | None:
-        source = self._page.of_commit(topic.commits[0])
-        return self._page.point(filter(None, [self._text(topic)]), source)
+        """The topic; where its subject is a mere word, with the file that it changed most."""
+        text, source = self._text(topic), self._page.of_commit(topic.commits[0])
+        if " " in one_line(topic.subject) or topic.kind == "release" or self._page.most_cited == 1:
+            return self._page.point([text], source)
+        paths = Counter[str]()
+        for commit in topic.commits:
+            paths.update(commit.paths)
+        changed = [path for path, _ in paths.most_common()]
+        more = len(changed) - 1
+        where = self._say("list_more", names=changed[0], n=more) if more else changed[0]
+        return self._page.point([f"{text}: {where}"], source, changed[0]) or self._page.point([text], source)
 
-    def _text(self, topic: Topic) -> str | None:
+    def _text(self, topic: Topic) -> str:
         """The subject and how it fared; one that is too long by its first words."""
-        subject, count = one_line(topic.subject), self._say("commits", n=topic.times)
-        if not subject:
-            subject = self._say("no_subject")
+        subject, count = (
+            one_line(topic.subject) or self._say("no_subject"),
+            self._say("commits", n=topic.times),
+        )
         phrase = _fate(topic)
         around = len(self._say(phrase, subject="", commits=count)) if phrase else 0
         kept = shortened(subject, self._page.room - around) or self._say("long_subject", n=len(subject))
@@ -98,19 +110,16 @@ class Told:
             texts = [self._say("of_kinds", commits=commits, kinds=what) for what in self._breakdowns(rest)]
             return [*texts, commits]
         commits = self._say("more_commits", n=times)
-        texts = [self._say("more", n=commits, what=what) for what in self._breakdowns(rest)]
+        whole_list = ["; ".join(map(self._text, rest))] if len(rest) <= MOST_SUBJECTS else []
+        texts = [self._say("more", n=commits, what=what) for what in [*whole_list, *self._breakdowns(rest)]]
         return [*texts, self._say("more_plain", n=commits)]
 
     def _summary(self) -> list[str]:
         """The whole day: of what kinds its commits are, or what its only subject changed."""
-        facts, say = self._facts, self._say
-        commits, files = say("commits", n=facts.times), say("files", n=len(facts.changes))
-        kinds = [] if self._only else self._breakdowns(facts.topics)
-        return [
-            *(say("day_of_kinds", commits=commits, kinds=what) for what in kinds),
-            say("total", commits=commits, files=files, lines=say.lines(facts.added, facts.removed)),
-            say("total_short", commits=commits, files=files),
-        ]
+        commits = self._say("commits", n=self._facts.times)
+        kinds = [] if self._only else self._breakdowns(self._facts.topics)
+        told = (self._say("day_of_kinds", commits=commits, kinds=what) for what in kinds)
+        return [*told, *totals(self._facts, self._say)]
 
     def _breakdowns(self, topics: Sequence[Topic]) -> list[str]:
         """Of what kinds the commits are; where nothing says so, in which folders."""
@@ -125,10 +134,14 @@ class Told:
         kept, every = areas(
             item for topic in topics for commit in topic.commits for item in commit.paths.items()
         )
-        return [self._say.joined(kept)] if kept and every else []
+        return [self._say("where" if every else "where_mostly", where=self._say.joined(kept))] if kept else []
 
     def _sources(self, topics: Sequence[Topic]) -> list[str | None]:
         return [self._page.of_commit(topic.commits[0]) for topic in topics[: self._page.most_cited]]
+
+
+def _is_problem(topic: Topic) -> bool:
+    return topic.kind in PROBLEMS or topic.standing <= 0
 
 
 def _fate(topic: Topic) -> str | None:
