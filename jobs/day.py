@@ -35,6 +35,12 @@ class Hunk(NamedTuple):
     last: int = 0
 
 
+def reasons(files: Sequence[ChangedFile]) -> list[str | None]:
+    """`left_out` of each file of a day. Generated files are read where nothing else was changed."""
+    found = [left_out(file) for file in files]
+    return [why if why == "binary" else None for why in found] if all(found) else found
+
+
 def left_out(file: ChangedFile) -> str | None:
     """Why nobody should read this file's changes: `binary` or `generated`; None: they are worth reading."""
     if any(_is_binary(patch.patch) for patch in file.patches) or "\x00" in file.latest_code:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.day import MESSAGE_CHARACTERS, left_out
+from jobs.day import MESSAGE_CHARACTERS, reasons
 from jobs.request import Patch, TilRequest
 from jobs.shown import composed, shown
 
@@ -18,9 +18,9 @@ MOST_TOKENS = 2**31 - 1
 def job_tokens(request: TilRequest) -> int:
     """Prompt and answer together, in tokens. A worker corrects it once it has packed the prompt."""
     names = diffs = code = 0
-    for file in request.files:
+    for file, reason in zip(request.files, reasons(request.files), strict=True):
         names += len(file.filepath) + 24
-        if left_out(file) is None:
+        if reason is None:
             diffs += sum(size(shown(p.patch)) + size(message(p)) for p in file.patches)
             code += size(shown(file.latest_code))
     known = FRAME_TOKENS + (names + diffs) / BYTES_PER_TOKEN + min(CODE_TOKENS, code / BYTES_PER_TOKEN)

@@ -31,13 +31,13 @@ SAYS_SO = re.compile(
     r"@generated(?:(?![ '-]?\w)| (?:by|from|with|using|via|signedsource|partially|this|do not)\b)"
     rf"|{_THIS} (?:is|was|has been) (?:an? )?(?:{_BY_ITSELF})?@?generated\b"
     rf"|{_BY_ITSELF}@?generated"
-    r"(?: (?:by|from|with|using|via)\b| (?:file|code)(?=\W*$|\W+do not\b|[.,:;!])|(?!['-]?\w| \w))"
+    r"(?: (?:by|from|with|using|via)\b| (?:file|code|content)(?=\W*$|\W+do not\b|[.,:;!])|(?!['-]?\w| \w))"
     r"|<auto-?generated\b",
     re.IGNORECASE,
 )
 """At the beginning of a line of the comment."""
 FROM_WHAT = re.compile(
-    r"(?:(?:code|file) )?generated (?:by|from|with|using|via|code|file|on)\b", re.IGNORECASE
+    r"(?:(?:code|file) )?generated (?:by|from|with|using|via|code|file|content|on)\b", re.IGNORECASE
 )
 NOT_TO_EDIT = re.compile(
     r"\b(?:do not|don't) (?:manually |directly )?(?:edit|modify|change)\b"

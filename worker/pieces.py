@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.day import MESSAGE_CHARACTERS, Hunk, code_around, hunks, left_out
+from jobs.day import MESSAGE_CHARACTERS, Hunk, code_around, hunks, reasons
 from jobs.markdown import one_line
 from jobs.request import ChangedFile, Patch, TilRequest
 from jobs.shown import OTHER_LINE_ENDS, composed, lines_of, long_lines, short_lines, shown
@@ -58,11 +58,8 @@ class Day:
 
 def read_day(request: TilRequest) -> Day:
     """Split the request. Generated and binary files appear by name only, unless nothing else was changed."""
-    reasons = [left_out(file) for file in request.files]
-    if all(reasons):
-        reasons = [reason if reason == "binary" else None for reason in reasons]
     day, told = Day([], [], []), set[tuple[str, str]]()
-    for index, (file, reason) in enumerate(zip(request.files, reasons, strict=True)):
+    for index, (file, reason) in enumerate(zip(request.files, reasons(request.files), strict=True)):
         if reason:
             head = f"# file {label(file.filepath)} ({reason}, left out)\n"
             day.changes.append(Piece(file.filepath, head, "", "", (file.filepath,)))

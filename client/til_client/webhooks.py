@@ -42,7 +42,7 @@ def verifier(secret: str | None) -> Webhook:
 def split_request(raw: str) -> tuple[dict[str, str], str]:
     """Headers (lower-case names) and body of an HTTP request as text, its request line optional."""
     head, *rest = re.split(r"\r?\n\r?\n", raw, maxsplit=1)
-    lines = [line for line in head.splitlines() if ":" in line.split(" ")[0]]
+    lines = [line for line in re.split(r"\r?\n", head) if ":" in line.split(" ")[0]]
     if not rest or not lines:
         raise BadRequest
     pairs = [line.split(":", 1) for line in lines]

@@ -156,6 +156,8 @@ def test_generated_files_are_named_only_and_listed_as_dropped_unless_there_is_no
     assert prompt.dropped == ["package-lock.json (generated)"]
     _, (alone,) = prompts(request(lock), 8192)
     assert "+integrity" in alone.user
+    large = file("package-lock.json", patch="+integrity\n" * 3000)
+    assert job_tokens(request(large)) > job_tokens(request(large, file("a.py"))) + 10_000
 
 
 def test_a_commits_message_is_told_once_and_its_subject_wherever_it_matters() -> None:
