@@ -40,6 +40,10 @@ def test_each_rule_also_byte_by_byte(rule: str, data: bytes, events: list[str]) 
     assert [text for _, text in read(*(bytes([byte]) for byte in data))] == events
 
 
+def test_no_bytes_at_all_part_no_line_end() -> None:
+    assert read(b"data: a\r", b"", b"\n", b"", b"data: b\n\n") == [("message", "a\nb")]
+
+
 def test_an_event_has_a_type_of_its_own_only() -> None:
     assert read(b"event: error\ndata: a\n\nevent: x\n\ndata: b\n\n") == [("error", "a"), ("message", "b")]
 

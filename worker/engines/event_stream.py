@@ -32,9 +32,11 @@ class EventStream:
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that these bytes complete. Raises EventTooLong."""
+        if not chunk:
+            return
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
-        self._after_cr = chunk.endswith(b"\r") if chunk else False
+        self._after_cr = chunk.endswith(b"\r")
         *ends, rest = LINE_END.split(chunk)
         for end in ends:
             self._hold(end)
