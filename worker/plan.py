@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from worker.engines import Engine
 from worker.parts import split
@@ -39,6 +39,8 @@ def make_plan(frame: Frame, engine: Engine, code_tokens: int) -> Plan:
     """Pack the day into one prompt, or split it. Raises InputTooLarge."""
     output = frame.request.options.max_output_tokens
     budget, day = engine.prompt_budget(output), read_day(frame.request)
+    if budget is None:
+        day = replace(day, code=[])  # the engine reads the request itself, and leaves out none of its code
     language, template = frame.request.language, frame.template
     ruler = Ruler(engine.encode, template.for_post(language), text_of(day.changes))
     prompt = pack_day(frame, day, ruler, budget, code_tokens)

@@ -86,10 +86,8 @@ def test_what_is_said_of_a_file_or_a_kind_cites_such_a_file(request: TilRequest,
     draft = draft_of(request, tokens)
     for point in points_of(draft):
         cited = paths & set(point.sources)
-        named = [
-            path for path in paths if re.match(rf"{re.escape(path)}\b|New in {re.escape(path)}:", point.text)
-        ]
-        assert set(named) <= cited or not named
+        named = {path for path in paths if re.match(rf"(New in )?{re.escape(path)}: ", point.text)}
+        assert named <= cited, point
         for kind in {kind_of(path) for path in paths} - {None}:
             if point.text.startswith(f"{kind}: "):
                 assert {kind_of(path) for path in point.sources} == {kind}

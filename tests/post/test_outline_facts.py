@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from jobs.languages import WORDS
 from jobs.markdown import render
+from jobs.request import TilRequest
 from tests.post.outline_days import draft_of, of_changes, of_messages, texts
+from tests.stack.processes import day
 from worker.outline.messages import kind_of, read_message
 
 HUNK = "@@ -1 +1 @@\n-a\n+b\n"
@@ -189,3 +193,30 @@ def test_a_day_is_shown_as_it_is_whatever_its_texts_look_like() -> None:
     content = render(draft_of(request), request, WORDS["en"].outline_note).content
     assert "- \\# no heading (" in content
     assert "- \\- \\<b\\>no\\</b\\> \\`list\\`" in content
+
+
+def test_the_post_in_the_document_is_what_the_engine_writes() -> None:
+    code = """\
+def users(db, cursor=None):
+    check(cursor)
+    return Page(db.rows(cursor))
+
+
+class Page:
+    rows: list
+"""
+    reason = "Clients with 10,000 users timed out, because the whole list was sent at once."
+    commits = [
+        ("4f2a91c0d1e2f3a4", f"feat(api): page through users\n\n{reason}\n\nCloses #398", "@@ -1,2 +1,6 @@\n"
+         "-def users(db):\n+def users(db, cursor=None):\n     x\n+\n+\n+class Page:\n+    rows: list\n"),
+        ("b81c07e2aa55aa55", "wip", "@@ -2 +2 @@\n-    x\n+    y\n"),
+        ("07d3e5f1b2c3d4e5", "fix(api): reject a cursor of another user",
+         "@@ -1,2 +1,3 @@\n def users(db, cursor=None):\n+    check(cursor)\n     y\n"),
+        ("99aa88bb77cc66dd", "wip", "@@ -3 +3 @@\n-    y\n+    return Page(db.rows(cursor))\n"),
+    ]  # fmt: skip
+    patches = [{"sha": sha, "commit_message": message, "patch": patch} for sha, message, patch in commits]
+    files = [{"filepath": "src/api.py", "latest_code": code, "patches": patches}]
+    request = TilRequest.model_validate(day(files=files))
+    page = (Path(__file__).parents[2] / "docs" / "posts.md").read_text()
+    post = render(draft_of(request), request, WORDS["en"].outline_note).content
+    assert page.split("```markdown\n")[1].split("```")[0] == post

@@ -37,6 +37,8 @@ def test_a_name_that_came_back_later_is_not_new() -> None:
 def test_a_name_that_another_file_had_has_moved() -> None:
     gone = ("a.py", "@@ -1,2 +1 @@\n x\n-def turn(a):\n")
     assert said(gone, ("b.py", NEW)) == ["Moved from a.py to b.py: turn"]
+    draft = draft_of(of_changes(("a.py", "a", gone[1]), ("b.py", "b", NEW)))
+    assert draft.concepts[0].sources == ["b.py", "a.py"]
     assert said(gone) == ["No longer defined in a.py: turn"]
     assert said(("b.py", NEW)) == ["New in b.py: turn"]
     assert said(gone, ("b.ts", NEW)) == ["No longer defined in a.py: turn"]

@@ -60,7 +60,7 @@ class Shown:
             self._say(phrase, n=len(public), path=path, names=self._first(public, count), **facts)
             for count in range(min(len(public), MOST_NAMES), 0, -1)
         ]
-        return self._page.point(texts, path)
+        return self._page.point(texts, path, facts.get("origin"))
 
     def _first(self, names: Sequence[str], count: int) -> str:
         listed = self._say("comma").join(names[:count])
