@@ -10,12 +10,17 @@ from jobs.generated import HEAD_CHARACTERS, says_generated
 from jobs.request import ChangedFile, Patch
 from jobs.shown import LONGEST_LINE, long_lines
 
-GENERATED_PATH = re.compile(
+GENERATED_NAME = re.compile(
     r"(\.lock|[-.]lock\.(json|ya?ml)|\.min\.(js|css)|\.[cm]?(js|css)\.map|\.(svg|snap|pb\.go)|_pb2(_grpc)?\.pyi?|\.g\.dart"
-    r"|(^|/)(go\.sum|npm-shrinkwrap\.json|Pipfile\.lock|\.pnp\.c?js)"
-    r"|(^|/)(node_modules|vendor|dist|__snapshots__)/.*)$",
+    r"|(^|/)(go\.sum|npm-shrinkwrap\.json|Pipfile\.lock|\.pnp\.c?js))$",
     re.IGNORECASE,
 )
+GENERATED_FOLDER = re.compile(
+    r"(^|/)(node_modules|__snapshots__)/|^vendor/|/vendor/([\w-]+\.[a-z]+|bundle|composer)/", re.IGNORECASE
+)
+BUILT_FOLDER = re.compile(r"(^|/)dist/", re.IGNORECASE)
+BUILT = re.compile(r"\.([cm]?js|css|html|json|d\.[cm]?ts)$", re.IGNORECASE)
+"""`vendor` and `dist` are also words for sellers and distributions, in sources of their own."""
 MESSAGE_CHARACTERS = 4000
 """Of a commit's message, at the most."""
 BINARY = re.compile(r"^(GIT binary patch|Binary files .* differ)$", re.MULTILINE)
@@ -45,9 +50,15 @@ def left_out(file: ChangedFile) -> str | None:
     """Why nobody should read this file's changes: `binary` or `generated`; None: they are worth reading."""
     if any(_is_binary(patch.patch) for patch in file.patches) or "\x00" in file.latest_code:
         return "binary"
-    if GENERATED_PATH.search(file.filepath) or says_generated(file.filepath, _head(file)):
-        return "generated"
-    return "generated" if _is_minified(file) else None
+    path = file.filepath
+    generated = _is_generated_path(path) or says_generated(path, _head(file)) or _is_minified(file)
+    return "generated" if generated else None
+
+
+def _is_generated_path(path: str) -> bool:
+    if GENERATED_NAME.search(path) or GENERATED_FOLDER.search(path):
+        return True
+    return BUILT_FOLDER.search(path) is not None and BUILT.search(path) is not None
 
 
 def _is_binary(patch: str) -> bool:
