@@ -118,3 +118,20 @@ def test_a_file_before_the_day_is_its_newest_code_with_the_patches_taken_back() 
     sides = sides_of("top\na\nb\n", [read_patch(patch) for patch in patches])
     assert (sides.before, sides.after, sides.whole) == (["a", "c"], ["top", "a", "b"], True)
     assert sides_of("other\n", [read_patch(patch) for patch in patches]).whole is False
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("def turn(a, *, b=(1, 2)) -> int:", "def turn(a, *, b=(1, 2)) -> int"),
+        ("export const turn = (a: string) => {", None),
+        ("def turn(self, a):", "def turn(self, a)"),
+        ("def turn(self) -> int:", None),
+        ("def turn():", None),
+        ("def turn(", None),
+        ("def _turn(a):", None),
+    ],
+)
+def test_a_new_signature_is_shown_whole_if_it_tells_how_to_call_it(line: str, shown: str | None) -> None:
+    draft = draft_of(of_changes(("a.py", "feat: a", f"@@ -0,0 +1 @@\n+{line}\n")))
+    assert texts(draft, "how")[1:] == ([f"a.py has {shown}"] if shown else [])

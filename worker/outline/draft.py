@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ from worker.outline.told import Told, title_of
 from worker.schema import KEYWORD_CHARACTERS, TITLE_CHARACTERS
 
 MOST_KEYWORDS = 5
+COMPOUND = re.compile(r"[^_]_[^_]|[a-z][A-Z]|[^\x00-\x7f]")
+"""In a name that says more than a word does."""
 
 
 def outline(
@@ -44,13 +47,16 @@ def _keywords(facts: Facts) -> list[str]:
     """Kinds of files, scopes of commits, new names, and the repository; whole, or left out."""
     messages = [commit.message for commit in facts.commits]
     scopes = Counter(one.scope for one in messages if one.scope and one.kind not in ("dependency", "release"))
-    new = [
-        name
-        for change in facts.changes
-        if change.path in facts.names and not is_test(change.path)
-        for name in facts.names[change.path].new[:2]
-        if not name.startswith("_")
-    ]
+    new = sorted(
+        (
+            name
+            for change in facts.changes
+            if change.path in facts.names and not is_test(change.path)
+            for name in facts.names[change.path].new
+            if not name.startswith("_")
+        ),
+        key=lambda name: COMPOUND.search(name) is None,
+    )
     name = facts.request.repo.rpartition("/")[2] or facts.request.repo
     wanted = [*facts.kinds()[:2], *(scope for scope, _ in scopes.most_common(2)), *new[:2], name, *new[2:]]
     words = dict.fromkeys(one_line(word) for word in wanted)

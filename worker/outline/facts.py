@@ -12,7 +12,7 @@ from worker.outline.diff import read_patch
 from worker.outline.files import Change, change_of
 from worker.outline.manifests import Pinned, new_keys, pinned
 from worker.outline.names import Names, names_of_day
-from worker.outline.paths import area_of
+from worker.outline.paths import NO_CODE, area_of
 from worker.outline.phrases import Say
 from worker.outline.sides import sides_of
 
@@ -85,9 +85,9 @@ def totals(facts: Facts, say: Say) -> list[str]:
     return [long, short, commits]
 
 
-def _rank(change: Change) -> tuple[bool, bool, int]:
-    """First what people read and what is of a known kind, then what changed most."""
-    return change.unread is not None, change.kind is None, -change.lines
+def _rank(change: Change) -> tuple[bool, bool, bool, int]:
+    """First what people read, programs before other known kinds, then what changed most."""
+    return change.unread is not None, change.kind is None, change.kind in NO_CODE, -change.lines
 
 
 def areas(paths: Iterable[tuple[str, int]]) -> tuple[list[str], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from jobs.post import Point
@@ -15,6 +16,8 @@ MOST_NAMES, MOST_KINDS = 6, 2
 MOST_POINTS_ON_NAMES, MOST_POINTS_ON_DEPENDENCIES = 7, 4
 MOST_SIGNATURES, MOST_FILES, MOST_TESTS = 3, 8, 3
 """In a section, however many its points may be: a day is not told by its lists."""
+TAKES = re.compile(r"\(\s*(?!(?:&?(?:mut )?self|cls)?\s*\))(?!self: \w+\s*\))\S")
+"""Parameters other than the object itself."""
 TEST_NAME = ("test", "Test", "it_", "should")
 
 
@@ -48,8 +51,10 @@ class Shown:
             for origin in dict.fromkeys(names.moved.values()):
                 moved = [name for name, came_from in names.moved.items() if came_from == origin]
                 yield self._list_of("moved_names", moved, path, origin=origin)
+        told = set[str]()
         for path, names in files:
-            yield self._list_of("new_names", names.new, path)
+            yield self._list_of("new_names", [name for name in names.new if name not in told], path)
+            told.update(names.new)
         for path, names in files:
             yield self._list_of("gone_names", names.gone, path)
 
@@ -98,7 +103,7 @@ class Shown:
                     yield self._page.point([text], path)
         for path, names in files:
             for name in names.new:
-                if _is_public_call(name, line := names.signatures[name]):
+                if _is_public_call(name, line := names.signatures[name]) and TAKES.search(line):
                     yield self._page.point([self._say("signature", path=path, new=_bare(line))], path)
 
     def _others(self, rest: Sequence[Change], after_some: bool) -> Point:
@@ -170,7 +175,7 @@ def _is_public_call(name: str, line: str) -> bool:
 
 def _bare(line: str) -> str:
     """A definition's line without what only begins its body."""
-    return line.rstrip(" :{")
+    return line.rstrip(" :{").removesuffix("=>").rstrip()
 
 
 def _tests_of(path: str, names: Names) -> list[str]:

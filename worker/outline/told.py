@@ -110,7 +110,7 @@ class Told:
             texts = [self._say("of_kinds", commits=commits, kinds=what) for what in self._breakdowns(rest)]
             return [*texts, commits]
         commits = self._say("more_commits", n=times)
-        whole_list = ["; ".join(map(self._text, rest))] if len(rest) <= MOST_SUBJECTS else []
+        whole_list = [" · ".join(map(self._text, rest))] if len(rest) <= MOST_SUBJECTS else []
         texts = [self._say("more", n=commits, what=what) for what in [*whole_list, *self._breakdowns(rest)]]
         return [*texts, self._say("more_plain", n=commits)]
 
@@ -122,19 +122,19 @@ class Told:
         return [*told, *totals(self._facts, self._say)]
 
     def _breakdowns(self, topics: Sequence[Topic]) -> list[str]:
-        """Of what kinds the commits are; where nothing says so, in which folders."""
+        """Of what kinds the commits are; where most of them don't say it, in which folders."""
         kinds = Counter[str]()
         for topic in topics:
             kinds[topic.kind] += topic.times
-        if set(kinds) != {"other"}:
-            said = [self._say(kind, n=kinds[kind]) for kind in KINDS if kinds[kind] and kind != "other"]
-            return [
-                self._say.joined([*said, *([self._say("other", n=kinds["other"])] if kinds["other"] else [])])
-            ]
+        named = [self._say(kind, n=kinds[kind]) for kind in KINDS if kinds[kind] and kind != "other"]
+        others = [self._say("other", n=kinds["other"])] if kinds["other"] else []
+        by_kind = [self._say.joined([*named, *others])] if named else []
         kept, every = areas(
             item for topic in topics for commit in topic.commits for item in commit.paths.items()
         )
-        return [self._say("where" if every else "where_mostly", where=self._say.joined(kept))] if kept else []
+        where = self._say.joined(kept)
+        by_folder = [self._say("where" if every else "where_mostly", where=where)] if kept else []
+        return by_kind if kinds["other"] * 2 < kinds.total() else [*by_folder, *by_kind]
 
     def _sources(self, topics: Sequence[Topic]) -> list[str | None]:
         return [self._page.of_commit(topic.commits[0]) for topic in topics[: self._page.most_cited]]
