@@ -11,7 +11,6 @@ from jobs.markdown import render
 from jobs.request import TilRequest
 from tests.post.outline_days import draft_of, of_changes, of_messages, texts
 from tests.stack.processes import day
-from worker.outline.messages import kind_of, read_message
 
 HUNK = "@@ -1 +1 @@\n-a\n+b\n"
 
@@ -100,63 +99,6 @@ def test_reverts_are_set_off(messages: tuple[str, ...], learned: list[str], prob
     assert texts(draft, "problem") == (problem or ["No commit of the day is marked as a fix."])
 
 
-@pytest.mark.parametrize(
-    ("subject", "kind"),
-    [
-        ("feat(api)!: add x", "feature"), ("fix: x", "fix"), ("Fix crash of the parser", "fix"),
-        ("net: sched: fix a race", "fix"),
-        ("parser: fix crash", "fix"), ("Add prefix fixture", "other"), ("fix merge conflicts", "other"),
-        ("README 수정", "other"), ("로그인 버그 수정", "fix"), ("バグを修正", "fix"), ("修复曲柄", "fix"),
-        ("🐛 No crash", "fix"),
-        ("Merge branch 'a' into b", "merge"), ("Merge pull request #1 from a/b", "merge"),
-        ("Merge sort is faster", "other"), ("Bump numpy from 1.0 to 1.1", "dependency"),
-        ("chore(deps): update x", "dependency"), ("v1.2.3", "release"), ("Release 2.0", "release"),
-        ("perf: faster", "performance"), ("Revert \"fix: x\"", "fix"),
-    ],
-)  # fmt: skip
-def test_a_commits_kind_is_what_its_subject_says(subject: str, kind: str) -> None:
-    message = read_message(subject)
-    assert kind_of(message.base) == kind
-
-
-@pytest.mark.parametrize(
-    ("body", "why"),
-    [
-        ("It was slow. E.g. with 10 cards.\n\nCo-authored-by: A <a@b.c>", "It was slow. E.g. with 10 cards."),
-        ("Change-Id: I0123\nReviewed-by: A\nFixes #12\nCloses: ada/engine#3, #4", None),
-        ("- It was slow\n- It was loud.\n\nSee https://a.b/c", "It was slow; It was loud."),
-        ("The reasons are:\n\n    code()\n\nIt works now.", "It works now."),
-        ("```\ncode\n```\n# Heading\nProse\nover two lines.", "Prose over two lines."),
-        ("(cherry picked from commit 0123456)\nSigned-off-by: A <a@b.c>", None),
-        ("느렸기 때문이다. 이제 빠르다.\n\nSigned-off-by: A <a@b.c>", "느렸기 때문이다. 이제 빠르다."),
-        ("遅かった。今は速い。", "遅かった。 今は速い。"),
-        ("x" * 500, "The messages say why, in sentences too long for here."),
-        ("x" * 500 + ". It is short.", "It is short."),
-        ("https://a.b/c", None),
-    ],
-)
-def test_a_reason_is_whole_sentences_without_trailers(body: str, why: str | None) -> None:
-    draft = draft_of(of_messages(f"feat: a\n\n{body}"))
-    assert texts(draft, "why") == [why or "No commit message says more than its subject."]
-
-
-@pytest.mark.parametrize(
-    ("message", "subject"),
-    [
-        ("Fix a bug in the parser of cards that made\nit crash\n\nBody.",
-         "Fix a bug in the parser of cards that made it crash"),
-        ("Add a mill\n- and a card", "Add a mill"),
-        ("Add a mill\nalso a card", "Add a mill"),
-        ("  \n\nAdd a\tmill \n", "Add a mill"),
-        ("제목\n본문입니다", "제목"),
-        ("Merge pull request #1 from a/b\n\nAdd a mill\n\nBody.",
-         "Merge pull request #1 from a/b: Add a mill"),
-    ],
-)  # fmt: skip
-def test_a_subject_is_not_cut_where_its_line_was_broken(message: str, subject: str) -> None:
-    assert read_message(message).subject == subject
-
-
 def test_what_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
     long = "chore: " + "tidy the cards " * 40
     (text, *_) = texts(draft_of(of_messages(long, "docs: z")), "learned")
@@ -186,6 +128,11 @@ def test_what_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
 )  # fmt: skip
 def test_what_became_of_a_file(path: str, patch: str, said: str) -> None:
     assert texts(draft_of(of_changes((path, "fix: x", patch))), "how")[0] == said
+
+
+def test_a_long_subject_without_blanks_ends_after_a_comma() -> None:
+    (text, *_) = texts(draft_of(of_messages("曲柄を回すために、" * 60, "docs: z")), "learned")
+    assert text.endswith("曲柄を回すために …")
 
 
 def test_a_day_is_shown_as_it_is_whatever_its_texts_look_like() -> None:

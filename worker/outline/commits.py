@@ -12,6 +12,8 @@ from worker.outline.diff import Diff
 from worker.outline.messages import KINDS, Message, read_message
 
 Key = tuple[str, str]
+SHORTEST = 7
+"""Digits of a SHA."""
 
 
 @dataclass
@@ -87,16 +89,24 @@ def _oldest_first(keys: Sequence[Key], sequences: Sequence[Sequence[Key]]) -> li
 def topics_of(commits: Sequence[Commit]) -> list[Topic]:
     """The commits by what they are about, in the order in which it came up."""
     bases = {commit.message.base for commit in commits}
-    shas = {commit.sha[:7].lower(): commit.message.base for commit in commits if commit.sha}
+    shas = {commit.sha[:SHORTEST].lower(): commit for commit in commits if commit.sha}
     found = defaultdict[str, list[Commit]](list)
     for commit in commits:
         message = commit.message
         base = message.base
         if message.reverted_sha and (message.subject == base or base not in bases):
             # It names the commit that it reverts, whatever its subject says.
-            base = shas.get(message.reverted_sha[:7].lower(), base)
+            reverted = shas.get(message.reverted_sha[:SHORTEST].lower())
+            if reverted and _is_same(reverted.sha or "", message.reverted_sha):
+                base = reverted.message.base
         found[base].append(commit)
     return [_topic(base, members) for base, members in found.items()]
+
+
+def _is_same(sha: str, other: str) -> bool:
+    """Whether one is the other, or begins it."""
+    one, two = sorted((sha.lower(), other.lower()), key=len)
+    return two.startswith(one)
 
 
 def _topic(base: str, members: list[Commit]) -> Topic:

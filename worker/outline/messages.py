@@ -37,7 +37,8 @@ WORDS = {
 }
 KIND_BY_WORDS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in WORDS.items()}
 FIXES = re.compile(
-    r"(?:[\w/.,*-]+: *){0,4}(?:(?:bug|hot)?fix(?:es|ed|ing)?|resolve[sd]?|repair(?:s|ed)?|correct(?:s|ed)?)\b"
+    r"(?:\[[^\]]*\] *|[\w/.,*-]+: *){0,4}"
+    r"(?:(?:bug|hot)?fix(?:es|ed|ing)?|resolve[sd]?|repair(?:s|ed)?|correct(?:s|ed)?)\b"
     r"(?!.*\bconflicts?\b)"
     r"|.*\b(?:bug|hot)[ -]?fix(?:es)?\b"
     r"|.*(?:버그|오류|에러|결함|문제|장애)[^,.;]{0,20}(?:수정|해결|고침)|.*(?:고침|고친다|바로잡)"

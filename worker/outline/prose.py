@@ -17,11 +17,15 @@ TRAILER = re.compile(
     r"|This (?:reverts|backs out) commit |\(cherry picked from |(?:# )?Conflicts:|🤖|Generated (?:with|by) )",
     re.IGNORECASE,
 )
-ONLY_REFERENCES = re.compile(r"(?:[\s,;.()\[\]]|and|[\w./-]*#\d+|https?://\S+|[A-Z][A-Z0-9]+-\d+)+")
+ONLY_REFERENCES = re.compile(
+    r"(?:[\s,;.()\[\]]|and|[\w./-]*#\d+|https?://\S+|[A-Z][A-Z0-9]+-\d+|\[[^\]]*\]\([^)]*\))+"
+)
 ITEM = re.compile(r" {0,3}(?:[-*•+]|\d{1,3}[.)]) +")
 CODE = re.compile(r"(?: {4}|\t)")
 FENCE = re.compile(r" {0,3}(?:```|~~~)")
-HEADING = re.compile(r"#{1,6} +|={3,}$|-{3,}$")
+HEADING = re.compile(r"#{1,6} +|={3,}$|-{3,}$|<!--|[-*] \[[ xX]\] ")
+TRAILERS = re.compile(r"(?:[A-Za-z][\w-]*(?:: | #)\S.*\n?){2,}")
+"""A last paragraph that consists of them."""
 END = re.compile(r"(?:[.!?…][\"')\]]*(?= +[^\sa-z])|[。！？][」』”）]*)\s*")
 ABBREVIATED = re.compile(
     r"\b(?:e\.g|i\.e|etc|vs|cf|mr|ms|dr|st|no|approx|resp|incl|ca|[A-Za-z])\.$", re.IGNORECASE
@@ -34,7 +38,7 @@ def units(body: str) -> list[Unit]:
     """The sentences of a message's body in order, without trailers, code, headings and bare references."""
     found, paragraph = list[Unit](), list[str]()
     fenced = False
-    for line in [*body[:MOST_CHARACTERS_READ].split("\n"), ""]:
+    for line in [*_without_trailers(body.strip("\n")[:MOST_CHARACTERS_READ]).split("\n"), ""]:
         fenced = fenced != bool(FENCE.match(line))
         item = ITEM.match(line)
         no_prose = fenced or bool(FENCE.match(line)) or _is_no_prose(line, bool(paragraph))
@@ -44,6 +48,11 @@ def units(body: str) -> list[Unit]:
         if not no_prose and line.strip():
             paragraph.append(line[item.end() :] if item else line.strip())
     return found
+
+
+def _without_trailers(body: str) -> str:
+    before, _, last = body.rstrip().rpartition("\n\n")
+    return before if TRAILERS.fullmatch(last) and "BREAKING" not in last else body
 
 
 def _is_no_prose(line: str, inside: bool) -> bool:
@@ -97,6 +106,9 @@ def shortened(text: str, room: int) -> str | None:
     if len(text) <= room:
         return text
     words = text[: room - len(MORE) + 1]
-    kept = words.rpartition(" ")[0] or (words[:-1] if not words.isascii() and words[-1] > "\u2e80" else "")
-    kept = kept.rstrip(" ,;:-–")
+    kept = words.rpartition(" ")[0]
+    if not kept and words[-1] > "\u2e80":  # a script without blanks: after its last comma, else anywhere
+        end = max(words[:-1].rfind(mark) for mark in "、。，；：！？") + 1
+        kept = words[: end or -1]
+    kept = kept.rstrip(" ,;:-–、，；：")
     return kept + MORE if kept else None

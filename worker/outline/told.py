@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 from jobs.markdown import one_line
 from jobs.post import Point
-from worker.outline.commits import Topic
+from worker.outline.commits import Commit, Topic
 from worker.outline.facts import Facts, areas, totals
 from worker.outline.messages import KINDS
 from worker.outline.page import Page
 from worker.outline.prose import first_that_fit, shortened, whole
 
 PROBLEMS = ("fix", "revert")
+NO_REASON = ("dependency", "release")
+"""Their messages are written by programs."""
 MOST_SUBJECTS = 20
 """In one point, at the most."""
 REASON = re.compile(
@@ -51,16 +53,18 @@ class Told:
 
     def why(self) -> list[Point]:
         """The reasons that the messages give, in their own sentences; first those that say why."""
-        commits = [
-            commit for topic in _ranked(self._facts.topics) for commit in topic.commits if commit.message.body
-        ]
-        bodies = [(commit, first_that_fit(commit.message.body, self._page.room)) for commit in commits]
+        told = {one_line(commit.message.base) for commit in self._facts.commits}
+        bodies = list[tuple[Commit, str]]()
+        for commit in [commit for topic in _ranked(self._facts.topics) for commit in topic.commits]:
+            body = [unit for unit in commit.message.body if unit.rstrip(".") not in told]
+            if body and commit.message.kind not in NO_REASON:
+                bodies.append((commit, first_that_fit(body, self._page.room)))
         bodies.sort(key=lambda one: REASON.search(one[1]) is None)
         points = list[Point]()
         for commit, text in bodies:
             if len(points) < self._most and (point := self._page.point([text], self._page.of_commit(commit))):
                 points.append(point)
-        phrase = "why_long" if commits else "why_none"
+        phrase = "why_long" if bodies else "why_none"
         return points or [self._page.surely([self._say(phrase)], *self._sources(self._facts.topics))]
 
     def _listed(self, topics: Sequence[Topic]) -> list[Point]:
