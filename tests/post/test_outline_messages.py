@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.post.outline_days import draft_of, of_messages, texts
+from tests.stack.yardstick import cpu_milliseconds
 from worker.outline.messages import kind_of, read_message
 
 
@@ -72,3 +73,15 @@ def test_a_subject_is_not_cut_where_its_line_was_broken(message: str, subject: s
 def test_what_programs_write_is_no_reason() -> None:
     draft = draft_of(of_messages("Bump a from 1.0 to 1.1\n\nBumps a.\n- Release notes\n- Commits", "docs: z"))
     assert texts(draft, "why") == ["No commit message says more than its subject."]
+
+
+UNITS = ["a: b", "[]()", "[.](.)", "#1", "e.g. ", "and", ". A", "fix: ", "[x] ", 'Revert "', "static "]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("times", [49, 4000])
+def test_no_message_takes_long(unit: str, times: int) -> None:
+    """Repeated in a line that in the end is none of what it seemed to be."""
+    line = unit * times
+    message = f"{line}!\n\nA.\n\n{line}!\nb: c\n{line}!\n!"
+    assert cpu_milliseconds(lambda: read_message(message)) < 500

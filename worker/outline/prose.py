@@ -18,14 +18,14 @@ TRAILER = re.compile(
     re.IGNORECASE,
 )
 ONLY_REFERENCES = re.compile(
-    r"(?:[\s,;.()\[\]]|and|[\w./-]*#\d+|https?://\S+|[A-Z][A-Z0-9]+-\d+|\[[^\]]*\]\([^)]*\))+"
+    r"(?:\[[^\]]*\]\([^)]*\)|https?://\S+|[A-Z][A-Z0-9]+-\d+|[\w./-]*#\d+|and\b|[\s,;.()\[\]])++"
 )
 ITEM = re.compile(r" {0,3}(?:[-*•+]|\d{1,3}[.)]) +")
 CODE = re.compile(r"(?: {4}|\t)")
 FENCE = re.compile(r" {0,3}(?:```|~~~)")
 HEADING = re.compile(r"#{1,6} +|={3,}$|-{3,}$|<!--|[-*] \[[ xX]\] ")
-TRAILERS = re.compile(r"(?:[A-Za-z][\w-]*(?:: | #)\S.*\n?){2,}")
-"""A last paragraph that consists of them."""
+ANY_TRAILER = re.compile(r"[A-Za-z][\w-]*(?:: | #)\S")
+"""Where two lines or more begin so, and the last paragraph has no others."""
 END = re.compile(r"(?:[.!?…][\"')\]]*(?= +[^\sa-z])|[。！？][」』”）]*)\s*")
 ABBREVIATED = re.compile(
     r"\b(?:e\.g|i\.e|etc|vs|cf|mr|ms|dr|st|no|approx|resp|incl|ca|[A-Za-z])\.$", re.IGNORECASE
@@ -52,7 +52,9 @@ def units(body: str) -> list[Unit]:
 
 def _without_trailers(body: str) -> str:
     before, _, last = body.rstrip().rpartition("\n\n")
-    return before if TRAILERS.fullmatch(last) and "BREAKING" not in last else body
+    lines = last.split("\n")
+    ends = len(lines) > 1 and "BREAKING" not in last and all(map(ANY_TRAILER.match, lines))
+    return before if ends else body
 
 
 def _is_no_prose(line: str, inside: bool) -> bool:
