@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import math
 import ssl
@@ -18,15 +19,18 @@ from aiohttp import (
     ClientTimeout,
     DummyCookieJar,
     InvalidURL,
-    TCPConnector,
+    StreamReader,
 )
 from standardwebhooks import Webhook as Signer
 from yarl import URL
 
 from jobs.addresses import AddressForbidden, Network
+from jobs.answer import HEAD_BYTES, Connector, HeadTooLarge
 from jobs.resolve import CheckedResolver, pinned_socket
 
 KEPT_BYTES = 1024
+BODY_SECONDS = 1.0
+"""How long the answer's body is read; its status is known by then."""
 KEEPALIVE_SECONDS = 2
 """Less than the 5 s after which many servers close: a post on a connection that closes is lost."""
 SLOW_MILLISECONDS = 1000
@@ -81,7 +85,7 @@ class Sender:
         """One for all posts, made when the loop runs. How many are in flight is bounded by the caller."""
         if self._made is None:
             self._resolver = CheckedResolver(self._allowed, self._nameservers)
-            connector = TCPConnector(
+            connector = Connector(
                 limit=0,
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 use_dns_cache=False,
@@ -96,6 +100,9 @@ class Sender:
                 timeout=ClientTimeout(total=None),
                 skip_auto_headers=("accept", "accept-encoding"),
                 read_bufsize=KEPT_BYTES,
+                max_line_size=HEAD_BYTES,
+                max_field_size=HEAD_BYTES,
+                max_headers=HEAD_BYTES,
             )
         return self._made
 
@@ -126,9 +133,7 @@ class Sender:
             URL(url, encoded=True), data=body.encode(), headers=headers, allow_redirects=False
         )
         async with sending as response:
-            kept = b""
-            while len(kept) < KEPT_BYTES and (chunk := await response.content.read(KEPT_BYTES - len(kept))):
-                kept += chunk
+            kept = await _beginning(response.content)
             return Attempt(
                 _since(began),
                 status=response.status,
@@ -143,12 +148,24 @@ class Sender:
             await self._resolver.close()
 
 
+async def _beginning(body: StreamReader) -> bytes:
+    """The first KiB, or what comes of it in time: however a body ends, the answer's status counts."""
+    kept = b""
+    with contextlib.suppress(TimeoutError, ClientError, OSError, ValueError):
+        async with asyncio.timeout(BODY_SECONDS):
+            while len(kept) < KEPT_BYTES and (chunk := await body.read(KEPT_BYTES - len(kept))):
+                kept += chunk
+    return kept
+
+
 def _failed(milliseconds: int, error: Exception) -> Attempt:
     """A forbidden address looks to the tenant like any that does not answer, also by the time it took."""
     if isinstance(error, ClientSSLError):
         return Attempt(milliseconds, error="tls_failed")
     if isinstance(error, InvalidURL):
         return Attempt(milliseconds, error="invalid_url")
+    if isinstance(error, HeadTooLarge):
+        return Attempt(milliseconds, error="head_too_large")
     if not isinstance(error, ClientConnectorError | AddressForbidden):
         return Attempt(milliseconds, error="connection_broken", cause=type(error).__name__)
     forbidden = isinstance(error, AddressForbidden) or isinstance(error.__cause__, AddressForbidden)

@@ -117,16 +117,8 @@ async def dripping_headers(reader: asyncio.StreamReader, writer: asyncio.StreamW
         await asyncio.sleep(0.05)
 
 
-async def dripping_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
-    while not writer.is_closing():
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-
-
-@pytest.mark.parametrize("serve", [silent, dripping_headers, dripping_body])
-async def test_the_timeout_covers_all_of_an_answer(serve: Serve) -> None:
+@pytest.mark.parametrize("serve", [silent, dripping_headers])
+async def test_the_timeout_covers_all_of_a_head(serve: Serve) -> None:
     sender = Sender("til-queue/test", 0.5, LOOPBACK)
     async with serving(serve) as port:
         attempt = await post(sender, f"http://127.0.0.1:{port}/")
