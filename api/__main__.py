@@ -16,6 +16,7 @@ from api.settings import ApiSettings
 from jobs.database import API, Database
 from jobs.errors import JobError
 from jobs.logs import set_up_logs
+from jobs.loops import DIED
 from jobs.preflight import unless_unfit
 from jobs.settings import WebhookSettings
 
@@ -36,7 +37,8 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Read the settings, then serve. Exit code 1 when the port can't be had or a server is unfit."""
+    """Read the settings, then serve. Exit code 1 when the port can't be had or a server is unfit, DIED when
+    a background loop has died."""
     settings = ApiSettings()
     set_up_logs("api", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
@@ -45,7 +47,11 @@ def main() -> int:
     except JobError as error:
         log.error("api_not_started", error=str(error))
         return 1
-    app = create_app(settings, WebhookSettings())
+
+    def stop(_: str) -> None:
+        server.should_exit = True
+
+    app = create_app(settings, WebhookSettings(), stop)
     config = uvicorn.Config(
         app,
         host=settings.api_host,
@@ -57,7 +63,9 @@ def main() -> int:
     )
     server = Server(config, app.state)
     server.run()
-    return 0 if server.started else 1
+    if not server.started:
+        return 1
+    return DIED if app.state.loops.dead else 0
 
 
 async def _look_at_servers(settings: ApiSettings) -> None:

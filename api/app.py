@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -23,8 +22,8 @@ from api.settings import ApiSettings
 from api.waiters import Waiters
 from jobs import figures
 from jobs.database import API, Database
-from jobs.errors import DatabaseUnavailable
 from jobs.live import Live
+from jobs.loops import Loops
 from jobs.ring import Ringer
 from jobs.settings import WebhookSettings
 from jobs.submitter import Submitter
@@ -32,12 +31,15 @@ from jobs.submitter import Submitter
 SLOTS_EVERY_SECONDS = 5
 
 
-def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
-    """An api process's application; connections are made when it starts and dropped when it stops."""
+def create_app(settings: ApiSettings, webhooks: WebhookSettings, on_dead: Callable[[str], None]) -> FastAPI:
+    """An api process's application; connections are made when it starts and dropped when it stops.
+
+    `on_dead` is told of a background loop that has died: a process without it should end.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with connections(app, settings):
+        async with connections(app, settings, on_dead):
             app.state.webhooks = webhooks
             yield
 
@@ -54,17 +56,17 @@ def create_app(settings: ApiSettings, webhooks: WebhookSettings) -> FastAPI:
     return app
 
 
-async def _follow_slots(app: FastAPI) -> None:
+async def _follow_slots(database: Database, ringer: Ringer) -> None:
     """The window of the run-queue follows the number of live slots."""
-    while True:
-        with contextlib.suppress(DatabaseUnavailable):
-            async with app.state.database.session() as session:
-                app.state.ringer.set_slots((await figures.read(session)).slots)
-        await asyncio.sleep(SLOTS_EVERY_SECONDS)
+    async with database.session() as session:
+        ringer.set_slots((await figures.read(session)).slots)
+    await asyncio.sleep(SLOTS_EVERY_SECONDS)
 
 
 @asynccontextmanager
-async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
+async def connections(
+    app: FastAPI, settings: ApiSettings, on_dead: Callable[[str], None]
+) -> AsyncIterator[None]:
     """What the routes find in `app.state`, from the start of the process to its end."""
     redis_url = settings.redis_url.get_secret_value()
     state = app.state
@@ -78,17 +80,17 @@ async def connections(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None
     )
     state.keys = Keys(state.database)
     state.aliases = settings.aliases()
-    loops = (state.waiters.run(), state.followers.run(), _follow_slots(app))
-    background = [asyncio.create_task(loop) for loop in loops]
+    state.loops = Loops(on_dead)
+    state.waiters.start(state.loops)
+    state.followers.start(state.loops)
+    state.loops.start("follow_slots", lambda: _follow_slots(state.database, state.ringer))
     state.body_thread = ThreadPoolExecutor(1, "large-bodies")
     gc.collect()
     gc.freeze()  # What is loaded by now stays: collections that a large body causes needn't look through it.
     try:
         yield
     finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await state.loops.close()
         state.body_thread.shutdown(wait=False)
         await asyncio.to_thread(state.ringer.close)
         await state.live.close()

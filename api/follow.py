@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
-import structlog
 from prometheus_client import Gauge
 
 from api.problems import Problem
 from api.transcript import Transcript
 from jobs.database import Database
-from jobs.errors import DatabaseUnavailable
 from jobs.live import ENDED, Live
 from jobs.live_text import START
+from jobs.loops import Loops
 from jobs.standing import Standing, standings
 
 RECHECK_SECONDS = 2.0
@@ -25,7 +24,6 @@ PAUSE_SECONDS = 0.05
 """Between two reads, so that many workers' entries are read together."""
 AWAY_SECONDS = 1.0
 OPEN = Gauge("til_event_streams", "Open event streams.")
-log = structlog.get_logger()
 
 
 class Followers:
@@ -44,13 +42,12 @@ class Followers:
         self._redis_away = False
         self.closing = False
 
-    async def run(self) -> None:
-        """Keep the transcripts up to date and wake who follows them, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._for_ever(self._read))
-            group.create_task(self._for_ever(self._recheck))
-            group.create_task(self._for_ever(self._check_ended))
-            group.create_task(self._live.listen(ENDED, self._heard))
+    def start(self, loops: Loops) -> None:
+        """Keep the transcripts up to date and wake who follows them, from now on."""
+        loops.start("read_streams", self._read, None)
+        loops.start("recheck_streams", self._recheck)
+        loops.start("check_ended_streams", self._check_ended, None)
+        loops.start("hear_ended_streams", lambda: self._live.listen(ENDED, self._heard), None)
 
     def close(self) -> None:
         """End every stream now; clients come back with `Last-Event-ID`."""
@@ -97,14 +94,6 @@ class Followers:
         if not self._redis_away:
             await self._take({transcript.job_id: transcript}, 0)
 
-    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await step()
-            except Exception:
-                log.exception("follow_step_failed")
-                await asyncio.sleep(AWAY_SECONDS)
-
     async def _read(self) -> None:
         await self._someone.wait()
         transcripts = {job_id: transcript for job_id, (transcript, _) in self._followed.items()}
@@ -147,11 +136,8 @@ class Followers:
     async def _check(self, job_ids: Collection[uuid.UUID]) -> None:
         if not job_ids:
             return
-        try:
-            async with self._database.session() as session:
-                found = await standings(session, job_ids)
-        except DatabaseUnavailable:
-            return
+        async with self._database.session() as session:
+            found = await standings(session, job_ids)
         followed = {job_id: self._followed[job_id][0] for job_id in job_ids if job_id in self._followed}
         for job_id, transcript in followed.items():
             transcript.gone = job_id not in found

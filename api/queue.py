@@ -47,17 +47,23 @@ async def healthz() -> dict[str, str]:
     "/readyz",
     tags=["health"],
     summary="Can it take requests?",
-    responses={503: {"description": "PostgreSQL is away."}},
+    responses={503: {"description": "PostgreSQL is away, or a background loop is dead."}},
 )
 async def readyz(request: Request) -> JSONResponse:
-    """200 when PostgreSQL answers; Redis is reported, not required: without it jobs start a second later."""
+    """200 when PostgreSQL answers and every background loop of this process lives.
+
+    Redis is reported, not required: without it jobs start a second later.
+    """
     try:
         await request.app.state.database.check()
         postgres = "ok"
     except JobError as error:
         postgres = type(error).__name__
     redis = "ok" if await request.app.state.live.reachable() else "unreachable"
-    ready = postgres == "ok"
+    dead = request.app.state.loops.dead
+    ready = postgres == "ok" and dead is None
     headers = {} if ready else {"Retry-After": "2"}
     body = {"status": "ok" if ready else "unavailable", "postgres": postgres, "redis": redis}
+    if dead:
+        body["dead_loop"] = dead
     return JSONResponse(body, 200 if ready else 503, headers)

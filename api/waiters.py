@@ -9,8 +9,8 @@ from collections import defaultdict
 
 from jobs import read
 from jobs.database import Database
-from jobs.errors import DatabaseUnavailable
 from jobs.live import ENDED, Live
+from jobs.loops import Loops
 from jobs.standing import standing
 from jobs.states import ENDINGS
 
@@ -26,11 +26,10 @@ class Waiters:
         self._live = live
         self._events: defaultdict[uuid.UUID, set[asyncio.Event]] = defaultdict(set)
 
-    async def run(self) -> None:
-        """Wake the waiters, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._live.listen(ENDED, self._heard))
-            group.create_task(self._recheck())
+    def start(self, loops: Loops) -> None:
+        """Wake the waiters from now on."""
+        loops.start("hear_ended", lambda: self._live.listen(ENDED, self._heard), None)
+        loops.start("recheck_ended", self._recheck)
 
     async def until_ended(self, tenant_id: uuid.UUID, job_id: uuid.UUID, seconds: float) -> None:
         """Return when it has ended or time is up; at once when too many wait already. Raises NoSuchJob."""
@@ -58,12 +57,9 @@ class Waiters:
             event.set()
 
     async def _recheck(self) -> None:
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            if not self._events:
-                continue
-            with contextlib.suppress(DatabaseUnavailable):
-                async with self._database.session() as session:
-                    ended = await read.ended(session, list(self._events))
-                for job_id in ended:
-                    self._wake(job_id)
+        await asyncio.sleep(RECHECK_SECONDS)
+        if self._events:
+            async with self._database.session() as session:
+                ended = await read.ended(session, list(self._events))
+            for job_id in ended:
+                self._wake(job_id)

@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -23,10 +23,20 @@ OLDEST_SERVER = 170_000
 """`transaction_timeout` came with PostgreSQL 17."""
 
 
-TRANSIENT = ("08", "25P0", "40", "53", "57")
-"""SQLSTATEs that another try may not meet: connection, timeouts of a transaction, deadlock and serialization,
-resources, shutdown and cancelled statements (PostgreSQL, appendix A)."""
+OWN_FAULT = ("21", "22", "23", "44", "P0", "TQ")
+"""Classes of SQLSTATEs by which the values of a statement are refused, now and later: cardinality, data,
+constraints, RAISE, and the guards of our tables (PostgreSQL, appendix A). Whatever else an answer says,
+another try may find it healed: a standby, a restore, a column that a migration is about to add."""
 LOCK_NOT_AVAILABLE = "55P03"
+AWAY = (
+    OSError,
+    TimeoutError,
+    PoolTimeout,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""asyncpg's own errors come unwrapped while a connection is made."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,8 @@ class Role:
 
 API = Role("api", 10, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
 WORKER = Role("worker", 6, transaction_seconds=4, idle_in_transaction_seconds=3, lock_seconds=2)
-STEWARD = Role("steward", 8, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
+STEWARD = Role("steward", 3, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
+DELIVERER = Role("deliverer", 5, transaction_seconds=8, idle_in_transaction_seconds=3, lock_seconds=2)
 ADMIN = Role("admin", 2, transaction_seconds=600, idle_in_transaction_seconds=60, lock_seconds=10)
 
 
@@ -146,14 +157,14 @@ def unavailable_is_one_error() -> Iterator[None]:
     """Turn the many ways in which a database is away into DatabaseUnavailable."""
     try:
         yield
-    except (OSError, TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
+    except AWAY as error:
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if sqlstate(error) == LOCK_NOT_AVAILABLE:
             raise LockTimeout from error
-        if error.connection_invalidated or sqlstate(error).startswith(TRANSIENT):
-            raise DatabaseUnavailable from error
-        raise
+        if not error.connection_invalidated and sqlstate(error).startswith(OWN_FAULT):
+            raise
+        raise DatabaseUnavailable from error
 
 
 def sqlstate(error: DBAPIError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sqlalchemy import ColumnElement, exists, func, text
+from sqlalchemy import ColumnElement, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -54,7 +54,7 @@ WITH clock AS (SELECT clock_timestamp() AS now), w AS (
 ), last AS (
     SELECT max(queued) AS queued, coalesce(max(counted_at) > max(now) - interval '10 s', false) AS fresh,
            max(counted_at) AS counted_at
-    FROM figures, clock WHERE id = 1
+    FROM figures, clock WHERE id = 1 AND counted_at <= now
 ), q AS (
     SELECT oldest, CASE WHEN few.queued = :few_limit AND fresh THEN counted_at ELSE now END AS counted_at,
         CASE WHEN few.queued < :few_limit THEN few.queued
@@ -71,9 +71,9 @@ minute AS (
 ), a AS (
     SELECT count(*) / 60.0 AS arrivals FROM job_events
     WHERE id > (SELECT newest.id - back FROM newest, minute)
-      AND verb = 'submit' AND at > statement_timestamp() - interval '1 minute'
+      AND verb = 'submit' AND at > statement_timestamp() - interval '1 minute' AND at <= statement_timestamp()
 ), s AS (
-    SELECT avg(extract(epoch FROM finished_at - claimed_at)) AS mean FROM (
+    SELECT avg(greatest(0, extract(epoch FROM finished_at - claimed_at))) AS mean FROM (
         SELECT finished_at, claimed_at FROM jobs
         WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
     ) AS recent WHERE claimed_at IS NOT NULL
@@ -89,6 +89,7 @@ VALUES (1, :at, :at, :counted_at, :queued, :running, :workers, :slots, :oldest,
         :tokens_per_second, :mean, :arrivals, :desired)
 ON CONFLICT (id) DO UPDATE SET
     steady_since = CASE WHEN figures.at < excluded.at - make_interval(secs => :gap)
+                          OR figures.at > excluded.at + make_interval(secs => :gap)
                         THEN excluded.at ELSE figures.steady_since END,
     at = excluded.at, counted_at = excluded.counted_at,
     queued = excluded.queued, running = excluded.running, workers = excluded.workers,
@@ -115,6 +116,16 @@ async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: f
     )
     await session.execute(WRITE, values)
     return await read(session)
+
+
+async def stepped_back_seconds(session: AsyncSession, lease_seconds: float) -> float:
+    """How far the database's clock has stepped back since the figures were last written, 0 if it hasn't.
+
+    The row stays locked until they are written anew, so that of two stewards one finds it.
+    """
+    ahead = func.extract("epoch", Figures.at - func.clock_timestamp())
+    seconds = (await session.execute(select(ahead).with_for_update())).scalar_one_or_none()
+    return float(seconds) if seconds and seconds > longest_gap_seconds(lease_seconds) else 0.0
 
 
 def longest_gap_seconds(lease_seconds: float) -> float:

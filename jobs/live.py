@@ -73,14 +73,13 @@ class Live:
             return False
 
     async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
-        """Call `heard` with each message, until cancelled; begins again whenever the connection is lost."""
-        while True:
-            try:
-                async for message in self._messages(channel):
-                    heard(message)
-            except (RedisError, OSError, TimeoutError) as error:
-                log.debug("listener_lost", channel=channel, error=type(error).__name__)
-                await asyncio.sleep(1)
+        """Call `heard` with each message until the connection is lost; then pause. To be called again."""
+        try:
+            async for message in self._messages(channel):
+                heard(message)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("listener_lost", channel=channel, error=type(error).__name__)
+            await asyncio.sleep(1)
 
     async def _messages(self, channel: str) -> AsyncIterator[str]:
         """A connection silent for 5 s is pinged, and given up after 10 s: so a half-open one is found."""

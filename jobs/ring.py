@@ -70,7 +70,7 @@ class Ringer:
             bells = [bell for bell in gathered if bell is not None]
             try:
                 self._publish(bells)
-            except LOST as error:
+            except Exception as error:  # noqa: BLE001 - doorbells may be lost, their thread may not
                 self._hang_up()
                 RINGS.labels("failed").inc(len(bells))
                 log.warning("ring_failed", error=type(error).__name__, doorbells=len(bells))
@@ -103,7 +103,7 @@ class Ringer:
     def _hang_up(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
-            with contextlib.suppress(*LOST):
+            with contextlib.suppress(Exception):
                 connection.release()
 
     def _send(self, channel: object, name: str, ids: list[str]) -> None:

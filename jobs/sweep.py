@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import transitions
@@ -16,6 +16,27 @@ from jobs.states import Status
 from jobs.tables import Job, Worker
 
 BATCH = 500
+LONGEST_LEASES = 4
+"""A worker's lease may be set to so many times the steward's."""
+STEP_BACK = [
+    text(f"""
+UPDATE {table} SET {column} = {column} - make_interval(secs => :seconds) WHERE id = ANY (ARRAY(
+    SELECT id FROM {table} WHERE {waits} ORDER BY {column} LIMIT 5000 FOR UPDATE SKIP LOCKED
+))""")  # noqa: S608 - three constants each
+    for table, column, waits in (
+        (
+            "workers",
+            "lease_expires_at",
+            "lease_expires_at > clock_timestamp() + make_interval(secs => :seconds)",
+        ),
+        ("jobs", "not_before", "status = 'queued' AND not_before > statement_timestamp()"),
+        (
+            "deliveries",
+            "next_attempt_at",
+            "state = 'pending' AND phase <> 'due' AND next_attempt_at > statement_timestamp()",
+        ),
+    )
+]
 
 
 async def rescue_one_worker(session: AsyncSession, lease_seconds: float) -> int | None:
@@ -53,6 +74,20 @@ async def _rescue_jobs(session: AsyncSession, worker_id: uuid.UUID) -> int:
     others = [Claim(row.id, row.claim_no, worker_id) for row in rows if row.losses < SUSPECT_LOSSES]
     await transitions.rescue(session, others, charged=not suspects)
     return len(rows)
+
+
+async def shorten_leases(session: AsyncSession, lease_seconds: float) -> None:
+    """A lease that ends later than any worker's would is from before a step back of the clock: it ends a
+    lease from now, unless it is renewed."""
+    longest, lease = (func.make_interval(0, 0, 0, 0, 0, 0, n * lease_seconds) for n in (LONGEST_LEASES, 1))
+    late = Worker.lease_expires_at > NOW + longest
+    await session.execute(update(Worker).where(late).values(lease_expires_at=NOW + lease))
+
+
+async def clock_stepped_back(session: AsyncSession, seconds: float) -> None:
+    """Leases, retries and deliveries keep the time that was left to them, up to 5,000 of each."""
+    for statement in STEP_BACK:
+        await session.execute(statement, {"seconds": seconds})
 
 
 async def expire_jobs(session: AsyncSession) -> int:

@@ -11,6 +11,7 @@ from celery import Celery, signals
 from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.transport.redis import Channel, Transport
+from redis.exceptions import RedisError
 
 from jobs.broker import TASK, WORKER_SOCKET, make_broker, queue_name
 from worker.meter import DOORBELLS_IGNORED
@@ -38,9 +39,11 @@ class TolerantChannel(Channel):  # type: ignore[misc]
 
 
 class TolerantTransport(Transport):  # type: ignore[misc]
-    """Redis, read by such channels."""
+    """Redis, read by such channels. Where it answers with an error (a replica, no memory, no right, its data
+    is being loaded), it is connected to anew, as where it is away: kombu would let the process end."""
 
     Channel = TolerantChannel
+    connection_errors = (*Transport.connection_errors, RedisError)
 
 
 class SwiftConnection(Connection):  # type: ignore[misc]

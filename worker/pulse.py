@@ -13,6 +13,7 @@ import structlog
 
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable, WorkerGone
+from jobs.loops import ERRORS
 from jobs.workers import asked_to_stop, heartbeat, register
 from worker.claimer import Claimer
 from worker.engines import Engine, EngineDead
@@ -56,7 +57,7 @@ class Pulse:
         self._awake_at = time.monotonic()
         self._beating = asyncio.Lock()
         self._beats = 0
-        self._renewed = False
+        self._renewed = True
 
     async def register(self) -> None:
         """Begin a life as a new worker: a new id, a first lease."""
@@ -75,12 +76,11 @@ class Pulse:
                 )
         log.info("worker_registered", worker_id=str(self._claimer.worker_id))
 
-    async def beat_for_ever(self) -> None:
-        """Beat until cancelled; at once again, in a second at most, where the last one renewed nothing."""
-        pause, renewed = self._lease / 3, True
-        while True:
-            await asyncio.sleep(pause if renewed else min(1.0, pause))
-            renewed = await self.beat()
+    async def next_beat(self) -> None:
+        """Pause and beat: the sooner, in a second at most, where the last beat renewed nothing."""
+        pause = self._lease / 3
+        await asyncio.sleep(pause if self._renewed else min(1.0, pause))
+        await self.beat()
 
     async def beat(self) -> bool:
         """Renew the lease if the engine answers; whatever is not this worker's any more is stopped.
@@ -113,6 +113,9 @@ class Pulse:
             log.warning("lease_lost", held=len(self._holdings))
             with contextlib.suppress(DatabaseUnavailable):
                 await self.register()
+        except Exception:
+            ERRORS.labels("heartbeat").inc()
+            log.exception("heartbeat_crashed")
         return False
 
     def _look_at_the_clock(self) -> None:
@@ -142,16 +145,13 @@ class Pulse:
         if heard.released:
             log.warning("released_unknown_claims", jobs=heard.released)
 
-    async def hear_cancels_for_ever(self) -> None:
-        """Whenever nudged, ask what is to be cancelled: a nudge itself is nobody's word."""
-        while True:
-            await self.nudged.wait()
-            self.nudged.clear()
-            with contextlib.suppress(DatabaseUnavailable):
-                await self._hear_cancels()
+    async def hear_cancels(self) -> None:
+        """When nudged, ask what is to be cancelled: a nudge itself is nobody's word.
 
-    async def _hear_cancels(self) -> None:
-        """Under the lock, so that a claim that is on its way has come before."""
+        Under the lock, so that a claim that is on its way has come before.
+        """
+        await self.nudged.wait()
+        self.nudged.clear()
         async with self._holdings.lock:
             async with self._database.session() as session:
                 asked = await asked_to_stop(session, self._claimer.worker_id)

@@ -18,6 +18,7 @@ from jobs import workers
 from jobs.database import WORKER, Database
 from jobs.errors import DatabaseUnavailable
 from jobs.live import CANCEL, SWEEP, Live
+from jobs.loops import DIED, Loops
 from jobs.preflight import ready_to_start
 from jobs.ring import Ringer
 from worker.backpressure import Backpressure
@@ -35,8 +36,6 @@ from worker.watch import Watch
 SHORTEST_RELEASE_SECONDS = 3.0
 DRAIN_WORD_SECONDS = 1.0  # Half-open connections are found, and dropped, before it is time to release.
 CELERY_SECONDS = 1.0
-DIED = 70
-"""Exit code of a worker that can't go on: sysexits' EX_SOFTWARE."""
 log = structlog.get_logger()
 
 
@@ -48,7 +47,7 @@ class Runtime:
         self._engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-loop", daemon=True)
-        self._background: list[asyncio.Task[None]] = []
+        self._loops = Loops(lambda _: self._die("loop_dead"))
         self._draining = threading.Event()
         self._closing = threading.Event()
         self._dying: asyncio.Task[None] | None = None
@@ -97,20 +96,12 @@ class Runtime:
         RUNNING.set_function(lambda: self._engine.load()[0])
         WAITING.set_function(lambda: self._engine.load()[1])
         READY.set(1)
-        for work in (
-            self.pulse.beat_for_ever(),
-            self.pulse.hear_cancels_for_ever(),
-            self.live.listen(CANCEL, lambda _: self.pulse.nudged.set()),
-            self.watch.run(),
-        ):
-            self._background.append(asyncio.create_task(work))
-            self._background[-1].add_done_callback(self._background_ended)
-
-    def _background_ended(self, task: asyncio.Task[None]) -> None:
-        """None of them ends by itself: a worker that has lost one must not go on without it."""
-        if not task.cancelled():
-            log.error("background_ended", exc_info=task.exception())
-            self._die("background_ended")
+        self._loops.start("heartbeat", self.pulse.next_beat, 60 + int(self._settings.lease_seconds))
+        self._loops.start("hear_cancels", self.pulse.hear_cancels, None)
+        self._loops.start(
+            "listen_cancels", lambda: self.live.listen(CANCEL, lambda _: self.pulse.nudged.set()), None
+        )
+        self._loops.start("live_text", self.watch.next_tick)
 
     def serve_doorbell(self) -> None:
         """Run one job to its end; called in one of Celery's threads, which this blocks."""
@@ -169,8 +160,7 @@ class Runtime:
             log.error(why, held=len(self.holdings))
             READY.set(0)
             self.claimer.dead = True
-            for task in self._background:
-                task.cancel()
+            self._loops.cancel()
             self._dying = asyncio.create_task(self._give_up_lease())
 
     async def _give_up_lease(self) -> None:
@@ -211,9 +201,7 @@ class Runtime:
         await self.database.close()
 
     async def _leave(self) -> None:
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._loops.close()
         with contextlib.suppress(DatabaseUnavailable):
             async with self.database.session() as session:
                 await workers.leave(session, self.claimer.worker_id)

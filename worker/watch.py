@@ -6,8 +6,6 @@ import asyncio
 import time
 import uuid
 
-import structlog
-
 from jobs.live import Live
 from jobs.live_text import News
 from jobs.request import TilRequest
@@ -18,7 +16,6 @@ from worker.telling import Telling
 
 TICK_SECONDS = 0.25
 WEBHOOK_SECONDS = 0.5
-log = structlog.get_logger()
 
 
 class Watch:
@@ -53,14 +50,10 @@ class Watch:
             del self._runs[job_id]
             self._rate.add(run.read())
 
-    async def run(self) -> None:
-        """Write until cancelled."""
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            try:
-                await self.tick(time.monotonic())
-            except Exception:  # One job's text must not stop the others'.
-                log.exception("tick_failed")
+    async def next_tick(self) -> None:
+        """Pause and write what is new."""
+        await asyncio.sleep(TICK_SECONDS)
+        await self.tick(time.monotonic())
 
     async def tick(self, now: float) -> None:
         """Write what is new. What Redis doesn't take is not kept for it: the next tick begins anew."""

@@ -18,6 +18,7 @@ from api.problems import Problem
 from api.transcript import Place
 from jobs.database import Database
 from jobs.live import Live
+from jobs.loops import Loops
 from jobs.standing import Standing
 from jobs.states import Status
 from tests.stack.events import Reader
@@ -108,10 +109,10 @@ async def followers(database: Database, redis_url: str) -> AsyncIterator[Followe
     """The followers of an api that has begun to serve."""
     live = Live(redis_url)
     found = Followers(database, live, most=2, most_per_tenant=1)
-    running = asyncio.create_task(found.run())
+    loops = Loops(lambda name: pytest.fail(f"{name} is dead"))
+    found.start(loops)
     yield found
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await loops.close()
     await live.close()
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -90,15 +91,25 @@ def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, job
 
 
 def test_a_worker_whose_consumer_ends_finishes_what_it_holds_and_wants_to_be_started_again(
-    stack: Stack, jobs: Jobs
+    stack: Stack, jobs: Jobs, tmp_path: Path
 ) -> None:
-    worker = stack.worker(TIL_OUTLINE_SECONDS="3")
+    end = tmp_path / "end"
+    worker = stack.start_ready("tests.stack.ends_its_consumer", TIL_OUTLINE_SECONDS="3", END=str(end))
     job_id = jobs.submit()
     jobs.until_running(job_id)
-    with Redis.from_url(stack.redis_url) as redis:
-        redis.set("til.default", "no list at all")
+    end.touch()
     assert worker.popen.wait(15) == 70
     assert jobs.history(job_id) == ["submit", "claim", "succeed"]
+
+
+def test_a_queue_that_is_no_list_is_waited_for(stack: Stack, jobs: Jobs) -> None:
+    worker = stack.worker()
+    with Redis.from_url(stack.redis_url) as redis:
+        redis.set("til.default", "no list at all")
+        until(lambda: "Trying to re-establish" in worker.log.read_text())
+        redis.delete("til.default")
+    until(lambda: jobs.get(jobs.submit(), wait=2)["status"] == "succeeded")
+    assert worker.popen.poll() is None
 
 
 def test_garbage_on_every_channel_ends_no_listener(stack: Stack, jobs: Jobs) -> None:

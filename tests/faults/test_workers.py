@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
@@ -10,7 +9,6 @@ from functools import partial
 
 import pytest
 
-from tests.conftest import execute
 from tests.faults.conftest import LONG, ask
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Process, Stack, until
@@ -109,16 +107,20 @@ def test_a_run_that_refuses_to_end_ends_its_process(stack: Stack, jobs: Jobs, ho
         assert jobs.history(job_id) == RESCUED
 
 
-def test_a_worker_whose_heartbeat_has_crashed_ends_so_that_it_is_started_again(
-    stack: Stack, jobs: Jobs
+def test_a_heartbeat_that_crashes_is_counted_and_costs_nothing(
+    stack: Stack, jobs: Jobs, tmp_path: Path
 ) -> None:
     stack.steward(**SHORT)
-    worker = stack.worker(**LONG, **SHORT)
+    stumble = tmp_path / "stumble"
+    more = {"TIL_OUTLINE_SECONDS": "4", "FAULT": "stumbling", "STUMBLE": str(stumble)}
+    worker = stack.start_ready("tests.stack.faulty_worker", **more, **SHORT)
     job_id = jobs.submit()
     jobs.until_running(job_id)
-    asyncio.run(execute(stack.database_url, "ALTER TABLE workers RENAME COLUMN tokens_per_second TO gone"))
-    assert worker.popen.wait(10) == 70
-    assert "background_ended" in worker.log.read_text()
+    stumble.touch()
+    until(lambda: 'til_loop_errors_total{loop="heartbeat"} 1.0' in worker.metrics())
+    assert jobs.get(job_id, wait=20)["status"] == "succeeded"
+    assert jobs.history(job_id) == ["submit", "claim", "succeed"]
+    assert worker.popen.poll() is None
 
 
 def test_a_dead_engine_is_a_loss_and_its_jobs_do_not_wait_for_the_lease(stack: Stack, jobs: Jobs) -> None:

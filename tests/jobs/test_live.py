@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from deploy.local.valkey import ValkeyServer
 from jobs import live as module
 from jobs.live import ENDED, Live
+from jobs.loops import Loops
 
 
 class Freezer:
@@ -67,15 +68,15 @@ async def test_a_listener_behind_a_half_open_connection_hears_again(
     async with freezer as address:
         listener = Live(redis_url.replace(f"127.0.0.1:{valkey.port}", address))
         heard: list[str] = []
-        listening = asyncio.create_task(listener.listen(ENDED, heard.append))
+        loops = Loops(lambda name: pytest.fail(f"{name} is dead"))
+        loops.start("hear", lambda: listener.listen(ENDED, heard.append), None)
         try:
             await heard_next(speaker, heard)
             freezer.freeze_present_connections()
             heard.clear()
             await heard_next(speaker, heard)
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await loops.close()
             await listener.close()
     await speaker.close()
 

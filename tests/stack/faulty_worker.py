@@ -86,6 +86,17 @@ class Sleepwalker(OutlineEngine):
         return True
 
 
+class Stumbling(OutlineEngine):
+    """Its probe crashes, once, when the file `STUMBLE` is there."""
+
+    async def alive(self) -> bool:
+        """Answer, or crash."""
+        if os.path.exists(os.environ["STUMBLE"]):
+            os.unlink(os.environ["STUMBLE"])
+            raise KeyError("alive")
+        return True
+
+
 FAULTS: dict[str, type[OutlineEngine]] = {
     "poisoned": Poisoned,
     "stubborn": Stubborn,
@@ -94,6 +105,7 @@ FAULTS: dict[str, type[OutlineEngine]] = {
     "uneven": Uneven,
     "unwritable": Unwritable,
     "sleepwalker": Sleepwalker,
+    "stumbling": Stumbling,
 }
 
 

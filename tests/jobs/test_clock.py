@@ -1,0 +1,123 @@
+"""The clock of the database host steps back by an hour: every stamp in the database lies an hour ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+
+from jobs import figures, transitions
+from jobs.database import Database
+from jobs.live import Live
+from jobs.loops import Loops
+from jobs.ring import Ringer
+from jobs.sweeper import Sweeper
+from tests.jobs.conftest import NewWorker, Submit, claimed, job
+
+LEASE = 1.0
+AN_HOUR = "interval '1 hour'"
+STAMPS = {
+    "workers": ("lease_expires_at", "started_at"),
+    "figures": ("at", "steady_since", "counted_at"),
+    "jobs": ("created_at", "order_at", "queue_deadline", "not_before", "started_at", "claimed_at"),
+    "deliveries": ("event_at", "next_attempt_at"),
+    "job_events": ("at",),
+}
+
+
+async def step_back(database: Database) -> None:
+    """As PostgreSQL sees it when its host's clock goes back."""
+    async with database.session() as session:
+        await session.execute(text("SET session_replication_role = replica"))  # No trigger looks at it.
+        for table, columns in STAMPS.items():
+            later = ", ".join(f"{column} = {column} + {AN_HOUR}" for column in columns)
+            await session.execute(text(f"UPDATE {table} SET {later}"))
+        await session.execute(text("SET session_replication_role = DEFAULT"))
+
+
+@pytest.fixture
+async def sweeper(database: Database, redis_url: str) -> AsyncIterator[Sweeper]:
+    """A steward's sweeping, not begun yet."""
+    live, ringer = Live(redis_url), Ringer(redis_url)
+    yield Sweeper(database, live, ringer, 30, LEASE, 0.05)
+    await asyncio.to_thread(ringer.close)
+    await live.close()
+
+
+@asynccontextmanager
+async def sweeping(sweeper: Sweeper) -> AsyncIterator[None]:
+    loops = Loops(lambda name: pytest.fail(f"{name} is dead"))
+    sweeper.start(loops)
+    yield
+    await loops.close()
+
+
+async def scalar(database: Database, query: str) -> object:
+    async with database.session() as session:
+        return (await session.execute(text(query))).scalar_one()
+
+
+async def until_true(database: Database, query: str) -> None:
+    async with asyncio.timeout(20):
+        while not await scalar(database, query):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_dead_worker_is_rescued_though_its_lease_lies_an_hour_ahead(
+    database: Database, submit: Submit, new_worker: NewWorker, sweeper: Sweeper
+) -> None:
+    job_id = await submit()
+    await claimed(database, await new_worker(LEASE))
+    async with database.session() as session:
+        await figures.measure(session, 30, LEASE)
+    await step_back(database)
+    async with sweeping(sweeper):
+        await until_true(database, "SELECT status = 'queued' FROM jobs")
+    assert (await job(database, job_id)).losses == 1
+
+
+async def test_a_steward_that_begins_after_the_step_rescues_too(
+    database: Database, submit: Submit, new_worker: NewWorker, sweeper: Sweeper
+) -> None:
+    await submit()
+    await claimed(database, await new_worker(LEASE))
+    await step_back(database)
+    async with sweeping(sweeper):
+        await until_true(database, "SELECT status = 'queued' FROM jobs")
+
+
+async def test_a_retry_and_a_delivery_keep_the_time_that_was_left_to_them(
+    database: Database, submit: Submit, new_worker: NewWorker, sweeper: Sweeper
+) -> None:
+    retried, ended = [await submit(webhook={"url": "https://example.com/x"}) for _ in range(2)]
+    worker = await new_worker(3600)
+    runs = {run.claim.job_id: run.claim for run in await claimed(database, worker, 2)}
+    async with database.session() as session:
+        await figures.measure(session, 30, LEASE)
+        await transitions.retry(session, runs[retried], 30)
+        await transitions.fail(session, runs[ended], {"code": "x", "message": "m", "retryable": False})
+        again = "UPDATE deliveries SET phase = 'later', next_attempt_at = clock_timestamp() + interval '30 s'"
+        await session.execute(text(again))
+    await step_back(database)
+    async with sweeping(sweeper):
+        await until_true(database, "SELECT at < clock_timestamp() + interval '1 s' FROM figures")
+    left = "SELECT extract(epoch FROM {} - clock_timestamp()) FROM {} WHERE {} IS NOT NULL"
+    assert -20 < float(str(await scalar(database, left.format("not_before", "jobs", "not_before")))) < 31
+    due = left.format("next_attempt_at", "deliveries", "next_attempt_at")
+    assert -20 < float(str(await scalar(database, due))) < 31
+
+
+async def test_the_figures_count_no_hour_of_arrivals_as_the_last_minute(
+    database: Database, submit: Submit, sweeper: Sweeper
+) -> None:
+    for _ in range(5):
+        await submit()
+    await step_back(database)
+    async with sweeping(sweeper):
+        await until_true(database, "SELECT count(*) = 1 FROM figures")
+    async with database.session() as session:
+        found = await figures.read(session)
+    assert (found.queued, found.arrivals_per_second) == (5, 0)
