@@ -91,7 +91,7 @@ class Stumbling(OutlineEngine):
 
     async def alive(self) -> bool:
         """Answer, or crash."""
-        if os.path.exists(os.environ["STUMBLE"]):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(os.environ["STUMBLE"])
             raise KeyError("alive")
         return True
