@@ -31,13 +31,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A claim with what is needed to run it. `run_seconds` counts from the claim; `tokens` is an estimate.
+    """A claim with what is needed to run it, but for the request, which may be large.
+
+    `run_seconds` counts from the claim; `tokens` is an estimate.
 
     `patience_seconds`: until the queue deadline, after which it is not put off any more.
     """
 
     claim: Claim
-    request: dict[str, Any]
+    webhook_events: tuple[str, ...]
     run_seconds: int
     failures: int
     attempts: int
@@ -49,7 +51,7 @@ class Claimed:
     COLUMNS: ClassVar = (
         Job.id,
         Job.claim_no,
-        Job.request,
+        Job.webhook_events,
         Job.run_seconds,
         Job.failures,
         Job.attempts,
@@ -62,11 +64,11 @@ class Claimed:
     @classmethod
     def of(cls, row: Any, worker_id: uuid.UUID) -> Claimed:
         """From a row of `COLUMNS` that this worker has claimed."""
-        job_id, claim_no, request, run_seconds, failures, attempts, waited, tokens, template, patience = row
+        job_id, claim_no, events, run_seconds, failures, attempts, waited, tokens, template, patience = row
         claim = Claim(job_id, claim_no, worker_id)
         return cls(
             claim,
-            request or {},
+            tuple(events or ()),
             run_seconds,
             failures,
             attempts,

@@ -122,8 +122,7 @@ class Claimer:
 
     async def _say_started(self, runs: list[Run]) -> None:
         """Some consumers want to hear that a run begins: the steward is woken."""
-        events = [(run.claimed.request.get("webhook") or {}).get("events", ()) for run in runs]
-        if any("started" in wanted for wanted in events):
+        if any("started" in run.claimed.webhook_events for run in runs):
             await self._live.say(DELIVERIES, "started")
 
     async def _ring_for_more(self, k: int) -> None:

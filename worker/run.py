@@ -24,6 +24,7 @@ from worker.engines import Engine, EngineDead
 from worker.holdings import Holdings, Run
 from worker.meter import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS, TOKENS
 from worker.outcome import UNWRITABLE, Outcome, Postponed, Stopped, decision, wants_progress, why_it_failed
+from worker.reading import Reader
 from worker.watch import Watch
 from worker.write import Attempt, Post, note_of, write
 
@@ -58,6 +59,7 @@ class Runner:
         self._beat = beat
         self._die = die
         self._code_tokens = code_tokens
+        self._reader = Reader(database)
         self._settling: set[asyncio.Task[None]] = set()
 
     async def run_one(self) -> None:
@@ -103,7 +105,7 @@ class Runner:
 
     async def _write(self, run: Run) -> Outcome:
         """The post, or why there is none. `run_seconds` counts from the claim."""
-        writing = asyncio.create_task(self._post(run))
+        writing = asyncio.create_task(self._read_and_write(run))
         await self._until_ended(run, writing)
         try:
             return writing.result()
@@ -130,9 +132,16 @@ class Runner:
             self._die("run_overstayed")
             await asyncio.wait({writing})
 
-    async def _post(self, run: Run) -> Post:
+    async def _read_and_write(self, run: Run) -> Post:
+        try:
+            async with self._reader.request(run.claimed.claim) as (request, packing):
+                return await self._post(run, request, packing)
+        except ClaimLost:
+            run.stop("lost")
+            raise
+
+    async def _post(self, run: Run, request: TilRequest, packing: asyncio.Semaphore) -> Post:
         claimed, claim = run.claimed, run.claimed.claim
-        request = TilRequest.model_validate(claimed.request)
         seed = random.getrandbits(31) if request.options.seed is None else request.options.seed
         attempt = Attempt(
             f"{claim.job_id}:{claim.claim_no}",
@@ -142,6 +151,7 @@ class Runner:
             run.spent,
             self._holdings.gate,
             run.began + claimed.run_seconds * PATIENCE,
+            packing,
         )
         note = note_of(request, self._engine)
         told = self._watch.of(request, claim.job_id, claim.claim_no, note, wants_progress(request))
@@ -208,7 +218,7 @@ class Runner:
         if status in ENDINGS:
             FINISHED.labels(status).inc()
             job_id = str(run.claimed.claim.job_id)
-            if run.claimed.request.get("webhook"):
+            if run.claimed.webhook_events:
                 await self._live.say(DELIVERIES, job_id)
             await self._live.say(ENDED, job_id)
         elif isinstance(outcome, Stopped):

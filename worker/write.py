@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from jobs.estimate import CODE_TOKENS
@@ -44,7 +45,8 @@ class Attempt:
     """One run of a request. `id` is unique; `template` is the digest that a replay asks for.
 
     `spent` tells what it has cost, also when it fails. `gate` is shared by all runs of a worker: until
-    `patient_until` (as `time.monotonic`) a call waits there for a server that takes no more.
+    `patient_until` (as `time.monotonic`) a call waits there for a server that takes no more. `packing` is
+    held while a day is packed.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Attempt:
     spent: Spent = field(default_factory=Spent)
     gate: Backpressure = field(default_factory=Backpressure)
     patient_until: float = math.inf
+    packing: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, 1))
 
 
 async def write(
@@ -66,7 +69,8 @@ async def write(
     frame = Frame(request, template_of(attempt.template), attempt.seed)
     asking = Asking(engine, attempt.spent, attempt.gate, attempt.patient_until)
     with asking.timed("pack"):
-        plan = await asyncio.to_thread(make_plan, frame, engine, attempt.code_tokens)
+        async with attempt.packing:
+            plan = await asyncio.to_thread(make_plan, frame, engine, attempt.code_tokens)
     await admit(plan.largest_call(engine), min(PARTS_AT_ONCE, max(1, len(plan.parts))))
     prompt = plan.prompt
     if prompt is None:
@@ -104,7 +108,8 @@ async def _prompt_of_notes(
 
     async def notes_on(number: int) -> list[Note]:
         async with gate:
-            prompt = await asyncio.to_thread(part_prompt, frame, asking.engine, plan, number)
+            async with attempt.packing:
+                prompt = await asyncio.to_thread(part_prompt, frame, asking.engine, plan, number)
             plan.dropped.extend(prompt.dropped)
             labels = labels_of(prompt)
             schema = notes_schema(list(labels), plan.notes_per_part, plan.note_characters)
