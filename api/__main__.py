@@ -20,11 +20,13 @@ from jobs.loops import DIED
 from jobs.preflight import unless_unfit
 from jobs.settings import WebhookSettings
 
+GRACE_SECONDS = 1
+"""For requests that are being served at SIGTERM; what waits is answered at once."""
 log = structlog.get_logger()
 
 
 class Server(uvicorn.Server):
-    """Ends the event streams before it waits for the requests that are being served."""
+    """Ends what waits before it waits for the requests that are being served."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
@@ -33,6 +35,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called once, after SIGTERM."""
         self._state.followers.close()
+        self._state.waiters.close()
         await super().shutdown(sockets)
 
 
@@ -58,7 +61,7 @@ def main() -> int:
         port=settings.api_port,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
     server = Server(config, app.state)

@@ -23,6 +23,7 @@ WAIT_SECONDS = 0.5
 PAUSE_SECONDS = 0.05
 """Between two reads, so that many workers' entries are read together."""
 AWAY_SECONDS = 1.0
+STREAMS_AT_ONCE = 50
 OPEN = Gauge("til_event_streams", "Open event streams.")
 
 
@@ -97,16 +98,32 @@ class Followers:
     async def _read(self) -> None:
         await self._someone.wait()
         transcripts = {job_id: transcript for job_id, (transcript, _) in self._followed.items()}
-        self._redis_away = not await self._take(transcripts, WAIT_SECONDS)
+        if self._redis_away:
+            self._redis_away = not await self._take_after_absence(transcripts)
+        else:
+            self._redis_away = not await self._take(transcripts, WAIT_SECONDS)
         await asyncio.sleep(AWAY_SECONDS if self._redis_away else PAUSE_SECONDS)
 
+    async def _take_after_absence(self, transcripts: dict[uuid.UUID, Transcript]) -> bool:
+        """Much may have gathered: read it from a few streams at a time. Whether Redis answered each time.
+
+        A Redis that has lost its streams may number the new ones from below: those are read from their start.
+        """
+        left = list(transcripts.items())
+        while some := dict(left[:STREAMS_AT_ONCE]):
+            left = left[STREAMS_AT_ONCE:]
+            renumbered = await self._live.text.ahead({job: one.position for job, one in some.items()})
+            for job_id in renumbered or ():
+                some[job_id].position = START
+            if renumbered is None or not await self._take(some, 0):
+                return False
+        return True
+
     async def _take(self, transcripts: dict[uuid.UUID, Transcript], wait_seconds: float) -> bool:
-        """Whether Redis answered. After an absence it may number its entries from anywhere."""
+        """Whether Redis answered."""
         positions = {job_id: transcript.position for job_id, transcript in transcripts.items()}
         found = await self._live.text.read(positions, wait_seconds)
         if found is None:
-            for transcript in transcripts.values():
-                transcript.position = START
             return False
         for job_id, (position, entries) in found.items():
             transcripts[job_id].position = position

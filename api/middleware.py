@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import NEED_A_KEY, authenticate
-from api.problems import Problem, answer, problem_of, too_large
+from api.problems import Problem, answer, problem_of, shutting_down, too_large
 from jobs.errors import DatabaseUnavailable
 
 SECONDS = Histogram("til_http_request_seconds", "HTTP requests.", ["route", "method", "status"])
@@ -70,14 +71,19 @@ class Door:
             await self._app(scope, _limited(receive, self._limit), send)
         except (Problem, DatabaseUnavailable) as error:
             await answer(problem_of(error), request_id)(scope, receive, send)
-        except BodyTooLarge:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a request's outermost place
+            problem = self._problem(error)
             if not seen["started"]:
-                await answer(too_large(self._limit), request_id)(scope, receive, send)
-        except Exception:
-            log.exception("request_crashed")
-            if not seen["started"]:
-                problem = Problem(500, "internal_error", "The request could not be served.")
                 await answer(problem, request_id)(scope, receive, send)
+
+    def _problem(self, error: BaseException) -> Problem:
+        """What the client is told. A request is cancelled where the process ends and can't wait for it."""
+        if isinstance(error, BodyTooLarge):
+            return too_large(self._limit)
+        if isinstance(error, asyncio.CancelledError):
+            return shutting_down()
+        log.error("request_crashed", exc_info=error)
+        return Problem(500, "internal_error", "The request could not be served.")
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

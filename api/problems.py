@@ -62,6 +62,12 @@ def unauthorized() -> Problem:
     )
 
 
+def shutting_down() -> Problem:
+    """503: this process ends; another one answers."""
+    detail = "This process is being stopped: ask again, with the same Idempotency-Key if there is one."
+    return Problem(503, "shutting_down", detail, None, {"Retry-After": "1"})
+
+
 def too_large(limit_bytes: int) -> Problem:
     """413: the body is over the limit."""
     return Problem(413, "payload_too_large", f"The body is over {limit_bytes} bytes.")

@@ -25,22 +25,30 @@ class Waiters:
         self._database = database
         self._live = live
         self._events: defaultdict[uuid.UUID, set[asyncio.Event]] = defaultdict(set)
+        self._closing = False
 
     def start(self, loops: Loops) -> None:
         """Wake the waiters from now on."""
         loops.start("hear_ended", lambda: self._live.listen(ENDED, self._heard), None)
         loops.start("recheck_ended", self._recheck)
 
+    def close(self) -> None:
+        """Nobody waits any longer: each is answered with the job as it is."""
+        self._closing = True
+        for job_id in self._events:
+            self._wake(job_id)
+
     async def until_ended(self, tenant_id: uuid.UUID, job_id: uuid.UUID, seconds: float) -> None:
-        """Return when it has ended or time is up; at once when too many wait already. Raises NoSuchJob."""
-        if len(self._events) >= MOST_WAITERS:
+        """Return when it has ended or time is up; at once when too many wait already or the process is
+        about to end. Raises NoSuchJob."""
+        if self._closing or len(self._events) >= MOST_WAITERS:
             return
         woken = asyncio.Event()
         self._events[job_id].add(woken)
         try:
             async with self._database.session() as session:
                 stands = await standing(session, tenant_id, job_id)
-            if stands.status not in ENDINGS:
+            if stands.status not in ENDINGS and not self._closing:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), seconds)
         finally:

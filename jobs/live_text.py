@@ -124,6 +124,18 @@ class LiveText:
             for key, entries in found or ()
         }
 
+    async def ahead(self, positions: Mapping[uuid.UUID, str]) -> set[uuid.UUID] | None:
+        """Those of these positions that lie behind the end of their stream; None while Redis is away."""
+        try:
+            async with asyncio.timeout(self._timeout), self._redis.pipeline(transaction=False) as pipe:
+                for job_id in positions:
+                    pipe.xrevrange(_key(job_id), count=1)
+                newest: Any = await pipe.execute()
+        except (RedisError, OSError, TimeoutError):
+            return None
+        ends = {job_id: entries[0][0] for job_id, entries in zip(positions, newest, strict=True) if entries}
+        return {job_id for job_id, end in ends.items() if _order(positions[job_id]) > _order(end)}
+
     async def forget(self, job_id: uuid.UUID) -> None:
         """Erase what is kept of a job. Raises RedisError, OSError, TimeoutError: not certain."""
         async with asyncio.timeout(self._timeout):
@@ -132,6 +144,11 @@ class LiveText:
 
 def _load(entry: tuple[str, Mapping[str, str]]) -> Entry | None:
     return Entry.load(entry[1].get("entry"))
+
+
+def _order(entry_id: str) -> tuple[int, ...]:
+    """Of Redis's ids of entries, `milliseconds-number`."""
+    return tuple(int(part) for part in entry_id.split("-"))
 
 
 def _webhook(news: News) -> str:
