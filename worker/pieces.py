@@ -118,6 +118,18 @@ def indented(text: str) -> str:
     return "".join(f" {line}\n" for line in lines_of(text))
 
 
+def named(request: TilRequest) -> tuple[list[str], list[str]]:
+    """What may be cited of a day (SHAs, then paths, each once) and what is left out; no diff is read."""
+    shas, dropped = dict[str, None](), list[str]()
+    for file, reason in zip(request.files, reasons(request.files), strict=True):
+        if reason:
+            dropped.append(f"{file.filepath} ({reason})")
+            continue
+        shas.update((patch.sha, None) for patch in file.patches if patch.sha)
+    paths = dict.fromkeys(file.filepath for file in request.files)
+    return [*shas, *paths], dropped
+
+
 def label(source: str) -> str:
     """A SHA or a path as it is shown and cited: composed, on one line, and no model's control token."""
     return broken_up(TAG.sub(r"\g<0> ", one_line(composed(source))))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from worker.engines import Engine
 from worker.parts import split
 from worker.pieces import Piece, read_day, text_of
-from worker.prompt import Frame, InputTooLarge, Note, Prompt, Ruler, pack_day, pack_notes, pack_part
+from worker.prompt import (
+    Frame,
+    InputTooLarge,
+    Note,
+    Prompt,
+    Ruler,
+    names_alone,
+    pack_day,
+    pack_notes,
+    pack_part,
+)
 from worker.schema import CHARACTERS_PER_TOKEN, MOST_NOTES, POINT_TOKENS
 
 NOTES_TOKENS = 512
@@ -38,13 +48,14 @@ class Plan:
 def make_plan(frame: Frame, engine: Engine, code_tokens: int) -> Plan:
     """Pack the day into one prompt, or split it. Raises InputTooLarge."""
     output = frame.request.options.max_output_tokens
-    budget, day = engine.prompt_budget(output), read_day(frame.request)
+    budget = engine.prompt_budget(output)
     if budget is None:
-        day = replace(day, code=[])  # the engine reads the request itself, and leaves out none of its code
+        return Plan(names_alone(frame, engine), max_output_tokens=output)
+    day = read_day(frame.request)
     language, template = frame.request.language, frame.template
     ruler = Ruler(engine.encode, template.for_post(language), text_of(day.changes))
     prompt = pack_day(frame, day, ruler, budget, code_tokens)
-    if prompt or budget is None:
+    if prompt:
         return Plan(prompt, max_output_tokens=output)
     empty = ruler.empty(template.for_notes(language))
     room = part_budget(engine) - empty - ruler.tokens(frame.around(""))

@@ -13,8 +13,8 @@ from jobs.markdown import one_line
 from jobs.request import TilRequest
 from jobs.shown import composed
 from worker.control_tokens import broken_up
-from worker.engines import Encoded
-from worker.pieces import CUT, Code, Day, Piece, code_text, label, sources_of, text_of
+from worker.engines import Encoded, Engine
+from worker.pieces import CUT, Code, Day, Piece, code_text, label, named, sources_of, text_of
 from worker.template import Template
 
 Encode = Callable[[str, str], Encoded]
@@ -81,23 +81,30 @@ class Ruler:
         return int(size(text) / self.bytes_per_token) + 1
 
 
-def pack_day(frame: Frame, day: Day, ruler: Ruler, budget: int | None, code_tokens: int) -> Prompt | None:
+def names_alone(frame: Frame, engine: Engine) -> Prompt:
+    """For an engine that reads the request itself: no text, only what may be cited and what is left out."""
+    system = frame.template.for_post(frame.request.language)
+    sources, dropped = named(frame.request)
+    return Prompt(system, "", engine.encode(system, ""), sources, dropped)
+
+
+def pack_day(frame: Frame, day: Day, ruler: Ruler, budget: int, code_tokens: int) -> Prompt | None:
     """One prompt with every change of the day, and as much of the code as fits and is wanted.
 
-    `budget` in tokens, chat template included (None: no bound); `code_tokens` at most for the newest code.
+    `budget` in tokens, chat template included; `code_tokens` at most for the newest code.
     Deterministic. None: the changes do not fit.
     """
     system = frame.template.for_post(frame.request.language)
     changes = text_of(day.changes)
     used = ruler.empty(system) + ruler.tokens(frame.around(changes))
-    room = code_tokens if budget is None else min(code_tokens, int(budget * MARGIN) - used)
-    if budget is not None and used > budget * NEARLY:
+    room = min(code_tokens, int(budget * MARGIN) - used)
+    if used > budget * NEARLY:
         return None
     chosen, left = nearest(day.code, ruler, room)
     while True:
         user = frame.around(changes + code_text(chosen))
         encoded = ruler.encode(system, user)
-        if budget is None or encoded.tokens <= budget:
+        if encoded.tokens <= budget:
             dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(left))]
             return Prompt(system, user, encoded, sources_of(day.changes), dropped)
         if not chosen:
