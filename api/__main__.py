@@ -12,9 +12,11 @@ from prometheus_client import start_http_server
 from starlette.datastructures import State
 
 from api.app import create_app
+from api.connections import BACKLOG, Connections, QuietErrors
 from api.settings import ApiSettings
 from jobs.database import API, Database
 from jobs.errors import JobError
+from jobs.files import allow_many_files
 from jobs.logs import set_up_logs
 from jobs.loops import DIED
 from jobs.preflight import unless_unfit
@@ -31,6 +33,11 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
         self._state = state
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called once, before the first request."""
+        asyncio.get_running_loop().set_exception_handler(QuietErrors())
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called once, after SIGTERM."""
@@ -54,11 +61,15 @@ def main() -> int:
     def stop(_: str) -> None:
         server.should_exit = True
 
-    app = create_app(settings, WebhookSettings(), stop)
+    connections = Connections(allow_many_files())
+    app = create_app(settings, WebhookSettings(), stop, connections)
     config = uvicorn.Config(
         app,
         host=settings.api_host,
         port=settings.api_port,
+        http=connections.protocol(),
+        ws="none",
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
@@ -66,9 +77,7 @@ def main() -> int:
     )
     server = Server(config, app.state)
     server.run()
-    if not server.started:
-        return 1
-    return DIED if app.state.loops.dead else 0
+    return 1 if not server.started else DIED if app.state.loops.dead else 0
 
 
 async def _look_at_servers(settings: ApiSettings) -> None:

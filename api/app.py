@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api import events, jobs, queue, replay, submit
 from api import webhooks as webhook_routes
 from api.auth import Keys
+from api.connections import Connections
 from api.document import DocumentedApi
 from api.follow import Followers
 from api.middleware import Door
@@ -31,8 +32,15 @@ from jobs.submitter import Submitter
 SLOTS_EVERY_SECONDS = 5
 
 
-def create_app(settings: ApiSettings, webhooks: WebhookSettings, on_dead: Callable[[str], None]) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    webhooks: WebhookSettings,
+    on_dead: Callable[[str], None],
+    clients: Connections | None = None,
+) -> FastAPI:
     """An api process's application; connections are made when it starts and dropped when it stops.
+
+    `clients`: those of clients, where the server bounds them.
 
     `on_dead` is told of a background loop that has died: a process without it should end.
     """
@@ -52,7 +60,7 @@ def create_app(settings: ApiSettings, webhooks: WebhookSettings, on_dead: Callab
     for module in (submit, replay, jobs, events, queue, webhook_routes):
         app.include_router(module.router)
     handle_problems(app)
-    app.add_middleware(Door, body_limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(Door, body_limit_bytes=settings.body_limit_bytes, clients=clients)
     return app
 
 

@@ -13,10 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import NEED_A_KEY, authenticate
-from api.problems import Problem, answer, problem_of, shutting_down, too_large
+from api.connections import Connections
+from api.problems import Problem, answer, problem_of, shutting_down, too_large, too_late, too_many_connections
 from jobs.errors import DatabaseUnavailable
 
 SECONDS = Histogram("til_http_request_seconds", "HTTP requests.", ["route", "method", "status"])
+BODY_SECONDS = 30
+"""From a request's head to the end of its body."""
+ALWAYS_ANSWERED = ("/healthz", "/readyz")
 METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"}
 log = structlog.get_logger()
 
@@ -34,9 +38,10 @@ class Door:
     `body_limit_bytes` holds for a declared and for a streamed body.
     """
 
-    def __init__(self, app: ASGIApp, body_limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, body_limit_bytes: int, clients: Connections | None = None) -> None:
         self._app = app
         self._limit = body_limit_bytes
+        self._clients = clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; whatever goes wrong inside, the client gets a problem with its request id."""
@@ -64,6 +69,8 @@ class Door:
         self, scope: Scope, receive: Receive, send: Send, seen: dict[str, int | bool], request_id: str
     ) -> None:
         try:
+            if self._clients and self._clients.full and scope["path"] not in ALWAYS_ANSWERED:
+                raise too_many_connections()
             if scope["path"].startswith(NEED_A_KEY):
                 scope["state"]["caller"] = await authenticate(scope, scope["app"].state.keys)
             if _declared(scope) > self._limit:
@@ -87,11 +94,16 @@ class Door:
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    got = 0
+    got, more, until = 0, True, asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def counted() -> Message:
-        nonlocal got
-        message = await receive()
+        nonlocal got, more
+        try:
+            async with asyncio.timeout_at(until if more else None):
+                message = await receive()
+        except TimeoutError:
+            raise too_late(BODY_SECONDS) from None
+        more = bool(message.get("more_body", False))
         got += len(message.get("body", b""))
         if got > limit:
             raise BodyTooLarge(limit)

@@ -73,6 +73,18 @@ def too_large(limit_bytes: int) -> Problem:
     return Problem(413, "payload_too_large", f"The body is over {limit_bytes} bytes.")
 
 
+def too_late(seconds: int) -> Problem:
+    """408: the body has not come in time."""
+    detail = f"The body has not come within {seconds} seconds."
+    return Problem(408, "request_timeout", detail, None, {"Connection": "close"})
+
+
+def too_many_connections() -> Problem:
+    """503: few files are left, so that this connection is closed."""
+    detail = "Too many connections are open here."
+    return Problem(503, "queue_full", detail, None, {"Retry-After": "1", "Connection": "close"})
+
+
 def invalid(pointer: str, message: str) -> Problem:
     """422 for one place in the request, a JSON pointer (or `#query/name`, `#header/name`)."""
     return Problem(

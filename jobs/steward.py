@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 import signal
 import sys
 import threading
@@ -24,6 +23,7 @@ from pydantic import Field
 
 from jobs.database import DELIVERER, STEWARD, Database
 from jobs.errors import JobError
+from jobs.files import allow_many_files
 from jobs.live import DELIVERIES, Live
 from jobs.logs import set_up_logs
 from jobs.loops import DIED, Loops
@@ -35,7 +35,6 @@ from jobs.settings import ServerSettings, WebhookSettings
 from jobs.sweeper import Sweeper
 from jobs.webhook import Sender
 
-OPEN_FILES = 4096
 PROGRESS_AT_ONCE = 1000
 PROGRESS_EVERY_SECONDS = 0.25
 log = structlog.get_logger()
@@ -145,7 +144,7 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
 
     The exit code: 0, or DIED when a loop has died.
     """
-    allow_many_connections()
+    allow_many_files()  # A post to a receiver that hangs holds its connection.
     start_http_server(settings.metrics_port, settings.metrics_host)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     await unless_unfit(database, settings.redis_url.get_secret_value())
@@ -162,13 +161,6 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
         await thread.stop()
     log.info("steward_stopped")
     return DIED if died.is_set() else 0
-
-
-def allow_many_connections() -> None:
-    """A post to a receiver that hangs holds its connection: raise the soft limit of open files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 async def _until_told(work: Coroutine[Any, Any, object]) -> None:

@@ -113,10 +113,10 @@ class Stack:
         self._processes.append(process)
         return process
 
-    def api(self, **more: str) -> Process:
+    def api(self, module: str = "api", **more: str) -> Process:
         """Start an api and wait until it serves."""
         port = free_port()
-        process = self.start("api", TIL_API_PORT=str(port), **more)
+        process = self.start(module, TIL_API_PORT=str(port), **more)
         self.api_url = f"http://127.0.0.1:{port}"
         until(lambda: process.popen.poll() is not None or self._serves(), 30)
         assert process.popen.poll() is None, process.log.read_text()

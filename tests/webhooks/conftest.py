@@ -18,10 +18,10 @@ from jobs import transitions
 from jobs.claim import claim
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable
+from jobs.files import allow_many_files
 from jobs.outbox import post_events
 from jobs.postman import Postman
 from jobs.request import TilRequest
-from jobs.steward import allow_many_connections
 from jobs.submission import Submission
 from jobs.submitter import Submitter
 from jobs.webhook import Sender
@@ -91,7 +91,7 @@ def tell(database: Database, tenant_id: uuid.UUID) -> Tell:
 @pytest.fixture(scope="session", autouse=True)
 def open_files() -> None:
     """Both ends of many connections are in one process here."""
-    allow_many_connections()
+    allow_many_files()
 
 
 @pytest.fixture
