@@ -77,7 +77,8 @@ def main() -> int:
     )
     server = Server(config, app.state)
     server.run()
-    return 1 if not server.started else DIED if app.state.loops.dead else 0
+    died = DIED if app.state.loops.dead else 0
+    return died if server.started else 1
 
 
 async def _look_at_servers(settings: ApiSettings) -> None:
