@@ -33,31 +33,33 @@ _candidates = re2.compile(NAMED)
 _UNQUOTED = (5, 6)
 _BARE = 6
 _LONGEST = 200
-"""Characters of a value that are judged: enough, and no pattern can take long over them."""
+"""Characters of a value that are judged. What judges it is RE2, too: over 200 characters a pattern that goes
+back takes a millisecond, and a text has thousands of values."""
 
-WORDS = re.compile(r"[./~#]*[A-Za-z]*\d{0,2}(?:[._/:\\|@ -][A-Za-z]*\d{0,2})*")
+WORDS = re2.compile(r"[./~#]*[A-Za-z]*\d{0,2}(?:[._/:\\|@ -][A-Za-z]*\d{0,2})*")
 """Words and small numbers: the name or the path of something (`my-app-v2`, `config.password`)."""
-REFERENCE = re.compile(
-    r"""[{}<>]|[\w\]]\(|\w\[|^\[|^\$|^%\(?\w+[)%]|(?-i:^[~.]{0,2}/[a-z0-9._/-]+$)|://"""
-    r"""|^[\^~=v]*\d+(?:\.\d+)+[\w.+-]*$|^(?:arn|vault|op|ssm|env|secret|file|data|projects|sha\d+|md5)[:/-]|^ENC\[""",
-    re.IGNORECASE,
+REFERENCE = re2.compile(
+    r"""(?i)[{}<>]|[\w\]]\(|\w\[|^\[|^\$|^%\(?\w+[)%]|(?-i:^[~.]{0,2}/[a-z0-9._/-]+$)|://"""
+    r"""|^[\^~=v]*\d+(?:\.\d+)+[\w.+-]*$|^(?:arn|vault|op|ssm|env|secret|file|data|projects|sha\d+|md5)[:/-]|^ENC\["""
 )
 """An expression, a template, a path, a URL, a version, a digest: it points at a secret or is none."""
-PLACEHOLDER = re.compile(
-    r"(?:^|[^a-z])(?:your|example|sample|placeholder|change[-_ ]?(?:me|this|it)|dummy|fake|mock|fixme|todo"
-    r"|replace|insert|redacted|required|nullable|x{3,})(?:$|[^a-z])|([xX*.#_-])\1{5}|x{6}",
-    re.IGNORECASE,
+PLACEHOLDER = re2.compile(
+    r"(?i)(?:^|[^a-z])(?:your|example|sample|placeholder|change[-_ ]?(?:me|this|it)|dummy|fake|mock|fixme"
+    r"|todo|replace|insert|redacted|required|nullable|x{3,})(?:$|[^a-z])|x{6}|[*]{6}|[.]{6}|#{6}|_{6}|-{6}"
 )
-KNOWN = re.compile(
-    r"(?:my|the|some|new|old|test|testing|valid|invalid|wrong|bad|good|super|default|admin|user|db|api)*[-_.]?"
+KNOWN = re2.compile(
+    r"(?i)(?:my|the|some|new|old|test|testing|valid|invalid|wrong|bad|good|super|default|admin|user|db|api)*[-_.]?"
     r"(?:password|passwd|passphrase|pass|pwd|secret|token|key|api[-_]?key|test|testing|admin|root|guest|user"
     r"|username|postgres|mysql|redis|rabbit|mongo|minio|string|text|hidden|optional|disabled|enabled|default"
     r"|undefined|none|null|true|false|boolean|number|object|function|localhost|foo|bar|foobar|baz|value|header)"
-    r"(?:[-_.]?\d{0,3})",
-    re.IGNORECASE,
+    r"(?:[-_.]?\d{0,3})"
 )
 """Words that everyone knows are no secrets: fields' names and types, the passwords of tutorials."""
-IDENTIFIER = re.compile(r"(?i:[a-z]+\d?[a-z]*(?:password|secret|key|token)[a-z]*)|(?:[A-Z]+_)+[A-Z]+\d{0,2}")
+IDENTIFIER = re2.compile(r"(?i:[a-z]+\d?[a-z]*(?:password|secret|key|token)[a-z]*)|(?:[A-Z]+_)+[A-Z]+\d{0,2}")
+
+
+STRANGE = re2.compile(r"[!@#$%^&*+=~?].*\w")
+"""Letters behind a sign that no word has."""
 
 
 def named_values(text: str, config: bool) -> Iterator[tuple[int, int, str]]:
@@ -96,7 +98,7 @@ def _gives_away(name: str, value: str, quoted: bool) -> bool:
         return password and quoted and value.islower() and len(value) >= 8
     if WORDS.fullmatch(value):
         return jumbled or (password and value.isalnum())
-    return digits > 0 or re.search(r"[!@#$%^&*+=~?].*\w", value) is not None
+    return digits > 0 or STRANGE.search(value) is not None
 
 
 def worth_hiding(value: str) -> bool:

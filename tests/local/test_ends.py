@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -43,16 +44,23 @@ def test_what_nobody_guarded_is_ended_by_the_next_run_on_the_same_port(
     assert left_running(checkout) == []
 
 
+def exit_codes(pid: int) -> list[int]:
+    """That of this child, once it has ended."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return [os.waitstatus_to_exitcode(status)] if found else []
+
+
 def test_a_terminal_that_is_closed_stops_everything(checkout: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # These tests themselves may run under nohup.
         os.chdir(checkout)
         os.execvpe(sys.executable, command(), environment(checkout))
     shown = b""
     while b"serving" not in shown:
         shown += os.read(terminal, 4096)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert until(lambda: exit_codes(pid), 60) == [0]
     assert left_running(checkout) == []
 
 

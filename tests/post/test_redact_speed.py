@@ -35,6 +35,12 @@ NOTHING_TO_FIND: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: "password" + " " * n,
     "names": repeated("password token secret "),
     "value": lambda n: 'password="' + "1." * (n // 2),
+    "one letter": repeated('password = "' + "abcdefgh" * 25 + '"\n'),
+    "known words": repeated('password = "' + "my" * 90 + '."\n'),
+    "identifiers": repeated('api_key = "' + "key" * 60 + '."\n'),
+    "constants": repeated('secret = "' + "A_" * 90 + '"\n'),
+    "dots": repeated('password = "' + "ab." * 60 + '"\n'),
+    "signs": repeated('password = "a' + "!" * 190 + '"\n'),
     "base64": lambda n: draw("aZ9+/"[:3] + "bcdefgABCDEFG012345+/", n),
     "hex": lambda n: draw("0123456789abcdef", n),
 }
