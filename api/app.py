@@ -25,6 +25,7 @@ from jobs import figures
 from jobs.database import API, Database
 from jobs.live import Live
 from jobs.loops import Loops
+from jobs.redactor import Redactor
 from jobs.ring import Ringer
 from jobs.settings import WebhookSettings
 from jobs.submitter import Submitter
@@ -82,6 +83,7 @@ async def connections(
     state.live = Live(redis_url)
     state.ringer = Ringer(redis_url)
     state.submitter = Submitter(state.database, settings.waiting_bytes)
+    state.redactor = Redactor(settings.waiting_bytes)
     state.waiters = Waiters(state.database, state.live)
     state.followers = Followers(
         state.database, state.live, settings.event_streams, settings.event_streams_per_tenant
@@ -100,6 +102,7 @@ async def connections(
     finally:
         await state.loops.close()
         state.body_thread.shutdown(wait=False)
+        state.redactor.close()
         await asyncio.to_thread(state.ringer.close)
         await state.live.close()
         await state.database.close()

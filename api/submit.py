@@ -20,7 +20,6 @@ from jobs.errors import DatabaseUnavailable, IdempotencyKeyReused, TooManyWaitin
 from jobs.fingerprint import request_mac
 from jobs.idempotency import answered
 from jobs.live import DELIVERIES
-from jobs.redact import redact_aside
 from jobs.request import TilRequest
 from jobs.states import ENDINGS
 from jobs.submission import Submission, Submitted
@@ -61,7 +60,7 @@ async def submit(
         check_url(til.webhook.url, state.webhooks.allow_http, state.webhooks.allowed_networks)
     model = alias(til.model, state.aliases)
     mac = await aside(request, request_mac, caller.request_key, til) if idempotency_key else None
-    til, redactions = await redact_aside(til)
+    til, redactions = await state.redactor.redact(til)
     wait = wait_seconds(prefer)
     submission = Submission(
         caller.tenant_id,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.redact import redact, redact_aside
+from jobs.errors import TooManyWaiting
+from jobs.redact import redact
+from jobs.redactor import Redactor
 from jobs.request import TilRequest
 from tests.post.secrets_corpus import as_diff, draw, request_of, whole
 from tests.stack.processes import day
@@ -110,10 +112,25 @@ def test_16_kb_in_which_nothing_is_found_cost_at_most_0_3_ms() -> None:
 async def test_a_large_request_is_searched_beside_the_loop_with_the_same_outcome(kib: int) -> None:
     token = "gh" + "p_" + draw("aZ9", 36)
     request = request_of(f"{token}\n" + "a = 1\n" * (kib * 1024 // 6))
-    searching = asyncio.create_task(redact_aside(request))
+    redactor = Redactor(2**30)
+    searching = asyncio.create_task(redactor.redact(request))
     turns = 0
     while not searching.done():
         turns += 1
         await asyncio.sleep(0)
     assert searching.result() == redact(request)
     assert turns > 1
+
+
+async def test_large_requests_wait_in_bounds_and_delay_no_smaller_one() -> None:
+    large = request_of("password=\"password='abc123x' " * 20_000)
+    medium = request_of("a = 1\n" * 20_000)
+    redactor = Redactor(2_000_000)
+    waiting = [asyncio.create_task(redactor.redact(large)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyWaiting):
+        await redactor.redact(large)
+    assert await redactor.redact(medium) == (medium, [])
+    assert not waiting[-1].done()
+    assert {len(kinds) for _, kinds in await asyncio.gather(*waiting)} == {1}
+    redactor.close()
