@@ -71,5 +71,11 @@ lock: .venv/.dev
 		pyproject.toml client/pyproject.toml; } > .venv/lock.txt
 	mv .venv/lock.txt $(CONSTRAINTS)
 
+.PHONY: secret-rules
+secret-rules:
+	$(PYTHON) -m venv .venv-rules
+	.venv-rules/bin/python $(PIP_INSTALL) kingfisher-bin==2.14.0
+	.venv-rules/bin/python requirements/secret_rules.py .venv-rules/lib/python3*/site-packages/kingfisher/bin/kingfisher
+
 clean:
-	rm -rf .venv .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-vllm .venv-rules .mypy_cache .ruff_cache .pytest_cache .hypothesis

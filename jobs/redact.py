@@ -23,6 +23,10 @@ CONFIG = re.compile(
     re.IGNORECASE,
 )
 """Files in which a value stands without quotes; elsewhere, what follows `password =` is an expression."""
+TRANSLATION = re.compile(
+    r"(?:^|[/._-])(?:locales?|i18n|l10n|lang(?:s|uages?)?|translations?|messages|strings)(?:[/._-]|$)",
+    re.IGNORECASE,
+)
 
 
 def redact(request: TilRequest) -> tuple[TilRequest, Redactions]:
@@ -101,14 +105,15 @@ def _distinct(name: str, taken: Collection[str], limit: int) -> str:
 
 def _file(kinds: Kinds, file: ChangedFile, path: str) -> ChangedFile:
     config = CONFIG.search(path) is not None
-    code = _clean(kinds, file.latest_code, config)
-    patches = [_patch(kinds, patch, config) for patch in file.patches]
+    words = TRANSLATION.search(path) is not None
+    code = _clean(kinds, file.latest_code, config, words=words)
+    patches = [_patch(kinds, patch, config, words) for patch in file.patches]
     return file.model_copy(update={"filepath": path, "latest_code": code, "patches": patches})
 
 
-def _patch(kinds: Kinds, patch: Patch, config: bool) -> Patch:
+def _patch(kinds: Kinds, patch: Patch, config: bool, words: bool) -> Patch:
     message = _clean(kinds, patch.commit_message, limit=65_536)
-    diff = _clean(kinds, patch.patch, config, is_diff=True)
+    diff = _clean(kinds, patch.patch, config, is_diff=True, words=words)
     return patch.model_copy(update={"commit_message": message, "patch": diff})
 
 
@@ -119,15 +124,17 @@ def _clean(
     limit: int | None = None,
     is_diff: bool = False,
     before: str = "",
+    words: bool = False,
 ) -> str:
-    """The text without secrets, which are counted in `kinds`. `before` is context that is not returned.
+    """The text without secrets, which are counted in `kinds`. `before` is context that is not returned;
+    `words` as in `find`.
 
     What is found is replaced until nothing is: so the outcome is a fixed point, also where it was cut.
     """
     for _ in range(PASSES):
         spans = [
             (max(0, start - len(before)), end - len(before), kind)
-            for start, end, kind in find(_without_placeholders(before + text), config)
+            for start, end, kind in find(_without_placeholders(before + text), config, words)
             if end > len(before)
         ]
         if not spans:

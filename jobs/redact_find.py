@@ -8,8 +8,11 @@ from collections.abc import Iterator
 import re2
 
 from jobs.redact_named import NAMED, named_values
-from jobs.redact_rules import RULES, Span, mixed
+from jobs.redact_rules import OWN_RULES, Span, mixed
+from jobs.redact_vendored import VENDORED_RULES
 
+RULES = (*OWN_RULES, *VENDORED_RULES)
+"""In the order of precedence: where two overlap, the earlier one gives its kind."""
 _options = re2.Options()
 _options.max_mem = 64 << 20  # for the states of all patterns in one: with fewer bytes RE2 takes a slower way
 _options.never_capture = True
@@ -29,11 +32,13 @@ def suspicious(text: str) -> bool:
     return TOKENS.search(encoded) is not None or any(named_values(text, config=True))
 
 
-def find(text: str, config: bool) -> list[Span]:
-    """Where the secrets are, in order and without overlap. `config`: a value needs no quotes to be one."""
+def find(text: str, config: bool, words: bool = False) -> list[Span]:
+    """Where the secrets are, in order and without overlap. `config`: a value needs no quotes to be one;
+    `words`: the text is a translation's, in which a word by itself is none.
+    """
     found = [span for rule in RULES for span in rule.spans(text)] if TOKENS.search(text) else []
     found += _beside_its_id(text, [span for span in found if span[2] == "aws_access_key"])
-    found += named_values(text, config)
+    found += named_values(text, config, words)
     return _merged(found)
 
 

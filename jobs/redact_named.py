@@ -36,11 +36,12 @@ _LONGEST = 200
 """Characters of a value that are judged. What judges it is RE2, too: over 200 characters a pattern that goes
 back takes a millisecond, and a text has thousands of values."""
 
-WORDS = re2.compile(r"[./~#]*[A-Za-z]*\d{0,2}(?:[._/:\\|@ -][A-Za-z]*\d{0,2})*")
+WORDS = re2.compile(r"[./~#]*[A-Za-z]*\d{0,2}(?:[._/:\\|@ -](?:[A-Za-z]*\d{0,2}|\d{1,4}))*")
 """Words and small numbers: the name or the path of something (`my-app-v2`, `config.password`)."""
 REFERENCE = re2.compile(
     r"""(?i)[{}<>]|[\w\]]\(|\w\[|^\[|^\$|^%\(?\w+[)%]|(?-i:^[~.]{0,2}/[a-z0-9._/-]+$)|://"""
-    r"""|^[\^~=v]*\d+(?:\.\d+)+[\w.+-]*$|^(?:arn|vault|op|ssm|env|secret|file|data|projects|sha\d+|md5)[:/-]|^ENC\["""
+    r"""|^[\^~=v]*\d+(?:\.\d+)+[\w.+-]*$|^[\w.-]+(?:/[\w.-]+)+#[\w-]+$"""
+    r"""|^(?:arn|vault|op|ssm|env|secret|file|data|projects|sha\d+|md5)[:/-]|^ENC\["""
 )
 """An expression, a template, a path, a URL, a version, a digest: it points at a secret or is none."""
 PLACEHOLDER = re2.compile(
@@ -62,13 +63,17 @@ STRANGE = re2.compile(r"[!@#$%^&*+=~?].*\w")
 """Letters behind a sign that no word has."""
 
 
-def named_values(text: str, config: bool) -> Iterator[tuple[int, int, str]]:
-    """Where values stand that are secrets by their names. `config`: they need no quotes."""
+def named_values(text: str, config: bool, words: bool = False) -> Iterator[tuple[int, int, str]]:
+    """Where values stand that are secrets by their names. `config`: they need no quotes. `words`: one of
+    letters alone is a translation, as in `"password": "wachtwoord"`.
+    """
     for match in _candidates.finditer(text):
         group = match.lastindex
         if group == _BARE and not config:
             continue
         name = match[1].lower()
+        if words and match[group].isalpha():
+            continue
         if _gives_away(name, match[group][:_LONGEST], quoted=group not in _UNQUOTED):
             yield *match.span(group), _kind(name)
 

@@ -34,18 +34,18 @@ Span = tuple[int, int, str]
 """Where a secret is, from and to, and its kind."""
 
 
-def _real(token: str) -> bool:
+def real(token: str) -> bool:
     """Not `xxxxxxxx`, `********` and the like, which stand for a token."""
     return re.search(r"([xX*.#_-])\1{7}", token) is None
 
 
 def _github(token: str) -> bool:
-    return _real(token) and re.fullmatch(r"[a-z]+(_[a-z]+)+", token[4:]) is None
+    return real(token) and re.fullmatch(r"[a-z]+(_[a-z]+)+", token[4:]) is None
 
 
 def mixed(token: str) -> bool:
     """Digits, capitals and small letters: random, not a name of something."""
-    return _real(token) and all(re.search(kind, token) for kind in ("[0-9]", "[A-Z]", "[a-z]"))
+    return real(token) and all(re.search(kind, token) for kind in ("[0-9]", "[A-Z]", "[a-z]"))
 
 
 def _jwt(token: str) -> bool:
@@ -73,7 +73,7 @@ class Rule:
 
     kind: str
     pattern: str
-    accept: Callable[[str], bool] = _real
+    accept: Callable[[str], bool] = real
     hint: str | None = None
 
     @cached_property
@@ -97,7 +97,7 @@ def patterns_of(detector: type[RegexBasedDetector]) -> list[re.Pattern[str]]:
 def _library(
     kind: str,
     detector: type[RegexBasedDetector],
-    accept: Callable[[str], bool] = _real,
+    accept: Callable[[str], bool] = real,
     tail: str = "[\\w-]*",
 ) -> list[Rule]:
     """The detector's patterns for RE2: without a capture or look-ahead, and reaching to the token's end."""
@@ -126,7 +126,7 @@ HEADERS = rf"(?:[A-Za-z][A-Za-z-]+: [^\n\\]+{ARMOUR})*"
 BODY = rf"[A-Za-z0-9+/=]{{30,}}(?:{ARMOUR}[A-Za-z0-9+/=]{{16,}})*"
 END = rf"(?:{ARMOUR}[A-Za-z0-9+/=]{{1,15}}){{0,3}}{ARMOUR}-{{4,5}} ?END {NAME} ?-{{4,5}}"
 
-RULES: tuple[Rule, ...] = (
+OWN_RULES: tuple[Rule, ...] = (
     Rule("private_key", rf"{BEGIN}{ARMOUR}{HEADERS}{BODY}(?:{END})?", hint=BEGIN),
     Rule("private_key", rf"{BODY}{END}", hint=f"END {NAME}"),
     Rule("private_key", rf"Private-Lines: \d+{ARMOUR}({BODY}(?:{ARMOUR}[A-Za-z0-9+/=]+)?)"),
@@ -171,6 +171,9 @@ RULES: tuple[Rule, ...] = (
     Rule("authorization", r"(?i:authorization\W{1,6}(?:bearer|token)[ \t]+)([\w.~+/-]{12,}=*)", mixed),
     Rule("authorization", r"(?i:\bbasic[ \t]+)([A-Za-z0-9+/]{8,}={0,2})", _basic),
     Rule("authorization", r"(?i:\bbearer[ \t]+)([\w.~+/-]{20,}=*)", mixed),
+    Rule("webhook_url", r"(https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,})"),
+    Rule("google_oauth_token", r"\bya29\.[\w-]{30,}", mixed),
+    Rule("new_relic_key", r"\bNRA[KAL]-[A-Z0-9]{27,}"),
+    Rule("notion_token", r"\b(?:ntn|secret)_[A-Za-z0-9]{43,}", mixed),
     Rule("basic_auth", r"://[^\s:/?#@\[\]]*:([^\s/?#\"'`(){}\[\]]+)@", _password),
 )
-"""In the order of precedence: where two overlap, the earlier one gives its kind."""

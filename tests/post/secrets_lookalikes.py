@@ -175,6 +175,28 @@ def code() -> list[Case]:
     return [Case(line) for line in lines] + [Case(text, path) for text, path in config]
 
 
+def translations() -> list[Case]:
+    """The word "password" in other languages, and references to where a secret is kept."""
+    words = ("wachtwoord", "katasandi", "salasana", "palavrapasse", "Passwort", "lozinka", "jelszo", "heslo")
+    lines = [
+        (f'"{name}": "{word}",', path)
+        for word in words
+        for name, path in (
+            ("password", "locales/nl.json"),
+            ("forgot_password", "src/i18n/de.json"),
+            ("passwordLabel", "lang/fi.ts"),
+        )
+    ]
+    lines += [
+        ('"token": "color.brand.primary.500",', "tokens.json"),
+        ('"token": "space.inset.squish.large.1200",', "tokens.json"),
+        ("secret: kv/data/prod/db#password", "app.yml"),
+        ("password: secret/data/app/prod#db_password", "values.yaml"),
+        ("api_key: projects/app/secrets/key#latest", "app.yml"),
+    ]
+    return [Case(text, path) for text, path in lines]
+
+
 def negatives() -> list[Case]:
     """Every case without a secret."""
     return hashes() + code()

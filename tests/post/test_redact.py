@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.redact import redact
-from jobs.redact_find import suspicious
+from jobs.redact_find import RULES, suspicious
 from jobs.redact_named import named_values
-from jobs.redact_rules import RULES
 from jobs.request import TilRequest
 from tests.post.requests import REQUESTS
 from tests.post.secrets_corpus import as_diff, draw, positives, request_of
