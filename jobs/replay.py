@@ -31,7 +31,7 @@ async def replay(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID,
     if same and job.status not in ENDINGS:
         raise NotFinished
     written_by: dict[str, Any] = (job.provenance if same else None) or {}
-    request = TilRequest.model_validate(job.request)
+    request = TilRequest.model_validate(job.request, extra="ignore")
     sampling: dict[str, Any] = {
         name: written_by[name] for name in ("seed", "temperature") if name in written_by
     }

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from pydantic import ValidationError
+from pydantic_core import from_json
 
 from jobs.database import Database
 from jobs.errors import DatabaseUnavailable
 from jobs.fence import Claim
 from jobs.fetch import request_json
-from jobs.request import TilRequest
+from jobs.request import ChangedFile, TilRequest
 from worker.engines import EngineRefused
 
 HELD_CHARACTERS = 32 * 1024 * 1024
@@ -48,12 +48,12 @@ class Reader:
             text = await self._fetch(claim)
         if len(text) < LARGE_CHARACTERS:
             async with self._small:
-                request = await asyncio.to_thread(_decoded, text)
+                request = await asyncio.to_thread(decoded, text)
             yield request, self._small
             return
         async with self._room(len(text)):
             async with self._large:
-                request = await asyncio.to_thread(_decoded, text)
+                request = await asyncio.to_thread(decoded, text)
             del text
             yield request, self._large
 
@@ -79,9 +79,17 @@ class Reader:
                 self._freed.notify_all()
 
 
-def _decoded(text: str) -> TilRequest:
+def decoded(text: str) -> TilRequest:
+    """The request that was stored, maybe by a newer version: fields that this one doesn't know are ignored.
+
+    File by file: between two of them Python's lock is free for the loop. Raises EngineRefused.
+    """
     try:
-        return TilRequest.model_validate_json(text)
-    except ValidationError as error:
-        log.error("request_unreadable", errors=error.error_count())
+        stored = from_json(text)
+        if not isinstance(stored, dict):
+            raise TypeError
+        files = [ChangedFile.model_validate(file, extra="ignore") for file in stored.get("files", ())]
+        return TilRequest.model_validate(stored | {"files": files}, extra="ignore")
+    except (ValueError, TypeError) as error:
+        log.error("request_unreadable", error=type(error).__name__)
         raise EngineRefused("The job's stored request can't be read.") from None
