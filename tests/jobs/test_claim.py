@@ -13,9 +13,11 @@ from jobs import transitions
 from jobs.database import Database
 from jobs.errors import ClaimLost, WorkerGone
 from jobs.fence import Claim
+from jobs.fetch import request_json
 from jobs.states import Status
 from jobs.workers import drain
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
+from worker.reading import decoded
 
 RESULT = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
 
@@ -25,9 +27,9 @@ async def test_jobs_are_claimed_in_the_order_of_their_arrival(
 ) -> None:
     ids = [await submit() for _ in range(5)]
     worker = await new_worker()
-    first = await claimed(database, worker, 3)
-    rest = await claimed(database, worker, 10)
-    assert [sorted(c.claim.job_id for c in part) for part in (first, rest)] == [ids[:3], ids[3:]]
+    one_by_one = [c.claim.job_id for _ in range(2) for c in await claimed(database, worker)]
+    together = [c.claim.job_id for k in (2, 10) for c in await claimed(database, worker, k)]
+    assert one_by_one + together == ids
 
 
 async def test_priority_is_a_head_start_and_not_more(
@@ -119,6 +121,24 @@ async def test_a_finish_needs_the_claim_its_number_and_a_live_lease(
         async with database.session() as session:
             await transitions.succeed(session, one.claim, RESULT, {}, {})
     assert (await job(database, job_id)).status == Status.RUNNING
+
+
+async def test_a_request_is_fetched_by_the_holder_of_the_claim_only(
+    database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
+) -> None:
+    job_id, worker = await submit(), await new_worker()
+    (first,) = await claimed(database, worker)
+    async with database.session() as session:
+        await transitions.cancel(session, tenant_id, job_id)
+        assert decoded(await request_json(session, first.claim)).username == "ada"
+        await transitions.release(session, first.claim)
+    await submit()
+    (second,) = await claimed(database, worker)
+    again = Claim(second.claim.job_id, second.claim.claim_no + 1, worker)
+    for lost in (first.claim, again):
+        with pytest.raises(ClaimLost):
+            async with database.session() as session:
+                await request_json(session, lost)
 
 
 async def test_a_released_jobs_first_run_can_not_finish_it_even_for_the_same_worker(
