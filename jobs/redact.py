@@ -18,8 +18,10 @@ Redactions = list[dict[str, Any]]
 PASSES = 8
 PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]+\]")
 CONFIG = re.compile(
-    r"(?:^|/)(?:\.env[^/]*|\.(?:npmrc|pypirc|netrc|pgpass|my\.cnf)|credentials|Dockerfile[^/]*|[^/]*\."
-    r"(?:env|ya?ml|ini|cfg|conf|cnf|properties|toml|tfvars|sh|bash|zsh|ps1|bat|http|txt|md))$",
+    r"(?:^|/)(?:\.env[^/]*|credentials|hosts|Dockerfile[^/]*|Makefile|Jenkinsfile|Procfile"
+    r"|\.(?:npmrc|pypirc|netrc|pgpass|my\.cnf|s3cfg|boto|curlrc|wgetrc|gitconfig|(?:bash|zsh)rc|(?:bash_)?profile)"
+    r"|[^/]*\.(?:env|ya?ml|ini|cfg|conf|cnf|config|properties|toml|tfvars|c?sh|bash|zsh|fish|ps1|bat|cmd|http|txt"
+    r"|md|rst|adoc|mk|service|repo|j2|tmpl|tpl|erb|nmconnection|list|reg|log))$",
     re.IGNORECASE,
 )
 """Files in which a value stands without quotes; elsewhere, what follows `password =` is an expression."""

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import re2
 
-from jobs.redact_named import NAMED, named_values
+from jobs.redact_commands import COMMANDS, FLAGS
+from jobs.redact_files import DIRECTIVES, QUERIES, USERS
+from jobs.redact_named import LINES, NAMED, named_values
 from jobs.redact_rules import OWN_RULES, Span, mixed
 from jobs.redact_vendored import VENDORED_RULES
 
@@ -17,7 +19,9 @@ _options = re2.Options()
 _options.max_mem = 64 << 20  # for the states of all patterns in one: with fewer bytes RE2 takes a slower way
 _options.never_capture = True
 TOKENS = re2.compile("|".join(f"(?:{rule.hint or rule.pattern})" for rule in RULES), _options)
-SUSPECT = re2.compile(f"{TOKENS.pattern}|{NAMED}", _options)
+OTHERS = (FLAGS, COMMANDS, DIRECTIVES, QUERIES, USERS, LINES)
+OTHER = re2.compile("|".join(forms.pattern for forms in OTHERS), _options)
+SUSPECT = re2.compile(f"{TOKENS.pattern}|{NAMED.pattern}|{OTHER.pattern}", _options)
 PRECEDENCE = {kind: place for place, kind in reversed(list(enumerate(rule.kind for rule in RULES)))}
 NAMED_LAST = len(RULES)
 NEAR = re.compile(r"(?:(?<![A-Za-z0-9/+])|(?<=^[+-]))[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])", re.MULTILINE)
@@ -29,7 +33,9 @@ def suspicious(text: str) -> bool:
     encoded = text.encode()
     if not SUSPECT.search(encoded):
         return False
-    return TOKENS.search(encoded) is not None or any(named_values(text, config=True))
+    if TOKENS.search(encoded) or OTHER.search(encoded):
+        return True
+    return any(named_values(text, config=True))
 
 
 def find(text: str, config: bool, words: bool = False) -> list[Span]:
@@ -39,6 +45,8 @@ def find(text: str, config: bool, words: bool = False) -> list[Span]:
     found = [span for rule in RULES for span in rule.spans(text)] if TOKENS.search(text) else []
     found += _beside_its_id(text, [span for span in found if span[2] == "aws_access_key"])
     found += named_values(text, config, words)
+    if OTHER.search(text):
+        found += [span for forms in OTHERS for span in forms.spans(text)]
     return _merged(found)
 
 

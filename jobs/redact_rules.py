@@ -28,7 +28,7 @@ from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
 from detect_secrets.plugins.twilio import TwilioKeyDetector
 
-from jobs.redact_named import worth_hiding
+from jobs.redact_judge import worth_hiding
 
 Span = tuple[int, int, str]
 """Where a secret is, from and to, and its kind."""
@@ -56,7 +56,7 @@ def _jwt(token: str) -> bool:
 
 
 def _password(value: str) -> bool:
-    return worth_hiding(value) and re.fullmatch(r"v?\d+(\.\d+)+[\w.-]*", value[:99]) is None
+    return worth_hiding(value) and re.fullmatch(r"v?\d+(\.\d+)+[\w.-]*|\$\w+", value[:99]) is None
 
 
 def _basic(token: str) -> bool:
@@ -83,10 +83,15 @@ class Rule:
     def spans(self, text: str) -> Iterator[Span]:
         """Every secret of this kind in the text."""
         group = min(1, self._compiled.groups)
-        for match in self._compiled.finditer(text):
+        for match in self._compiled.finditer(searchable(text)):
             start, end = match.span(group)
             if self.accept(text[start:end]):
                 yield start, end, self.kind
+
+
+def searchable(text: str) -> str | bytes:
+    """What RE2 searches fastest: bytes where each is a character, so that every offset is the text's."""
+    return text.encode() if text.isascii() else text
 
 
 def patterns_of(detector: type[RegexBasedDetector]) -> list[re.Pattern[str]]:
