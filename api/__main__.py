@@ -14,13 +14,13 @@ from starlette.datastructures import State
 from api.app import create_app
 from api.connections import BACKLOG, Connections, QuietErrors
 from api.settings import ApiSettings
-from jobs.database import API, Database
-from jobs.errors import JobError
-from jobs.files import allow_many_files
-from jobs.logs import set_up_logs
-from jobs.loops import DIED
-from jobs.preflight import unless_unfit
-from jobs.settings import WebhookSettings
+from base.database import API, Database
+from base.errors import JobError
+from base.files import allow_many_files
+from base.logs import set_up_logs
+from base.loops import DIED
+from signals.servers import unless_unfit
+from webhooks.settings import WebhookSettings
 
 GRACE_SECONDS = 1
 """For requests that are being served at SIGTERM; what waits is answered at once."""

@@ -11,24 +11,24 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import events, jobs, queue, replay, submit
-from api import webhooks as webhook_routes
 from api.auth import Keys
 from api.connections import Connections
 from api.document import DocumentedApi
 from api.follow import Followers
+from api.group_commit import Submitter
 from api.middleware import Door
 from api.problems import handle_problems
+from api.routes import events, jobs, queue, replay, submit
+from api.routes import webhooks as webhook_routes
 from api.settings import ApiSettings
 from api.waiters import Waiters
-from jobs import figures
-from jobs.database import API, Database
-from jobs.live import Live
-from jobs.loops import Loops
-from jobs.redactor import Redactor
-from jobs.ring import Ringer
-from jobs.settings import WebhookSettings
-from jobs.submitter import Submitter
+from base.database import API, Database
+from base.loops import Loops
+from capacity import queue_depth
+from signals.doorbell import Ringer
+from signals.pubsub import Live
+from til.redaction.pool import Redactor
+from webhooks.settings import WebhookSettings
 
 SLOTS_EVERY_SECONDS = 5
 
@@ -68,7 +68,7 @@ def create_app(
 async def _follow_slots(database: Database, ringer: Ringer) -> None:
     """The window of the run-queue follows the number of live slots."""
     async with database.session() as session:
-        ringer.set_slots((await figures.read(session)).slots)
+        ringer.set_slots((await queue_depth.read(session)).slots)
     await asyncio.sleep(SLOTS_EVERY_SECONDS)
 
 

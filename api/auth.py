@@ -15,8 +15,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import Scope
 
 from api.problems import Problem, unauthorized
-from jobs.database import Database
-from jobs.tenants import Caller, find_caller, key_hash
+from base.database import Database
+from tenants.keys import Caller, find_caller, key_hash
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 10.0

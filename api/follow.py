@@ -12,11 +12,11 @@ from prometheus_client import Gauge
 
 from api.problems import Problem
 from api.transcript import Transcript
-from jobs.database import Database
-from jobs.live import ENDED, Live
-from jobs.live_text import START
-from jobs.loops import Loops
-from jobs.standing import Standing, standings
+from base.database import Database
+from base.loops import Loops
+from jobs.job_state import Standing, standings
+from signals.pubsub import ENDED, Live
+from signals.streams import START
 
 RECHECK_SECONDS = 2.0
 WAIT_SECONDS = 0.5

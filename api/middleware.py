@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import NEED_A_KEY, authenticate
 from api.connections import Connections
 from api.problems import Problem, answer, problem_of, shutting_down, too_large, too_late, too_many_connections
-from jobs.errors import DatabaseUnavailable
+from base.errors import DatabaseUnavailable
 
 SECONDS = Histogram("til_http_request_seconds", "HTTP requests.", ["route", "method", "status"])
 BODY_SECONDS = 30

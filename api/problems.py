@@ -11,8 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from jobs.addresses import WebhookUrlForbidden
-from jobs.errors import (
+from base.errors import (
     AlreadyFinished,
     DatabaseUnavailable,
     EndpointDisabled,
@@ -25,6 +24,7 @@ from jobs.errors import (
     TooManyWaiting,
 )
 from jobs.read import BadCursor
+from webhooks.urls import WebhookUrlForbidden
 
 log = structlog.get_logger()
 

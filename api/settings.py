@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from jobs.settings import ServerSettings
-from jobs.submitter import MOST_WAITING_BYTES
+from api.group_commit import MOST_WAITING_BYTES
+from base.settings import ServerSettings
 
 
 class ApiSettings(ServerSettings):

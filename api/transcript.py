@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.live_text import START, Entry
-from jobs.standing import Standing
-from jobs.states import ENDINGS, Status
+from base.states import ENDINGS, Status
+from jobs.job_state import Standing
+from signals.streams import START, Entry
 
 EVENT_ID = re.compile(r"(\d{1,18})-(\d{1,9})-(\d{1,9})")
 

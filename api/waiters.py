@@ -7,12 +7,12 @@ import contextlib
 import uuid
 from collections import defaultdict
 
+from base.database import Database
+from base.loops import Loops
+from base.states import ENDINGS
 from jobs import read
-from jobs.database import Database
-from jobs.live import ENDED, Live
-from jobs.loops import Loops
-from jobs.standing import standing
-from jobs.states import ENDINGS
+from jobs.job_state import standing
+from signals.pubsub import ENDED, Live
 
 RECHECK_SECONDS = 2.0
 MOST_WAITERS = 5_000

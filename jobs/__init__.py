@@ -14,5 +14,5 @@ cancel   running -> cancelled
 expire   queued  -> expired
 ```
 
-`tests/test_architecture.py` holds this picture and `jobs/states.py` to each other.
+`tests/test_architecture.py` holds this picture and `base/states.py` to each other.
 """

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from itertools import takewhile
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import transitions
-from jobs.errors import WorkerGone
-from jobs.fence import NOW, STATEMENT_NOW, Claimed
-from jobs.room import Room
-from jobs.states import Status
-from jobs.tables import Job, Worker
+from base.clock import NOW, STATEMENT_NOW
+from base.errors import ClaimLost, WorkerGone
+from base.states import Status
+from base.tables import Job, Worker
+from capacity.kv_budget import Room
+from jobs.fence import (
+    NO_IDENTITY_MAP,
+    Claim,
+    Claimed,
+    fence,
+)
+from jobs.outbox import post_events
 
 SUSPECT_LOSSES = 2
 """A job that lost this many workers may be what kills them: a worker carries at most one such job."""
@@ -38,7 +57,7 @@ async def claim(
         raise WorkerGone
     rows = await _choose(session, worker_id, model, k)
     chosen = [row.id for row in takewhile(lambda row: room is None or room.take(row.tokens), rows)]
-    return await transitions.start(session, chosen, worker_id) if chosen else []
+    return await _start(session, chosen, worker_id) if chosen else []
 
 
 async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: int) -> list[Waiting]:
@@ -81,6 +100,36 @@ async def _carries_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
         Job.worker_id == worker_id, Job.status == Status.RUNNING, Job.losses >= SUSPECT_LOSSES
     )
     return bool((await session.execute(query)).scalar_one())
+
+
+async def _start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id: uuid.UUID) -> list[Claimed]:
+    """queued -> running. The caller holds the locks of these rows and of the worker's."""
+    statement = (
+        update(Job)
+        .where(Job.id.in_(job_ids), Job.status == Status.QUEUED)
+        .values(
+            status=Status.RUNNING,
+            claim_no=Job.claim_no + 1,
+            attempts=Job.attempts + 1,
+            worker_id=worker_id,
+            not_before=None,
+            claimed_at=NOW,
+            started_at=func.coalesce(Job.started_at, NOW),
+            partial_text=None,
+        )
+        .returning(*Claimed.COLUMNS)
+    )
+    rows = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).all()
+    await post_events(session, [row.id for row in rows], "started")
+    return [Claimed.of(row, worker_id) for row in sorted(rows, key=lambda row: job_ids.index(row.id))]
+
+
+async def request_json(session: AsyncSession, claim: Claim) -> str:
+    """The request as JSON text, "" if it isn't stored any more. Raises ClaimLost."""
+    rows = (await session.execute(select(cast(Job.request, Text)).where(fence(claim)))).all()
+    if not rows:
+        raise ClaimLost
+    return rows[0][0] or ""
 
 
 async def waiting(session: AsyncSession, model: str, limit: int) -> int:

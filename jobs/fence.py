@@ -7,17 +7,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Uuid, and_, case, exists, func, literal, null, or_
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Uuid,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.states import Status
-from jobs.tables import Job, Worker
+from base.clock import NOW
+from base.errors import ClaimLost
+from base.states import ENDINGS, Status
+from base.tables import Job, Worker
+from jobs.outbox import post_events
 
-NOW = func.clock_timestamp()
-"""The moment itself: what is written, and whether a lease is live, also after a wait for a lock."""
-STATEMENT_NOW = func.statement_timestamp()
-"""When the statement began: one value for all of it, so that an index finds what is due by then.
-A condition on `NOW` has to be computed for every row."""
+NO_IDENTITY_MAP = {"synchronize_session": False}
+"""No session here holds jobs as objects, so none is searched for those that a statement has changed."""
 
 
 @dataclass(frozen=True)
@@ -143,3 +157,16 @@ def if_queued(value: Any) -> Any:
 def later(seconds: float) -> Any:
     """`not_before` of a job that does go back to the queue, to be claimed so much later."""
     return if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds))
+
+
+async def write_fenced(
+    session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]
+) -> Status:
+    """Leave `running`, if the condition (one of the fences) still holds. Raises ClaimLost."""
+    statement = update(Job).where(condition).values(values).returning(Job.id, Job.status)
+    row = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).one_or_none()
+    if row is None:
+        raise ClaimLost
+    if row.status in ENDINGS:
+        await post_events(session, [row.id], row.status)
+    return Status(row.status)

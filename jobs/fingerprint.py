@@ -7,7 +7,7 @@ import hmac
 import json
 from typing import Any
 
-from jobs.request import TilRequest
+from til.request import TilRequest
 
 
 def digest(text: str) -> bytes:

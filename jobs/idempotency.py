@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.errors import IdempotencyKeyReused
-from jobs.fence import NOW
+from base.clock import NOW
+from base.errors import IdempotencyKeyReused
+from base.tables import Job
 from jobs.submission import Submission, Submitted
-from jobs.tables import Job
 
 
 async def forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) -> None:

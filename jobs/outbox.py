@@ -9,7 +9,7 @@ from sqlalchemy import any_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.tables import Delivery, Job
+from base.tables import Delivery, Job
 
 
 async def post_events(session: AsyncSession, job_ids: Sequence[uuid.UUID], event: str) -> None:

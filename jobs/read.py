@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from jobs import figures
-from jobs.errors import NoSuchJob
-from jobs.states import ENDINGS, Status
-from jobs.tables import Delivery, Job, JobEvent
+from base.errors import NoSuchJob
+from base.states import ENDINGS, Status
+from base.tables import Delivery, Job, JobEvent
+from capacity import queue_depth
 from jobs.view import job_view, when
 
 FURTHEST_POSITION = 1000
@@ -56,7 +56,7 @@ async def show(
     delivery = await latest_delivery(session, job_id)
     if job.status != Status.QUEUED:
         return job_view(job, delivery, progress=progress)
-    return job_view(job, delivery, await position(session, job), await figures.read(session))
+    return job_view(job, delivery, await position(session, job), await queue_depth.read(session))
 
 
 async def history(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.errors import NoSuchJob, NotFinished, RequestErased
-from jobs.request import TilRequest
-from jobs.states import ENDINGS
+from base.errors import NoSuchJob, NotFinished, RequestErased
+from base.states import ENDINGS
+from base.tables import Job
 from jobs.submission import Submission
-from jobs.tables import Job
+from til.request import TilRequest
 
 
 async def replay(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, same: bool) -> Submission:

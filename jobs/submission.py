@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from jobs.database import JsonText
-from jobs.estimate import job_tokens
+from base.database import JsonText
+from base.ids import uuid7
 from jobs.fingerprint import canonical, digest
-from jobs.ids import uuid7
-from jobs.redactions import summed
-from jobs.request import TilRequest
+from til.redaction.summary import summed
+from til.request import TilRequest
+from til.tokens import job_tokens
 
 NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
 """Fields that say how to run a job and whom to tell, not what post to write."""

@@ -10,11 +10,11 @@ from sqlalchemy import LargeBinary, Uuid, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.states import Status
+from base.tables import Job
 from jobs.idempotency import forget_old_keys, replayed
 from jobs.outbox import post_events
-from jobs.states import Status
 from jobs.submission import Submission, Submitted
-from jobs.tables import Job
 
 UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
 

@@ -7,13 +7,14 @@ import uuid
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import transitions
+from base.clock import NOW, STATEMENT_NOW
+from base.states import Status
+from base.tables import Job, Worker
+from capacity.queue_depth import steady
+from jobs import expire, finish, give_back
 from jobs.claim import SUSPECT_LOSSES
-from jobs.fence import NOW, STATEMENT_NOW, Claim
-from jobs.figures import steady
-from jobs.policy import QUEUE_DEADLINE, WORKER_LOST
-from jobs.states import Status
-from jobs.tables import Job, Worker
+from jobs.fence import Claim
+from jobs.retry_policy import QUEUE_DEADLINE, WORKER_LOST
 
 BATCH = 500
 LONGEST_LEASES = 4
@@ -70,9 +71,9 @@ async def _rescue_jobs(session: AsyncSession, worker_id: uuid.UUID) -> int:
     suspects = [row for row in rows if row.losses >= SUSPECT_LOSSES]
     for row in suspects:
         claim = Claim(row.id, row.claim_no, worker_id)
-        await transitions.fail_lost(session, claim, WORKER_LOST.as_error(retryable=True))
+        await finish.fail_lost(session, claim, WORKER_LOST.as_error(retryable=True))
     others = [Claim(row.id, row.claim_no, worker_id) for row in rows if row.losses < SUSPECT_LOSSES]
-    await transitions.rescue(session, others, charged=not suspects)
+    await give_back.rescue(session, others, charged=not suspects)
     return len(rows)
 
 
@@ -92,7 +93,7 @@ async def clock_stepped_back(session: AsyncSession, seconds: float) -> None:
 
 async def expire_jobs(session: AsyncSession) -> int:
     """End the jobs never started within their `queue_seconds`, a batch of them; how many."""
-    return await transitions.expire(session, BATCH, QUEUE_DEADLINE.as_error(retryable=True))
+    return await expire.expire(session, BATCH, QUEUE_DEADLINE.as_error(retryable=True))
 
 
 async def forget_idempotency_keys(session: AsyncSession) -> None:

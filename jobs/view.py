@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import math
 from typing import Any
 
-from jobs.endpoints import DISABLED
-from jobs.figures import Figures
-from jobs.redactions import MOST, summed
-from jobs.states import Status
-from jobs.tables import Delivery, Job
+from base.states import DISABLED, Status
+from base.tables import Delivery, Job
+from capacity.queue_depth import Figures
+from capacity.wait import estimate
+from til.redaction.summary import MOST, summed
 
 DROPPED_IN_A_LIST = 10
 
@@ -66,17 +65,6 @@ def when(time: datetime.datetime | None) -> str | None:
     if time is None:
         return None
     return time.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def estimate(position: int | None, figures: Figures | None) -> dict[str, int] | None:
-    """Seconds until this place is served: rounds of all slots times the mean run. None: unknown."""
-    if position is None or figures is None or not figures.slots or figures.mean_run_seconds is None:
-        return None
-    free = max(0, figures.slots - figures.running)
-    rounds = math.ceil(max(0, position - free) / figures.slots)
-    mean = figures.mean_run_seconds
-    low, high = math.floor(rounds * mean * 0.5), math.ceil((rounds + 1) * mean * 1.5)
-    return {"low_seconds": low, "high_seconds": high}
 
 
 def _waiting_for(job: Job, figures: Figures | None) -> str:

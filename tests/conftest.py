@@ -14,11 +14,11 @@ import pytest
 from redis import Redis
 from sqlalchemy.engine import make_url
 
+from admin.bootstrap import bootstrap
+from admin.migrate import migrate
+from base.database import API, Database
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer
-from jobs.database import API, Database
-from jobs.server import migrate
-from jobs.tenants import bootstrap
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
 from tests.stack.receiver import Receiver

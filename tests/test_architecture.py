@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import jobs
-from jobs.states import ARROWS
+from base.states import ARROWS
+from tests.rooms import ROOMS
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("api", "worker", "jobs", "client", "migrations", "deploy", "tests")
-FORBIDDEN = {
-    "jobs": {"api", "worker", "deploy", "til_client"},
-    "api": {"worker", "deploy", "til_client"},
-    "worker": {"api", "deploy", "til_client"},
-    "client": {"api", "worker", "jobs", "deploy"},
+PACKAGES = (*ROOMS, "client", "migrations", "deploy", "tests")
+MOST_FILES = 19
+VIOLATIONS = {
+    "rooms": [
+        ("til/post.py", "jobs.read"),
+        ("api/app.py", "worker.settings"),
+        ("tenants/keys.py", "capacity.wait"),
+    ],
+    "redis": [("webhooks/sender.py", "signals.broker")],
+    "signals": [("signals/broker.py", "jobs.read")],
+    "worker": [("worker/settings.py", "til.redaction.redact"), ("worker/slots/run.py", "webhooks.urls")],
+    "worker-rooms": [("worker/engines/openai.py", "worker.writing.schema")],
+    "routes": [("api/follow.py", "api.routes.jobs")],
+    "deploy": [("base/settings.py", "deploy.local.child")],
 }
+"""For each contract of pyproject.toml, imports that break it: a file and what it must not import."""
 LONGEST_FILE = 225
 LONGEST_FUNCTION = 30
 
@@ -38,11 +52,53 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("package", sorted(FORBIDDEN))
-def test_imports_follow_the_arrows(package: str) -> None:
-    wrong = {str(p): imported(p) & FORBIDDEN[package] for p in sources(package)}
-    assert sources(package)
-    assert not {path: names for path, names in wrong.items() if names}
+def contracts_kept(folder: Path) -> bool:
+    """Whether import-linter finds nothing against the contracts in this copy of the tree."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert "Contracts: " in done.stdout, done.stdout + done.stderr
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rooms and the contracts, to be violated."""
+    folder = tmp_path_factory.mktemp("rooms")
+    for room in (*ROOMS, "deploy"):
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def test_the_contracts_between_rooms_are_kept(copied: Path) -> None:
+    assert contracts_kept(copied)
+
+
+def test_every_contract_has_a_violation_that_it_finds() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {one["id"] for one in contracts} == set(VIOLATIONS)
+
+
+@pytest.mark.parametrize(("path", "module"), [pair for pairs in VIOLATIONS.values() for pair in pairs])
+def test_a_violation_is_found(copied: Path, path: str, module: str) -> None:
+    file = copied / path
+    kept = file.read_text()
+    try:
+        file.write_text(f"{kept}\nimport {module}\n")
+        assert not contracts_kept(copied)
+    finally:
+        file.write_text(kept)
+
+
+def test_a_room_has_few_files() -> None:
+    folders = {path.parent for path in sources(*ROOMS)}
+    crowded = {
+        str(f.relative_to(ROOT)): n for f in folders if (n := len(list(f.glob("*.py")))) > MOST_FILES + 1
+    }
+    assert crowded == {}
 
 
 def test_the_client_needs_only_httpx_typer_rich_and_standardwebhooks() -> None:
@@ -59,10 +115,11 @@ def test_the_picture_of_a_jobs_life_shows_the_legal_arrows() -> None:
 
 def test_only_the_transitions_change_a_status() -> None:
     change = re.compile(r"""\bstatus=Status\.|["']status["']: Status\.|SET status\b""")
-    allowed = {ROOT / "jobs" / "transitions.py", ROOT / "jobs" / "fence.py", ROOT / "jobs" / "submit.py"}
-    guilty = [p for p in sources("api", "worker", "jobs") if change.search(p.read_text())]
+    names = ("submit", "claim", "finish", "give_back", "cancel", "expire", "fence")
+    allowed = {ROOT / "jobs" / f"{name}.py" for name in names}
+    guilty = [p for p in sources(*ROOMS) if change.search(p.read_text())]
     assert set(guilty) <= allowed
-    assert ROOT / "jobs" / "transitions.py" in guilty
+    assert ROOT / "jobs" / "claim.py" in guilty
 
 
 def test_files_are_short_enough_to_be_read_whole() -> None:
@@ -78,7 +135,7 @@ def test_functions_are_short() -> None:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     long = [
         f"{path.relative_to(ROOT)}:{node.name} {length}"
-        for path in sources("api", "worker", "jobs", "client", "deploy")
+        for path in sources(*ROOMS, "client", "deploy")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, kinds) and (length := _body_lines(node)) > LONGEST_FUNCTION
     ]
@@ -92,7 +149,7 @@ def _body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_public_things_say_what_they_are() -> None:
     silent = []
-    for path in sources("api", "worker", "jobs", "deploy"):
+    for path in sources(*ROOMS, "deploy"):
         tree = ast.parse(path.read_text())
         if not ast.get_docstring(tree) and tree.body:
             silent.append(str(path))
@@ -107,9 +164,7 @@ def test_public_things_say_what_they_are() -> None:
 
 
 def test_settings_are_read_at_the_edge_only() -> None:
-    edges = {"__main__.py", "broker.py", "server.py", "settings.py", "steward.py"}
+    edges = {"__main__.py", "broker.py", "settings.py"}
     set_vllms = {"vllm.py", "vllm_cpu.py"}
-    readers = [
-        p for p in sources("api", "worker", "jobs") if re.search(r"os\.(environ|getenv)", p.read_text())
-    ]
+    readers = [p for p in sources(*ROOMS) if re.search(r"os\.(environ|getenv)", p.read_text())]
     assert [str(p.relative_to(ROOT)) for p in readers if p.name not in edges | set_vllms] == []

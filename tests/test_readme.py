@@ -81,8 +81,8 @@ def test_every_setting_of_the_operators_page_is_one_that_is_read() -> None:
     page = (ROOT / "docs" / "operate.md").read_text()
     named = set(re.findall(r"`(TIL_[A-Z_]+)`", page.split("## When")[0]))
     from api.settings import ApiSettings
-    from jobs.settings import WebhookSettings
-    from jobs.steward import StewardSettings
+    from steward.settings import StewardSettings
+    from webhooks.settings import WebhookSettings
     from worker.settings import WorkerSettings
 
     known = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.rooms import ROOMS
+
 ROOT = Path(__file__).parent.parent
 VOCABULARY = 2048
 CONTEXT = 8192
@@ -40,7 +42,7 @@ def _tokenizer(folder: Path) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = sorted(path for package in ("jobs", "api", "worker") for path in (ROOT / package).rglob("*.py"))
+    texts = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
     tokenizer.train_from_iterator((path.read_text() for path in texts), trainer)
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>"

@@ -10,14 +10,14 @@ from typing import Any
 import structlog
 from prometheus_client import start_http_server
 
-from jobs.errors import JobError
-from jobs.logs import set_up_logs
-from worker.doorbells import consume, make_consumer
+from base.errors import JobError
+from base.logs import set_up_logs
 from worker.engines import EngineFailed
 from worker.engines.choose import EngineUnavailable, choose
 from worker.engines.profile import BadProfile, read
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
+from worker.slots.consumer import consume, make_consumer
 
 log = structlog.get_logger()
 

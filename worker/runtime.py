@@ -14,24 +14,24 @@ from typing import Any
 
 import structlog
 
+from base.database import WORKER, Database
+from base.errors import DatabaseUnavailable
+from base.loops import DIED, Loops
 from jobs import workers
-from jobs.database import WORKER, Database
-from jobs.errors import DatabaseUnavailable
-from jobs.live import CANCEL, SWEEP, Live
-from jobs.loops import DIED, Loops
-from jobs.preflight import ready_to_start
-from jobs.ring import Ringer
-from worker.backpressure import Backpressure
-from worker.claimer import Claimer
+from signals.doorbell import Ringer
+from signals.pubsub import CANCEL, SWEEP, Live
+from signals.servers import ready_to_start
 from worker.engines import Engine
-from worker.holdings import Holdings
-from worker.ledger import Ledger
-from worker.meter import READY, RUNNING, WAITING, TokenRate
-from worker.parts import PARTS_AT_ONCE
-from worker.pulse import Pulse
-from worker.run import Runner
+from worker.engines.backpressure import Backpressure
+from worker.live.reporter import Watch
+from worker.metrics import READY, RUNNING, WAITING, TokenRate
 from worker.settings import WorkerSettings
-from worker.watch import Watch
+from worker.slots.claimer import Claimer
+from worker.slots.heartbeat import Pulse
+from worker.slots.in_flight import Holdings
+from worker.slots.kv_admission import Ledger
+from worker.slots.run import Runner
+from worker.writing.day_parts import PARTS_AT_ONCE
 
 SHORTEST_RELEASE_SECONDS = 3.0
 DRAIN_WORD_SECONDS = 1.0  # Half-open connections are found, and dropped, before it is time to release.

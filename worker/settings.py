@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from jobs.estimate import CODE_TOKENS
-from jobs.settings import ServerSettings
+from base.settings import ServerSettings
+from til.tokens import CODE_TOKENS
 from worker.engines.profile import merge
 
 ENGINE_ARGUMENTS = {

@@ -16,14 +16,16 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from admin.bootstrap import bootstrap
+from base.database import ADMIN, Database
 from deploy.local.checks import CanNotRun, port_of
 from deploy.local.child import Child
 from deploy.local.guard import Guard
 from deploy.local.postgres import PostgresServer
 from deploy.local.stack_file import read_stack, write_stack
 from deploy.local.valkey import ValkeyServer, free_port
-from jobs.database import ADMIN, Database
-from jobs.tenants import bootstrap, find_caller, key_hash, rotate_webhook_secret
+from tenants.keys import find_caller, key_hash
+from tenants.secrets import rotate_webhook_secret
 
 START_SECONDS = 60
 SHORTEST_LIFE_SECONDS = 5
@@ -86,7 +88,7 @@ class LocalStack:
         server.start()
 
     def _migrate(self) -> None:
-        command = [sys.executable, "-m", "jobs.server", "migrate"]
+        command = [sys.executable, "-m", "admin", "migrate"]
         done = subprocess.run(  # noqa: S603 - our own program
             command, check=False, capture_output=True, text=True, env=self.environment()
         )
@@ -128,8 +130,8 @@ class LocalStack:
         python = [sys.executable, "-m"]
         self._spawn("api", [*python, "api"], TIL_API_PORT=str(self.api_port))
         self._spawn("worker", [*python, "worker"])
-        self._spawn("steward", [*python, "jobs.steward"])
-        flower = ["celery", "-A", "jobs.broker", "flower", "--address=127.0.0.1"]
+        self._spawn("steward", [*python, "steward"])
+        flower = ["celery", "-A", "signals.broker", "flower", "--address=127.0.0.1"]
         self._spawn(
             "flower",
             [*python, *flower, f"--port={self.flower_port}"],

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 
 from api.body import MOST_CONTAINERS, MOST_VALUES, parse, read
 from api.problems import MOST_ERRORS, Problem
-from jobs.request import TilRequest
 from tests.stack.processes import Stack, day
 from tests.stack.yardstick import best_on_reference
+from til.request import TilRequest
 
 LIMIT = 4 * 1024 * 1024 - 1000
 JSON = {"content-type": "application/json"}

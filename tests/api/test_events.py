@@ -12,15 +12,15 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from api import events
 from api.follow import Followers
 from api.problems import Problem
+from api.routes import events
 from api.transcript import Place
-from jobs.database import Database
-from jobs.live import Live
-from jobs.loops import Loops
-from jobs.standing import Standing
-from jobs.states import Status
+from base.database import Database
+from base.loops import Loops
+from base.states import Status
+from jobs.job_state import Standing
+from signals.pubsub import Live
 from tests.stack.events import Reader
 from tests.stack.processes import Process, Stack, day, until
 

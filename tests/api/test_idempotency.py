@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from jobs.database import ADMIN, Database
-from tests.post.secrets_corpus import ALNUM, draw
+from base.database import ADMIN, Database
 from tests.stack.processes import Stack, day, until
+from tests.til.secrets_corpus import ALNUM, draw
 
 WAIT = {"Prefer": "wait=30"}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from admin.migrate import migrate
 from deploy.local.postgres import PostgresServer
-from jobs.server import migrate
 from tests.stack.processes import Stack, day, until
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from jobs.database import ADMIN, Database
-from tests.post.secrets_corpus import ALNUM, UPNUM, as_diff, draw
-from tests.post.secrets_keys import key
+from base.database import ADMIN, Database
 from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
+from tests.til.secrets_corpus import ALNUM, UPNUM, as_diff, draw
+from tests.til.secrets_keys import key
 
 TABLES = ("jobs", "job_events", "deliveries")
 

@@ -13,12 +13,12 @@ from redis.asyncio import Redis
 from api import follow
 from api.follow import Followers
 from api.transcript import Transcript
-from jobs.database import Database
-from jobs.live import Live
-from jobs.live_text import START, Entry, News
-from jobs.loops import Loops
-from jobs.standing import Standing
-from jobs.states import Status
+from base.database import Database
+from base.loops import Loops
+from base.states import Status
+from jobs.job_state import Standing
+from signals.pubsub import Live
+from signals.streams import START, Entry, News
 
 STREAMS = 3 * follow.STREAMS_AT_ONCE + 1
 

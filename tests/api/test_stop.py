@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import text
 
-from jobs.database import Database
-from jobs.live import Live
-from jobs.live_text import Entry, News
+from base.database import Database
+from signals.pubsub import Live
+from signals.streams import Entry, News
 from tests.stack.processes import Process, Stack, day, until
 from tests.stack.raw import connection, head, read_head, read_to_the_end
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.transcript import Place, Transcript, event
-from jobs.live_text import Entry
-from jobs.standing import Standing
-from jobs.states import Status
+from base.states import Status
+from jobs.job_state import Standing
+from signals.streams import Entry
 from tests.stack.events import Reader, parsed
-from worker.telling import Telling
+from worker.live.stream_state import Telling
 
 JOB = uuid.UUID(int=7)
 WORDS = st.text("abc\n\u2028é가😀", min_size=1, max_size=5)

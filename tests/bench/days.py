@@ -15,7 +15,7 @@ from til_client.changed import gather, latest_code
 from til_client.commits import Commit, by_one, log, messages_of
 from til_client.git import CollectError, Git
 
-from jobs.request import ChangedFile, Patch, TilRequest
+from til.request import ChangedFile, Patch, TilRequest
 
 ROOT = Path(__file__).parent.parent.parent
 DATE = datetime.date(2026, 1, 5)

@@ -16,15 +16,15 @@ from pathlib import Path
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind
 
-from jobs.request import TilRequest
 from tests.bench.drawn import Book, Spent, body, length
 from tests.bench.worker import force
+from til.request import TilRequest
 from worker.__main__ import with_profile
 from worker.engines.vllm import VllmEngine
-from worker.plan import make_plan
-from worker.prompt import Frame
 from worker.settings import WorkerSettings
-from worker.template import CURRENT
+from worker.writing.plan import make_plan
+from worker.writing.prompt import Frame
+from worker.writing.template import CURRENT
 
 READY, DONE = "BENCH READY", "BENCH DONE"
 

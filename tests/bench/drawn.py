@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.request import TilRequest
 from tests.stack.processes import day
+from til.request import TilRequest
 
 SHORTEST, LONGEST = 200, 600
 """Tokens of an answer. Equal lengths would run in lockstep, which flatters an engine that is driven alone."""

@@ -19,9 +19,9 @@ from types import FrameType
 
 from rich.console import Console
 
+from admin.migrate import migrate
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer
-from jobs.server import migrate
 from tests.bench.alternation import Alternation, Round
 from tests.bench.sides import Bench
 from tests.bench.table import table_of

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.estimate import CODE_TOKENS
-from jobs.request import ChangedFile
 from tests.bench.days import Day
 from tests.bench.roofline import Call, Stage
+from til.request import ChangedFile
+from til.tokens import CODE_TOKENS
 from worker.engines import Encoded
 from worker.engines.chat import ChatTokenizer
-from worker.engines.outline import OutlineEngine
-from worker.parts import PARTS_AT_ONCE
-from worker.plan import NOTES_TOKENS, make_plan, part_prompt
-from worker.prompt import Frame
-from worker.template import CURRENT
+from worker.engines.outline.engine import OutlineEngine
+from worker.writing.day_parts import PARTS_AT_ONCE
+from worker.writing.plan import NOTES_TOKENS, make_plan, part_prompt
+from worker.writing.prompt import Frame
+from worker.writing.template import CURRENT
 
 CONTEXT = 8192
 INSTRUCTION_TOKENS = 150

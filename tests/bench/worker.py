@@ -18,14 +18,14 @@ from prometheus_client import start_http_server
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind
 
-from jobs.logs import set_up_logs
+from base.logs import set_up_logs
 from tests.bench.drawn import SILENT, Book, Spent, length, number_of
 from worker.__main__ import serve, with_profile
 from worker.engines import Call, OnText, Written
+from worker.engines.outline.draft import outline
+from worker.engines.outline.engine import allowed
 from worker.engines.vllm import VllmEngine
-from worker.outline.draft import outline
 from worker.runtime import Runtime
-from worker.schema import allowed
 from worker.settings import WorkerSettings
 
 

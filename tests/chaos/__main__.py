@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-from jobs.database import ADMIN, Database
+from base.database import ADMIN, Database
 from tests.chaos.checks import Found, check
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import Chaos

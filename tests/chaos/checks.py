@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs.states import ENDINGS
+from base.states import ENDINGS
 from tests.chaos.cluster import LEASE_SECONDS
 from tests.chaos.faults import Happened
 from tests.chaos.load import Backends, Consumer

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from admin.migrate import migrate
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer, free_port
-from jobs.server import migrate
 from tests.stack.processes import Process, Stack, until
 
 LEASE_SECONDS = 3.0
@@ -29,7 +29,7 @@ SETTINGS = {
     "TIL_WEBHOOK_TIMEOUT_SECONDS": "3",
     "TIL_LOG_LEVEL": "info",
 }
-MODULES = {"api": "api", "worker": "tests.chaos.worker", "steward": "jobs.steward"}
+MODULES = {"api": "api", "worker": "tests.chaos.worker", "steward": "steward"}
 
 
 class Cluster:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from jobs.database import ADMIN, Database
-from jobs.errors import DatabaseUnavailable
+from base.database import ADMIN, Database
+from base.errors import DatabaseUnavailable
 from tests.chaos.cluster import LEASE_SECONDS, SLOTS, Cluster
 
 EVERY_SECONDS = 0.2

@@ -9,10 +9,10 @@ from typing import Any
 
 from prometheus_client import start_http_server
 
-from jobs.logs import set_up_logs
+from base.logs import set_up_logs
 from worker.__main__ import serve
 from worker.engines import Call, EngineDead, EngineFailed, OnText, Written
-from worker.engines.outline import OutlineEngine
+from worker.engines.outline.engine import OutlineEngine
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 

@@ -9,8 +9,8 @@ import pytest
 from til_client.commits import collect
 from til_client.git import CollectError, GitMissing, NoCommits, NotARepository
 
-from jobs.request import TilRequest
 from tests.client.repositories import DAY, Commit, git
+from til.request import TilRequest
 
 
 def read(folder: Path, date: datetime.date | None = None, author: str | None = None) -> TilRequest:

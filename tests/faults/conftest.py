@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from admin.migrate import migrate
+from base.database import ADMIN, Database
 from deploy.local.postgres import PostgresServer
-from jobs.database import ADMIN, Database
-from jobs.server import migrate
-from tests.post.test_openai import MODELS, Answer, serving
 from tests.stack.processes import Stack
 from tests.stack.proxy import Proxy, to_postgres
+from tests.worker.test_openai import MODELS, Answer, serving
 
 LONG = {"TIL_OUTLINE_SECONDS": "60"}
 ONE_RUN = ["submit", "claim", "succeed"]

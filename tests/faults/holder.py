@@ -7,12 +7,12 @@ import asyncio
 import sys
 import uuid
 
+from base.database import WORKER, Database
 from jobs.claim import claim
-from jobs.database import WORKER, Database
-from jobs.request import TilRequest
 from jobs.submission import Submission
 from jobs.submit import insert_batch
 from tests.stack.processes import day
+from til.request import TilRequest
 
 
 async def hold(url: str, worker_id: str, tenant_id: str, key: str) -> None:

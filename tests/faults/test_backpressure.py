@@ -8,13 +8,13 @@ import time
 from itertools import pairwise
 from typing import Any
 
-from jobs.request import TilRequest
 from tests.faults.conftest import ONE_RUN, served
-from tests.post.foreign_answers import DONE, refusal
-from tests.post.test_openai import KEY, MODELS, OK, event
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
-from worker.outline.draft import outline
+from tests.worker.foreign_answers import DONE, refusal
+from tests.worker.test_openai import KEY, MODELS, OK, event
+from til.request import TilRequest
+from worker.engines.outline.draft import outline
 
 REQUEST = TilRequest.model_validate(day())
 POST = outline(REQUEST, REQUEST.sources(), 3, 200).model_dump_json()

@@ -7,7 +7,7 @@ import time
 from redis import Redis
 
 from deploy.local.valkey import ValkeyServer
-from jobs.live import CANCEL
+from signals.pubsub import CANCEL
 from tests.faults.conftest import LONG
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until

@@ -14,9 +14,9 @@ from redis import Redis
 from sqlalchemy.engine import make_url
 
 from deploy.local.valkey import ValkeyServer
-from jobs.broker import TASK, WORKER_SOCKET, make_broker
-from jobs.live import CANCEL, DELIVERIES, ENDED, SWEEP
-from jobs.live_text import PROGRESS_WEBHOOKS
+from signals.broker import TASK, WORKER_SOCKET, make_broker
+from signals.pubsub import CANCEL, DELIVERIES, ENDED, SWEEP
+from signals.streams import PROGRESS_WEBHOOKS
 from tests.faults.conftest import LONG, ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until

@@ -10,7 +10,7 @@ from tests.conftest import execute
 from tests.faults.conftest import ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
-from worker.reading import decoded
+from worker.slots.reader import decoded
 
 ONE_PATCH = {"commit_message": "m", "patch": "@@ -1 +1 @@\n-a\n+b"}
 LARGE = day(files=[{"filepath": f"f{number}.py", "patches": [ONE_PATCH] * 1000} for number in range(40)])

@@ -11,17 +11,17 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.database import API, Database
-from jobs.request import TilRequest
+from api.group_commit import Submitter
+from base.database import API, Database
 from jobs.submission import Submission, Submitted
-from jobs.submitter import Submitter
 from tests.faults.conftest import ONE_RUN, served
 from tests.jobs.conftest import job
-from tests.post.test_openai import KEY, OK, event
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.proxy import Proxy
-from worker.outline.draft import outline
+from tests.worker.test_openai import KEY, OK, event
+from til.request import TilRequest
+from worker.engines.outline.draft import outline
 
 
 @pytest.mark.parametrize("key", ["c", None])

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from jobs.database import WORKER, Database
+from base.database import WORKER, Database
 from jobs.workers import register
 from tests.faults.conftest import ONE_RUN
 from tests.stack.jobs import Jobs

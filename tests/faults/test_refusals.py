@@ -133,8 +133,8 @@ def test_a_redis_that_answers_with_errors_costs_no_worker(
     [
         ("api", "recheck_ended", 70),
         ("worker", "live_text", 70),
-        ("jobs.steward", "tick", 70),
-        ("jobs.steward", "deliver", 70),
+        ("steward", "tick", 70),
+        ("steward", "deliver", 70),
     ],
 )
 def test_a_process_that_has_lost_a_loop_ends_and_says_which(

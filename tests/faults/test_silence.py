@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from jobs.request import TilRequest
 from tests.faults.conftest import served
-from tests.post.engines import call_of
-from tests.post.test_openai import KEY, OK, event
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day
+from tests.worker.engines import call_of
+from tests.worker.test_openai import KEY, OK, event
+from til.request import TilRequest
 from worker.engines.openai import CALLS, OpenAIEngine
-from worker.outline.draft import outline
+from worker.engines.outline.draft import outline
 
 SILENT_SECONDS = 8.0
 

@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import text, update
 
+from api.group_commit import Submitter
+from base.database import Database
+from base.tables import Job
 from jobs.claim import claim
-from jobs.database import Database
 from jobs.fence import Claimed
-from jobs.request import TilRequest
 from jobs.submission import Submission
-from jobs.submitter import Submitter
-from jobs.tables import Job
 from jobs.workers import register
 from tests.stack.processes import day
+from til.request import TilRequest
 
 Submit = Callable[..., Awaitable[uuid.UUID]]
 NewWorker = Callable[..., Awaitable[uuid.UUID]]

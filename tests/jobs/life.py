@@ -12,13 +12,14 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import figures, sweep, transitions
-from jobs.database import API, Database, sqlstate
-from jobs.errors import AlreadyFinished, ClaimLost, WorkerGone
+from admin.bootstrap import bootstrap
+from base.database import API, Database, sqlstate
+from base.errors import AlreadyFinished, ClaimLost, WorkerGone
+from base.states import ARROWS, ENDINGS, Status
+from base.tables import Job, JobEvent
+from capacity import queue_depth
+from jobs import finish, give_back, sweep
 from jobs.fence import Claim
-from jobs.states import ARROWS, ENDINGS, Status
-from jobs.tables import Job, JobEvent
-from jobs.tenants import bootstrap
 from jobs.workers import register
 from tests.jobs.test_transitions import SETS
 
@@ -43,15 +44,15 @@ async def act(session: AsyncSession, verb: str, one: Claim) -> None:
     """End this run of a job."""
     match verb:
         case "succeed":
-            await transitions.succeed(session, one, RESULT, {}, {})
+            await finish.succeed(session, one, RESULT, {}, {})
         case "fail":
-            await transitions.fail(session, one, ERROR)
+            await finish.fail(session, one, ERROR)
         case "cancel_run":
-            await transitions.cancel_run(session, one)
+            await finish.cancel_run(session, one)
         case "retry":
-            await transitions.retry(session, one, 0)
+            await give_back.retry(session, one, 0)
         case _:
-            await transitions.release(session, one)
+            await give_back.release(session, one)
 
 
 @dataclass
@@ -196,7 +197,7 @@ async def end_lease(session: AsyncSession, worker: uuid.UUID, at: str = "clock_t
 
 async def rescue(session: AsyncSession) -> int | None:
     """What a steward does that has been steady for long."""
-    await figures.measure(session, 30, LEASE)
+    await queue_depth.measure(session, 30, LEASE)
     await session.execute(text("UPDATE figures SET steady_since = clock_timestamp() - interval '2 h'"))
     return await sweep.rescue_one_worker(session, LEASE)
 

@@ -9,17 +9,18 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from jobs import sweep, transitions
+from api.group_commit import Submitter
+from base.errors import ClaimLost, WorkerGone
+from base.states import Status
+from jobs import sweep
+from jobs.cancel import cancel
 from jobs.claim import SUSPECT_LOSSES, claim
-from jobs.errors import ClaimLost, WorkerGone
 from jobs.fence import Claim, Claimed
-from jobs.request import TilRequest
-from jobs.states import Status
 from jobs.submission import Submission
-from jobs.submitter import Submitter
 from jobs.workers import heartbeat
 from tests.jobs.life import LEASE, Expected, World, act, end_lease, pass_deadline, rescue
 from tests.stack.processes import day
+from til.request import TilRequest
 
 PICK = st.integers(0, 10**6)
 LEAVES = ["release", "retry", "succeed", "fail", "cancel_run"]
@@ -84,7 +85,7 @@ class Steps(RuleBasedStateMachine):
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
         job_id = list(self.jobs)[pick % len(self.jobs)]
-        got = self.world.do(lambda session: transitions.cancel(session, self.world.tenant_id, job_id))
+        got = self.world.do(lambda session: cancel(session, self.world.tenant_id, job_id))
         assert got == self.jobs[job_id].cancel()
 
     @precondition(lambda self: self.jobs)

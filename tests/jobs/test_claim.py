@@ -9,15 +9,15 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from jobs import transitions
-from jobs.database import Database
-from jobs.errors import ClaimLost, WorkerGone
+from base.database import Database
+from base.errors import ClaimLost, WorkerGone
+from base.states import Status
+from jobs import cancel, finish, give_back
+from jobs.claim import request_json
 from jobs.fence import Claim
-from jobs.fetch import request_json
-from jobs.states import Status
 from jobs.workers import drain
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
-from worker.reading import decoded
+from worker.slots.reader import decoded
 
 RESULT = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
 
@@ -82,7 +82,7 @@ async def test_a_job_that_waits_for_its_retry_or_is_past_its_deadline_is_left_ou
     await submit()
     (one,) = await claimed(database, worker)
     async with database.session() as session:
-        assert await transitions.retry(session, one.claim, 30) == Status.QUEUED
+        assert await give_back.retry(session, one.claim, 30) == Status.QUEUED
     await submit(age_seconds=11, queue_seconds=10)
     assert await claimed(database, worker, 5) == []
 
@@ -115,11 +115,11 @@ async def test_a_finish_needs_the_claim_its_number_and_a_live_lease(
     for stranger in strangers:
         with pytest.raises(ClaimLost):
             async with database.session() as session:
-                await transitions.succeed(session, stranger, RESULT, {}, {})
+                await finish.succeed(session, stranger, RESULT, {}, {})
     await end_lease(database, worker)
     with pytest.raises(ClaimLost):
         async with database.session() as session:
-            await transitions.succeed(session, one.claim, RESULT, {}, {})
+            await finish.succeed(session, one.claim, RESULT, {}, {})
     assert (await job(database, job_id)).status == Status.RUNNING
 
 
@@ -129,9 +129,9 @@ async def test_a_request_is_fetched_by_the_holder_of_the_claim_only(
     job_id, worker = await submit(), await new_worker()
     (first,) = await claimed(database, worker)
     async with database.session() as session:
-        await transitions.cancel(session, tenant_id, job_id)
+        await cancel.cancel(session, tenant_id, job_id)
         assert decoded(await request_json(session, first.claim)).username == "ada"
-        await transitions.release(session, first.claim)
+        await give_back.release(session, first.claim)
     await submit()
     (second,) = await claimed(database, worker)
     again = Claim(second.claim.job_id, second.claim.claim_no + 1, worker)
@@ -148,13 +148,13 @@ async def test_a_released_jobs_first_run_can_not_finish_it_even_for_the_same_wor
     worker = await new_worker()
     (first,) = await claimed(database, worker)
     async with database.session() as session:
-        await transitions.release(session, first.claim)
+        await give_back.release(session, first.claim)
     (second,) = await claimed(database, worker)
     with pytest.raises(ClaimLost):
         async with database.session() as session:
-            await transitions.succeed(session, first.claim, RESULT, {}, {})
+            await finish.succeed(session, first.claim, RESULT, {}, {})
     async with database.session() as session:
-        await transitions.succeed(session, second.claim, RESULT, {"calls": 1}, {"engine": "outline"})
+        await finish.succeed(session, second.claim, RESULT, {"calls": 1}, {"engine": "outline"})
     row = await job(database, job_id)
     assert (row.status, row.attempts, row.claim_no, row.failures) == ("succeeded", 1, 2, 0)
     assert await verbs(database, job_id) == ["submit", "claim", "release", "claim", "succeed"]
@@ -168,14 +168,14 @@ async def test_a_cancel_that_came_first_wins_over_every_arrow_out_of_running(
     by_job = {c.claim.job_id: c.claim for c in await claimed(database, worker, 4)}
     for job_id in ids:
         async with database.session() as session:
-            assert await transitions.cancel(session, tenant_id, job_id) == Status.RUNNING
+            assert await cancel.cancel(session, tenant_id, job_id) == Status.RUNNING
     async with database.session() as session:
         error = {"code": "engine_failed", "message": "m", "retryable": True}
         ended = [
-            await transitions.succeed(session, by_job[ids[0]], RESULT, {}, {}),
-            await transitions.fail(session, by_job[ids[1]], error, "# t"),
-            await transitions.retry(session, by_job[ids[2]], 1, "# t"),
-            await transitions.release(session, by_job[ids[3]], "# t"),
+            await finish.succeed(session, by_job[ids[0]], RESULT, {}, {}),
+            await finish.fail(session, by_job[ids[1]], error, "# t"),
+            await give_back.retry(session, by_job[ids[2]], 1, "# t"),
+            await give_back.release(session, by_job[ids[3]], "# t"),
         ]
     assert ended == [Status.CANCELLED] * 4
     assert [(await job(database, i)).partial_text for i in ids] == ["# t"] * 4
@@ -186,7 +186,7 @@ async def test_what_had_been_written_is_kept_of_an_ended_run_only(
 ) -> None:
     worker = await new_worker()
     await submit()
-    for leave in (transitions.release, partial(transitions.retry, after_seconds=0)):
+    for leave in (give_back.release, partial(give_back.retry, after_seconds=0)):
         (one,) = await claimed(database, worker)
         async with database.session() as session:
             assert await leave(session, one.claim, partial_text="# t") == Status.QUEUED
@@ -200,5 +200,5 @@ async def test_a_run_that_nobody_asked_to_cancel_is_not_cancelled(
     (one,) = await claimed(database, await new_worker())
     with pytest.raises(ClaimLost):
         async with database.session() as session:
-            await transitions.cancel_run(session, one.claim, "# t")
+            await finish.cancel_run(session, one.claim, "# t")
     assert (await job(database, job_id)).status == Status.RUNNING

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import text
 
-from jobs import figures, transitions
-from jobs.database import Database
-from jobs.live import Live
-from jobs.loops import Loops
-from jobs.ring import Ringer
-from jobs.sweeper import Sweeper
+from base.database import Database
+from base.loops import Loops
+from capacity import queue_depth
+from jobs import finish, give_back
+from signals.doorbell import Ringer
+from signals.pubsub import Live
+from steward.sweeper import Sweeper
 from tests.jobs.conftest import NewWorker, Submit, claimed, job
 
 LEASE = 1.0
@@ -72,7 +73,7 @@ async def test_a_dead_worker_is_rescued_though_its_lease_lies_an_hour_ahead(
     job_id = await submit()
     await claimed(database, await new_worker(LEASE))
     async with database.session() as session:
-        await figures.measure(session, 30, LEASE)
+        await queue_depth.measure(session, 30, LEASE)
     await step_back(database)
     async with sweeping(sweeper):
         await until_true(database, "SELECT status = 'queued' FROM jobs")
@@ -96,9 +97,9 @@ async def test_a_retry_and_a_delivery_keep_the_time_that_was_left_to_them(
     worker = await new_worker(3600)
     runs = {run.claim.job_id: run.claim for run in await claimed(database, worker, 2)}
     async with database.session() as session:
-        await figures.measure(session, 30, LEASE)
-        await transitions.retry(session, runs[retried], 30)
-        await transitions.fail(session, runs[ended], {"code": "x", "message": "m", "retryable": False})
+        await queue_depth.measure(session, 30, LEASE)
+        await give_back.retry(session, runs[retried], 30)
+        await finish.fail(session, runs[ended], {"code": "x", "message": "m", "retryable": False})
         again = "UPDATE deliveries SET phase = 'later', next_attempt_at = clock_timestamp() + interval '30 s'"
         await session.execute(text(again))
     await step_back(database)
@@ -119,5 +120,5 @@ async def test_the_figures_count_no_hour_of_arrivals_as_the_last_minute(
     async with sweeping(sweeper):
         await until_true(database, "SELECT count(*) = 1 FROM figures")
     async with database.session() as session:
-        found = await figures.read(session)
+        found = await queue_depth.read(session)
     assert (found.queued, found.arrivals_per_second) == (5, 0)

@@ -6,8 +6,8 @@ import uuid
 
 from sqlalchemy import event, text
 
-from jobs import transitions
-from jobs.database import Database
+from base.database import Database
+from jobs import cancel
 from jobs.fence import Claim
 from jobs.workers import heartbeat
 from tests.jobs.conftest import NewWorker, Submit, claimed, job, verbs
@@ -21,7 +21,7 @@ async def test_a_heartbeat_releases_claims_that_the_worker_does_not_know_of(
     by_job = {c.claim.job_id: c.claim for c in await claimed(database, worker, 3)}
     lost = Claim(uuid.uuid4(), 1, worker)
     async with database.session() as session:
-        await transitions.cancel(session, tenant_id, ids[1])
+        await cancel.cancel(session, tenant_id, ids[1])
     async with database.session() as session:
         beat = await heartbeat(session, worker, [by_job[ids[0]], by_job[ids[1]], lost], 15, 0.0)
     assert (beat.lost, beat.cancelled, beat.released) == (frozenset({lost}), frozenset({by_job[ids[1]]}), 1)
@@ -36,7 +36,7 @@ async def test_an_unknown_claim_with_a_cancel_request_ends_as_cancelled_and_is_t
     job_id = await submit(webhook={"url": "https://example.com/", "events": ["cancelled"]})
     await claimed(database, worker)
     async with database.session() as session:
-        await transitions.cancel(session, tenant_id, job_id)
+        await cancel.cancel(session, tenant_id, job_id)
     async with database.session() as session:
         assert (await heartbeat(session, worker, [], 15, 0.0)).released == 1
         told = text("SELECT event FROM deliveries WHERE job_id = :id")

@@ -10,11 +10,11 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import sweep, transitions
+from base.states import ENDINGS, Status
+from base.tables import Worker
+from jobs import cancel, sweep
 from jobs.claim import claim
 from jobs.fence import Claim
-from jobs.states import ENDINGS, Status
-from jobs.tables import Worker
 from tests.jobs.life import LEGAL, Work, World, act, end_lease, pass_deadline, rescue, until_late
 from tests.jobs.steps import FEW, PICK, Steps
 
@@ -24,7 +24,7 @@ class Life(Steps):
 
     def work(self, verb: str, one: Claim) -> Work:
         if verb == "cancel":
-            return lambda session: transitions.cancel(session, self.world.tenant_id, one.job_id)
+            return lambda session: cancel.cancel(session, self.world.tenant_id, one.job_id)
         return rescue if verb == "rescue" else lambda session: act(session, verb, one)
 
     def came_of(self, verb: str, one: Claim) -> object:

@@ -8,16 +8,16 @@ import uuid
 import pytest
 from sqlalchemy import func, select, text
 
-from jobs import transitions
-from jobs.database import ADMIN, Database
-from jobs.errors import IdempotencyKeyReused, LockTimeout
-from jobs.request import TilRequest
+from api.group_commit import Submitter
+from base.database import ADMIN, Database
+from base.errors import IdempotencyKeyReused, LockTimeout
+from base.tables import Job
+from jobs import finish
 from jobs.submission import Submission, Submitted
 from jobs.submit import insert_batch
-from jobs.submitter import Submitter
-from jobs.tables import Job
 from tests.jobs.conftest import NewWorker, claimed, job, verbs
 from tests.stack.processes import day
+from til.request import TilRequest
 
 
 def submission(tenant_id: uuid.UUID, key: str | None = None, **more: object) -> Submission:
@@ -81,7 +81,7 @@ async def test_reuse_takes_the_result_of_an_equal_finished_request(
     assert not nothing_yet.reused
     (one,) = await claimed(database, await new_worker())
     async with database.session() as session:
-        await transitions.succeed(session, one.claim, {"content": "x"}, {}, {"engine": "outline"})
+        await finish.succeed(session, one.claim, {"content": "x"}, {}, {"engine": "outline"})
     webhook = {"url": "https://example.com/", "events": ["succeeded"]}
     again = await submitter.submit(submission(tenant_id, reuse=True, priority=5, webhook=webhook))
     other = await submitter.submit(submission(tenant_id, reuse=True, language="ko"))
@@ -114,7 +114,7 @@ async def test_nor_do_they_where_some_take_a_result_that_is_there_and_some_do_no
     await Submitter(database).submit(submission(tenant_id, repo="ada/r"))
     (one,) = await claimed(database, await new_worker())
     async with database.session() as session:
-        await transitions.succeed(session, one.claim, {"content": "x"}, {}, {})
+        await finish.succeed(session, one.claim, {"content": "x"}, {}, {})
     for number in range(20):
         keys = [f"{number}-{n}" for n in range(40)]
         reusing = [submission(tenant_id, k, repo="ada/r", reuse=n < 20) for n, k in enumerate(keys)]

@@ -8,11 +8,12 @@ import uuid
 import pytest
 from sqlalchemy import text
 
-from jobs import figures, sweep, transitions
-from jobs.database import Database
-from jobs.errors import ClaimLost, WorkerGone
+from base.database import Database
+from base.errors import ClaimLost, WorkerGone
+from base.states import Status
+from capacity import queue_depth
+from jobs import cancel, finish, give_back, sweep
 from jobs.fence import Claim
-from jobs.states import Status
 from jobs.workers import Beat, heartbeat, leave
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
 
@@ -22,7 +23,7 @@ LEASE = 15.0
 async def rescue(database: Database) -> int | None:
     """With stewards that have been steady for long."""
     async with database.session() as session:
-        await figures.measure(session, 30, LEASE)
+        await queue_depth.measure(session, 30, LEASE)
         steady = text("UPDATE figures SET steady_since = clock_timestamp() - make_interval(secs => :lease)")
         await session.execute(steady, {"lease": LEASE})
     async with database.session() as session:
@@ -40,7 +41,7 @@ async def test_the_jobs_of_a_dead_worker_go_back_to_the_queue_and_its_late_finis
     assert [await rescue(database), await rescue(database)] == [3, None]
     with pytest.raises(ClaimLost):
         async with database.session() as session:
-            await transitions.succeed(session, old[0].claim, {}, {}, {})
+            await finish.succeed(session, old[0].claim, {}, {}, {})
     with pytest.raises(WorkerGone):
         async with database.session() as session:
             await heartbeat(session, dead, [], 15, 0.0)
@@ -84,7 +85,7 @@ async def test_a_cancelled_job_of_a_dead_worker_ends_as_cancelled(
     dead = await new_worker()
     await claimed(database, dead)
     async with database.session() as session:
-        await transitions.cancel(session, tenant_id, job_id)
+        await cancel.cancel(session, tenant_id, job_id)
     await end_lease(database, dead)
     await rescue(database)
     assert (await job(database, job_id)).status == Status.CANCELLED
@@ -97,7 +98,7 @@ async def test_only_a_job_that_never_started_expires(
     started = await submit(queue_seconds=10)
     (one,) = await claimed(database, worker)
     async with database.session() as session:
-        await transitions.release(session, one.claim)
+        await give_back.release(session, one.claim)
         late = text("UPDATE jobs SET queue_deadline = clock_timestamp() - interval '1 s' WHERE id = :id")
         await session.execute(late, {"id": started})
     never = await submit(age_seconds=11, queue_seconds=10)
@@ -120,7 +121,7 @@ async def test_a_worker_that_holds_something_does_not_leave(
             there = text("SELECT count(*) FROM workers WHERE id = :id")
             assert (await session.execute(there, {"id": worker})).scalar_one() == expected
             if expected:
-                await transitions.release(session, one.claim)
+                await give_back.release(session, one.claim)
 
 
 async def test_nobody_is_judged_until_the_stewards_have_been_here_for_a_whole_lease(
@@ -159,7 +160,7 @@ async def test_a_break_of_half_a_lease_begins_the_wait_anew(
 async def tick(database: Database) -> int | None:
     """What a steward does: measure, then rescue."""
     async with database.session() as session:
-        await figures.measure(session, 30, LEASE)
+        await queue_depth.measure(session, 30, LEASE)
     async with database.session() as session:
         return await sweep.rescue_one_worker(session, LEASE)
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from jobs import transitions
-from jobs.database import Database, sqlstate
-from jobs.errors import AlreadyFinished, NoSuchJob
-from jobs.states import ARROWS, Status
+from base.database import Database, sqlstate
+from base.errors import AlreadyFinished, NoSuchJob
+from base.states import ARROWS, Status
+from jobs import cancel, finish
 from tests.jobs.conftest import NewWorker, Submit, claimed, job, verbs
 
 ENDED = "finished_at = now(), worker_id = NULL"
@@ -97,7 +97,7 @@ async def test_a_cancel_request_is_not_taken_back(
     job_id = await submit()
     await claimed(database, await new_worker())
     async with database.session() as session:
-        await transitions.cancel(session, tenant_id, job_id)
+        await cancel.cancel(session, tenant_id, job_id)
     with pytest.raises(DBAPIError) as refused:
         async with database.session() as session:
             await session.execute(text("UPDATE jobs SET cancel_requested_at = NULL"))
@@ -164,10 +164,10 @@ async def test_a_queued_job_is_cancelled_at_once_and_only_once(
 ) -> None:
     job_id = await submit()
     async with database.session() as session:
-        assert await transitions.cancel(session, tenant_id, job_id) == Status.CANCELLED
+        assert await cancel.cancel(session, tenant_id, job_id) == Status.CANCELLED
     with pytest.raises(AlreadyFinished):
         async with database.session() as session:
-            await transitions.cancel(session, tenant_id, job_id)
+            await cancel.cancel(session, tenant_id, job_id)
     assert await verbs(database, job_id) == ["submit", "cancel"]
 
 
@@ -175,7 +175,7 @@ async def test_another_tenants_job_is_as_unknown_as_none(database: Database, sub
     job_id = await submit()
     with pytest.raises(NoSuchJob):
         async with database.session() as session:
-            await transitions.cancel(session, uuid.uuid4(), job_id)
+            await cancel.cancel(session, uuid.uuid4(), job_id)
     assert (await job(database, job_id)).status == Status.QUEUED
 
 
@@ -187,7 +187,7 @@ async def test_an_ending_and_its_deliveries_are_written_together(
     (one,) = await claimed(database, await new_worker())
     for keep in (False, True):
         async with database.session() as session:
-            await transitions.succeed(session, one.claim, {"content": "x"}, {"calls": 1}, {})
+            await finish.succeed(session, one.claim, {"content": "x"}, {"calls": 1}, {})
             told = text("SELECT event FROM deliveries WHERE job_id = :id ORDER BY event_at")
             assert list((await session.execute(told, {"id": job_id})).scalars()) == events
             if not keep:

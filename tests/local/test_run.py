@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import text
 
-from jobs.database import ADMIN, Database
+from base.database import ADMIN, Database
 from tests.local.runs import environment, left_running, run_once
 
 

@@ -7,12 +7,12 @@ import uuid
 
 from sqlalchemy import update
 
-from jobs.database import ADMIN, Database
-from jobs.fence import NOW
-from jobs.tables import Job
+from base.clock import NOW
+from base.database import ADMIN, Database
+from base.tables import Job
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
-from worker.template import CURRENT
+from worker.writing.template import CURRENT
 
 
 def test_a_replay_has_the_old_seed_sampling_and_template_or_those_of_today(stack: Stack, jobs: Jobs) -> None:

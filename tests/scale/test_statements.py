@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import pkgutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-import jobs
+from base.database import ADMIN, Database
 from deploy.local.postgres import PostgresServer
-from jobs.database import ADMIN, Database
 from tests.conftest import execute, renamed
 from tests.scale.calls import CALLS
 from tests.scale.data import ROWS, fill
@@ -24,20 +23,22 @@ SHAPES = {"a long queue": (ROWS, ROWS), "hardly anything waits": (100, 100_000)}
 
 
 def senders() -> set[str]:
-    """Every public function of `jobs` whose first parameter is a session."""
+    """Every public function of these packages whose first parameter is a session."""
     found = set()
-    for module in pkgutil.iter_modules(jobs.__path__):
-        if module.name == "__main__":
-            continue
-        for name, function in vars(importlib.import_module(f"jobs.{module.name}")).items():
-            own = inspect.iscoroutinefunction(function) and function.__module__ == f"jobs.{module.name}"
-            if (
-                own
-                and not name.startswith("_")
-                and next(iter(inspect.signature(function).parameters), "") == "session"
-            ):
-                found.add(f"{module.name}.{name}")
+    for package in ("capacity", "tenants", "jobs", "webhooks", "admin"):
+        for path in sorted(Path(package).glob("*.py")):
+            if path.stem.startswith("__"):
+                continue
+            name = f"{package}.{path.stem}"
+            for function in vars(importlib.import_module(name)).values():
+                if inspect.iscoroutinefunction(function) and function.__module__ == name:
+                    found |= {f"{name}.{function.__name__}"} if _takes_a_session(function) else set()
     return found
+
+
+def _takes_a_session(function: Callable[..., object]) -> bool:
+    public = not function.__name__.startswith("_")
+    return public and next(iter(inspect.signature(function).parameters), "") == "session"
 
 
 def test_every_function_that_sends_statements_is_among_those_that_are_explained() -> None:

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from jobs import deliver, outbox
+from base.tables import Job
+from jobs import outbox
 from jobs.claim import claim
-from jobs.deliver import Due
 from jobs.fence import Claim, Claimed
-from jobs.lanes import Lane
-from jobs.request import TilRequest
 from jobs.submission import Submission
 from jobs.submit import insert_batch
-from jobs.tables import Job
 from jobs.workers import register
 from tests.scale.data import OWNER
 from tests.stack.processes import day
+from til.request import TilRequest
+from webhooks import claim as webhook_claim
+from webhooks.claim import Due
+from webhooks.concurrency import Lane
 
 AS_NEW = text("UPDATE jobs SET order_at = 'epoch' WHERE id = ANY(:ids)")
 WEBHOOK = {"url": "https://hooks.example.com/x", "events": ["started", "succeeded", "cancelled"]}
@@ -61,5 +62,5 @@ async def make(session: AsyncSession) -> World:
     ended = (await session.execute(text(done), {"owner": tenant_id})).scalar_one()
     await outbox.post_events(session, [runs[0].claim.job_id], "cancelled")
     lane = Lane(tenant_id, "hooks.example.com")
-    (due,), _ = await deliver.claim(session, {lane: 1}, 60, 0)
+    (due,), _ = await webhook_claim.claim(session, {lane: 1}, 60, 0)
     return World(tenant_id, made[0], worker_id, runs, waits, ended, due)

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from worker.__main__ import main
-from worker.doorbells import TolerantChannel
+from worker.slots.consumer import TolerantChannel
 
 read = TolerantChannel._brpop_read
 

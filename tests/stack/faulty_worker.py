@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from prometheus_client import start_http_server
 
-from jobs.logs import set_up_logs
+from base.logs import set_up_logs
 from worker.__main__ import serve
 from worker.engines import Call, Engine, EngineDead, OnText, Written
-from worker.engines.outline import OutlineEngine
+from worker.engines.outline.engine import OutlineEngine
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 

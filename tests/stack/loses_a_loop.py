@@ -6,7 +6,7 @@ import asyncio
 import os
 import runpy
 
-from jobs.loops import STILL_SECONDS, Loops, Step
+from base.loops import STILL_SECONDS, Loops, Step
 
 start = Loops.start
 

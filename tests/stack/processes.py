@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import httpx
 
+from admin.bootstrap import bootstrap
+from base.database import ADMIN, Database
 from deploy.local.valkey import free_port
-from jobs.database import ADMIN, Database
-from jobs.tenants import bootstrap
 
 LOOPBACK = "127.0.0.0/8"
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class Stack:
 
     def steward(self, **more: str) -> Process:
         """Start a steward and wait for its first figures."""
-        process = self.start("jobs.steward", **more)
+        process = self.start("steward", **more)
         until(lambda: process.popen.poll() is not None or "til_jobs{" in process.metrics(), 30)
         assert process.popen.poll() is None, process.log.read_text()
         return process

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.post.test_write import large
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until
 from tests.vllm.conftest import CPU
+from tests.worker.test_write import large
 
 SLOTS = 12
 LEASE = {"TIL_LEASE_SECONDS": "9"}

@@ -20,8 +20,8 @@ from jsonschema import Draft202012Validator
 from prometheus_client import REGISTRY
 from tokenizers import Tokenizer
 
-from jobs.request import TilRequest
 from tests.stack.processes import day
+from til.request import TilRequest
 from worker.engines import Call
 from worker.engines.vllm import VllmEngine, running_and_waiting
 from worker.engines.weights import digest

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from vllm import AsyncEngineArgs
 
-from jobs.database import ADMIN, Database
+from base.database import ADMIN, Database
 from tests.stack.processes import Process, Stack, until
 from tests.vllm.conftest import CPU
 from worker.engines import EngineFailed

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from jobs.estimate import CODE_TOKENS
-from jobs.request import TilRequest
 from tests.stack.processes import day
 from tests.stack.yardstick import best_on_reference
+from til.request import TilRequest
+from til.tokens import CODE_TOKENS
 from worker.engines import Encoded
 from worker.engines.chat import ChatTokenizer
-from worker.engines.outline import OutlineEngine
-from worker.plan import make_plan
-from worker.prompt import Frame
-from worker.template import CURRENT
+from worker.engines.outline.engine import OutlineEngine
+from worker.writing.plan import make_plan
+from worker.writing.prompt import Frame
+from worker.writing.template import CURRENT
 
 ROOT = Path(__file__).parent.parent.parent
 ALLOWED_MILLISECONDS = 20

@@ -12,17 +12,17 @@ import pytest
 import pytest_asyncio
 from prometheus_client import REGISTRY
 
-from jobs.languages import WORDS
-from jobs.request import Language, TilRequest
-from tests.post.engines import admitted
-from tests.post.injections import ORDERS, SHA, attack
-from tests.post.requests import LANGUAGES
-from tests.post.test_markdown import PARSER
-from tests.post.test_write import large
 from tests.stack.processes import day
+from tests.til.requests import LANGUAGES
+from tests.til.test_markdown import PARSER
+from tests.worker.engines import admitted
+from tests.worker.injections import ORDERS, SHA, attack
+from tests.worker.test_write import large
+from til.languages import WORDS
+from til.request import Language, TilRequest
 from worker.engines.vllm import VllmEngine
-from worker.progress import Progress
-from worker.write import Attempt, Post, write
+from worker.writing.progress import Progress
+from worker.writing.write import Attempt, Post, write
 
 SOME_ORDERS = ORDERS[::3]
 pytestmark = [

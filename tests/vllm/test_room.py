@@ -17,7 +17,7 @@ from vllm.config import VllmConfig
 from vllm.v1.core.kv_cache_utils import get_kv_cache_configs, update_kv_cache_capacity
 from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheSpec, SlidingWindowSpec
 
-from jobs.room import KvCache
+from capacity.kv_budget import KvCache
 from tests.vllm.test_engine import LONG, call
 from worker.engines.profile import names, read
 from worker.engines.vllm import VllmEngine

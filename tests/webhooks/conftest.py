@@ -14,19 +14,19 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import text
 
-from jobs import transitions
+from api.group_commit import Submitter
+from base.database import Database
+from base.errors import DatabaseUnavailable
+from base.files import allow_many_files
+from jobs import finish
 from jobs.claim import claim
-from jobs.database import Database
-from jobs.errors import DatabaseUnavailable
-from jobs.files import allow_many_files
 from jobs.outbox import post_events
-from jobs.postman import Postman
-from jobs.request import TilRequest
 from jobs.submission import Submission
-from jobs.submitter import Submitter
-from jobs.webhook import Sender
 from jobs.workers import register
 from tests.stack.processes import day
+from til.request import TilRequest
+from webhooks.deliverer import Postman
+from webhooks.sender import Sender
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 RESULT = {"title": "t", "keywords": ["k"], "content": "# t\n" * 200, "sections": []}
@@ -60,7 +60,7 @@ async def finished_jobs(pool: Database, tenant_id: uuid.UUID, urls: Sequence[str
     async with pool.session() as session:
         await register(session, worker, "here", 1, "default", "outline", 300)
         for one in await claim(session, worker, 1):
-            await transitions.succeed(session, one.claim, RESULT, {}, {})
+            await finish.succeed(session, one.claim, RESULT, {}, {})
     ids = [first, *await asyncio.gather(*map(submit, urls[1:]))]
     await rows(pool, WITH_WEBHOOKS, ids=ids, urls=urls)
     return ids

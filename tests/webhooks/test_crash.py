@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from base.database import Database
 from deploy.local.postgres import PostgresServer
-from jobs.database import Database
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until
 from tests.stack.proxy import Proxy, to_postgres

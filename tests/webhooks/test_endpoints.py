@@ -8,13 +8,13 @@ import uuid
 import pytest
 from structlog.testing import capture_logs
 
-from jobs import endpoints
-from jobs.database import Database
-from jobs.endpoints import DISABLED_AFTER_FAILURES, Endpoint
-from jobs.errors import DatabaseUnavailable
-from jobs.webhook import Sender
+from base.database import Database
+from base.errors import DatabaseUnavailable
 from tests.webhooks.conftest import Tell, at_work, eventually, rows
 from tests.webhooks.consumers import consumers
+from webhooks import endpoints
+from webhooks.endpoints import DISABLED_AFTER_FAILURES, Endpoint
+from webhooks.sender import Sender
 
 URL = "https://hooks.example.com/?token=secret"
 AGE = """

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 
 import httpx
 
-from jobs.database import ADMIN, Database
-from jobs.live import DELIVERIES, Live
+from base.database import ADMIN, Database
 from jobs.outbox import post_events
+from signals.pubsub import DELIVERIES, Live
 from tests.stack.processes import Stack, until
 from tests.webhooks.conftest import finished_jobs
 from tests.webhooks.consumers import address, many_loopback_addresses

@@ -10,18 +10,18 @@ import uuid
 
 from redis import Redis
 
+from api.group_commit import Submitter
+from base.database import Database
 from jobs.claim import claim
-from jobs.database import Database
-from jobs.live_text import PROGRESS_WEBHOOKS
-from jobs.pace import EVERY_SECONDS, Pace
-from jobs.request import TilRequest
 from jobs.submission import Submission
-from jobs.submitter import Submitter
 from jobs.workers import register
+from signals.streams import PROGRESS_WEBHOOKS
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
 from tests.webhooks.told import deliveries
+from til.request import TilRequest
+from webhooks.pace import EVERY_SECONDS, Pace
 
 ADA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 

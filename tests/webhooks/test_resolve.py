@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from jobs.resolve import MOST_ADDRESSES, CheckedResolver
-from jobs.webhook import Attempt, Sender
 from tests.webhooks.conftest import LOOPBACK
 from tests.webhooks.consumers import ACCEPTED, consumers, many_loopback_addresses
 from tests.webhooks.names import NameServer, Zone, name_server
+from webhooks.resolve import MOST_ADDRESSES, CheckedResolver
+from webhooks.sender import Attempt, Sender
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CLOSING = f"{ACCEPTED}\r\nconnection: close"

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from redis import Redis
 
-from jobs.live import DELIVERIES
+from signals.pubsub import DELIVERIES
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver

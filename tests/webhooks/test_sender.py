@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.settings import WebhookSettings
-from jobs.webhook import KEEPALIVE_SECONDS, Attempt, Sender
 from tests.webhooks.conftest import LOOPBACK
 from tests.webhooks.consumers import consumers
 from tests.webhooks.names import name_server
+from webhooks.sender import KEEPALIVE_SECONDS, Attempt, Sender
+from webhooks.settings import WebhookSettings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CERTIFICATE = Path(__file__).with_name("self_signed.pem")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from jobs.database import ADMIN, Database
+from base.database import ADMIN, Database
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
 

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jobs.request import TilRequest
-from jobs.room import KvCache
+from capacity.kv_budget import KvCache
+from til.request import TilRequest
+
+
+class InputTooLarge(Exception):
+    """The day's changes are too large for this model's context, even when they are read in parts."""
 
 
 class EngineFailed(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from worker.engines import Engine
 from worker.engines.openai import OpenAIEngine
-from worker.engines.outline import OutlineEngine
+from worker.engines.outline.engine import OutlineEngine
 
 
 class EngineUnavailable(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import structlog
 
-from jobs.room import KvCache
+from capacity.kv_budget import KvCache
 from worker.engines import (
     Call,
     Encoded,

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from jobs.redeliver import retry_after_seconds
-from worker.engines import EngineBusy, EngineFailed, EngineRefused
-from worker.prompt import InputTooLarge
+from base.retry_after import retry_after_seconds
+from worker.engines import EngineBusy, EngineFailed, EngineRefused, InputTooLarge
 
 BUSY = frozenset({429, 503, 529})
 PASSING = frozenset({408, 409, 425})

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import TemplateError
 from prometheus_client import REGISTRY
 
-from jobs.room import KvCache
+from capacity.kv_budget import KvCache
 from worker.engines import Call, Encoded, EngineDead, EngineFailed, EngineInfo, OnText, Written, weights
 from worker.engines.chat import ChatTokenizer
 from worker.engines.loading import Loading

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from vllm.config import VllmConfig
 
-from jobs.room import KvCache
+from capacity.kv_budget import KvCache
 
 log = structlog.get_logger()
 

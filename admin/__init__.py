@@ -1,0 +1,1 @@
+"""Administration that needs the database: migrate, bootstrap."""

@@ -1,0 +1,27 @@
+"""bootstrap: a tenant with its first keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from base.ids import uuid7
+from base.tables import Tenant
+from tenants.keys import make_key
+from tenants.secrets import new_webhook_secret
+
+
+async def bootstrap(session: AsyncSession, name: str) -> dict[str, str]:
+    """Make the tenant unless it is there, and two new keys. Of the webhook secret only a new one is told."""
+    secret = new_webhook_secret()
+    await session.execute(
+        insert(Tenant).values(id=uuid7(), name=name, webhook_secret=secret).on_conflict_do_nothing()
+    )
+    tenant = (await session.execute(select(Tenant).where(Tenant.name == name))).scalar_one()
+    made = {
+        "tenant_id": str(tenant.id),
+        "admin_key": await make_key(session, tenant.id, ["admin", "submit"]),
+        "key": await make_key(session, tenant.id, ["submit"]),
+    }
+    return made | ({"webhook_secret": secret} if tenant.webhook_secret == secret else {})

@@ -1,0 +1,40 @@
+"""cancel: queued -> cancelled at once; a running job is asked to stop."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from base.clock import NOW
+from base.errors import AlreadyFinished, NoSuchJob
+from base.states import ENDINGS, Status
+from base.tables import Job
+from jobs.outbox import post_events
+
+
+async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> Status:
+    """queued -> cancelled at once; running: asked to stop. Returns the status after.
+
+    Raises NoSuchJob (also for another tenant's) and AlreadyFinished.
+    """
+    queued = Job.status == Status.QUEUED
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.tenant_id == tenant_id, Job.status.not_in(ENDINGS))
+        .values(
+            status=case((queued, Status.CANCELLED.value), else_=Job.status),
+            finished_at=case((queued, NOW)),
+            not_before=None,
+            cancel_requested_at=func.coalesce(Job.cancel_requested_at, NOW),
+        )
+        .returning(Job.status)
+    )
+    status = (await session.execute(statement)).scalar_one_or_none()
+    if status is None:
+        known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
+        raise AlreadyFinished if (await session.execute(known)).scalar_one_or_none() else NoSuchJob
+    if status == Status.CANCELLED:
+        await post_events(session, [job_id], "cancelled")
+    return Status(status)

@@ -1,0 +1,72 @@
+"""give back: running -> queued, by the holder of the claim (retry, release) or for a dead worker (rescue)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from base.states import Status
+from base.tables import Job
+from jobs.fence import (
+    Claim,
+    back_to_queue,
+    fence_alive,
+    fence_any,
+    fence_unknown,
+    if_cancelled,
+    later,
+    write_fenced,
+)
+from jobs.outbox import post_events
+from jobs.usage import Usage, with_usage
+
+
+async def retry(
+    session: AsyncSession,
+    claim: Claim,
+    after_seconds: float,
+    partial_text: str | None = None,
+    usage: Usage = None,
+) -> Status:
+    """running -> queued, charged as a failure and not before `after_seconds`; or cancelled. ClaimLost."""
+    values = {"failures": Job.failures + 1, "not_before": later(after_seconds)}
+    return await _give_up(session, claim, partial_text, usage, **values)
+
+
+async def release(
+    session: AsyncSession,
+    claim: Claim,
+    partial_text: str | None = None,
+    usage: Usage = None,
+    after_seconds: float | None = None,
+) -> Status:
+    """running -> queued, nothing charged, since it never ran to an end here; or cancelled. ClaimLost."""
+    values = {} if after_seconds is None else {"not_before": later(after_seconds)}
+    return await _give_up(session, claim, partial_text, usage, attempts=Job.attempts - 1, **values)
+
+
+def release_unknown(worker: CTE, held: Sequence[Claim]) -> CTE:
+    """running -> queued, as `release`, for the runs that are the worker's, but none that it knows of."""
+    values = back_to_queue() | {"attempts": Job.attempts - 1}
+    statement = update(Job).where(fence_unknown(worker, held)).values(values)
+    return statement.returning(Job.id, Job.status).cte("released")
+
+
+async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) -> list[uuid.UUID]:
+    """running -> queued for the jobs of a dead worker, `losses + 1` if charged; cancelled ones end so."""
+    values = back_to_queue() | {"losses": Job.losses + int(charged)}
+    statement = update(Job).where(fence_any(claims)).values(values).returning(Job.id, Job.status)
+    rows = (await session.execute(statement)).all()
+    await post_events(session, [row.id for row in rows if row.status == Status.CANCELLED], "cancelled")
+    return [row.id for row in rows]
+
+
+async def _give_up(
+    session: AsyncSession, claim: Claim, partial_text: str | None, usage: Usage, **values: Any
+) -> Status:
+    values |= back_to_queue() | {"partial_text": if_cancelled(partial_text), "usage": with_usage(usage)}
+    return await write_fenced(session, fence_alive(claim), values)

@@ -1,0 +1,1 @@
+"""All that is Redis: doorbells, pub/sub, streams. Losing any of it loses no job."""

@@ -1,0 +1,127 @@
+"""The steward's sweeping: figures, rescue, expiry, doorbells for what waits. No delivery delays it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+from prometheus_client import Gauge
+
+from base.database import Database
+from base.loops import Loops
+from base.metrics import FINISHED
+from capacity import queue_depth
+from capacity.queue_depth import Figures
+from jobs import sweep
+from jobs.claim import waiting_models
+from signals.doorbell import Ringer
+from signals.pubsub import DELIVERIES, ENDED, SWEEP, Live
+from webhooks import endpoints
+
+FORGET_EVERY_SECONDS = 60
+MOST_RESCUES_A_TICK = 1000
+log = structlog.get_logger()
+
+JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
+OLDEST = Gauge("til_oldest_queued_seconds", "Age of the oldest queued job.")
+SLOTS = Gauge("til_slots", "Slots of live workers.")
+WORKERS = Gauge("til_workers", "Live workers.")
+DESIRED = Gauge("til_workers_desired", "Workers that the load asks for.")
+
+
+class Sweeper:
+    """What nobody else is alive to do, once a `tick_seconds`, and whenever a worker says that it is lost.
+
+    `slots_per_worker`: C of the autoscaling formula. `lease_seconds`: that of the workers.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        live: Live,
+        ringer: Ringer,
+        slots_per_worker: int,
+        lease_seconds: float,
+        tick_seconds: float,
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._ringer = ringer
+        self._slots_per_worker = slots_per_worker
+        self._lease_seconds = lease_seconds
+        self._tick_seconds = tick_seconds
+        self._nudged = asyncio.Event()
+
+    def start(self, loops: Loops) -> None:
+        """Sweep from now on."""
+        loops.start("tick", self._tick)
+        loops.start("forget", self._forget, 3 * FORGET_EVERY_SECONDS)
+        loops.start("hear_sweep", lambda: self._live.listen(SWEEP, lambda _: self._nudged.set()), None)
+
+    async def _tick(self) -> None:
+        """Count, expire, rescue, ring for what waits; then pause, unless a worker says that it is lost."""
+        self._nudged.clear()
+        now = await self._measure()
+        async with self._database.session() as session:
+            expired = await sweep.expire_jobs(session)
+        if expired:
+            FINISHED.labels("expired").inc(expired)
+            log.info("expired", jobs=expired)
+            await self._live.say(DELIVERIES, "expired")
+        await self._rescue()
+        await self._ring(now.slots)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._tick_seconds):
+                await self._nudged.wait()
+
+    async def _measure(self) -> Figures:
+        """The figures. Where the database's clock has stepped back, what waits for a time waits no longer."""
+        async with self._database.session() as session:
+            back = await queue_depth.stepped_back_seconds(session, self._lease_seconds)
+            if back:
+                await sweep.clock_stepped_back(session, back)
+            await sweep.shorten_leases(session, self._lease_seconds)
+            now = await queue_depth.measure(session, self._slots_per_worker, self._lease_seconds)
+        if back:
+            log.warning("database_clock_stepped_back", seconds=round(back, 1))
+        show(now)
+        return now
+
+    async def _rescue(self) -> None:
+        """Rescue the jobs of every lost worker first: what is said through Redis may take a second."""
+        found = False
+        for _ in range(MOST_RESCUES_A_TICK):
+            async with self._database.session() as session:
+                rescued = await sweep.rescue_one_worker(session, self._lease_seconds)
+            if rescued is None:
+                break
+            found = True
+            log.warning("worker_lost", jobs=rescued)
+        if found:
+            await self._live.say(DELIVERIES, "rescued")
+            await self._live.say(ENDED, "?")
+
+    async def _ring(self, slots: int) -> None:
+        async with self._database.session() as session:
+            models = await waiting_models(session, 2 * slots + 64)
+        self._ringer.set_slots(slots)
+        for model, count in models.items():
+            self._ringer.ring(model, ["steward"] * count)
+
+    async def _forget(self) -> None:
+        for forget in (sweep.forget_idempotency_keys, endpoints.forget_old):
+            async with self._database.session() as session:
+                await forget(session)
+        await asyncio.sleep(FORGET_EVERY_SECONDS)
+
+
+def show(now: Figures) -> None:
+    """The figures as metrics, which the autoscalers follow."""
+    oldest = (now.at - now.oldest_queued_at).total_seconds() if now.oldest_queued_at else 0
+    JOBS.labels("queued").set(now.queued)
+    JOBS.labels("running").set(now.running)
+    OLDEST.set(max(0, oldest))
+    SLOTS.set(now.slots)
+    WORKERS.set(now.workers)
+    DESIRED.set(now.workers_desired)

@@ -1,0 +1,68 @@
+"""The steward's sweeping, in a thread with an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import copy_context
+
+import structlog
+
+from base.database import STEWARD, Database
+from base.loops import Loops
+from signals.doorbell import Ringer
+from signals.pubsub import Live
+from steward.settings import StewardSettings
+from steward.sweeper import Sweeper
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def sweeping(settings: StewardSettings, on_dead: Callable[[str], None]) -> AsyncIterator[None]:
+    """Sweep meanwhile, with connections of its own."""
+    redis_url = settings.redis_url.get_secret_value()
+    database = Database(settings.database_url.get_secret_value(), STEWARD)
+    live, ringer, loops = Live(redis_url), Ringer(redis_url), Loops(on_dead)
+    rhythm = settings.slots_per_worker, settings.lease_seconds, settings.tick_seconds
+    Sweeper(database, live, ringer, *rhythm).start(loops)
+    try:
+        yield
+    finally:
+        await loops.close()
+        await asyncio.to_thread(ringer.close)
+        await live.close()
+        await database.close()
+
+
+class SweepingThread:
+    """Sweeping in a thread with an event loop of its own: what keeps the other busy does not delay it."""
+
+    def __init__(self, settings: StewardSettings, on_dead: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._on_dead = on_dead
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        run = copy_context().run  # The logs' context.
+        self._thread = threading.Thread(target=run, args=(self._run,), name="sweeping", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._sweep())
+        except BaseException:
+            log.exception("sweeping_ended")
+            self._on_dead("sweeping")
+
+    async def _sweep(self) -> None:
+        async with sweeping(self._settings, self._on_dead):
+            await self._stopping.wait()
+
+    async def stop(self) -> None:
+        """End it, and wait for that."""
+        with contextlib.suppress(RuntimeError):  # It has ended by itself.
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        await asyncio.to_thread(self._thread.join)

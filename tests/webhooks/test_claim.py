@@ -1,0 +1,200 @@
+"""The claim of due deliveries: lane by lane in turn, at a cost that what waits does not raise."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from admin.bootstrap import bootstrap
+from base.database import Database
+from tests.conftest import execute
+from tests.webhooks.conftest import Tell, rows
+from webhooks import claim as webhook_claim
+from webhooks import deliveries
+from webhooks.claim import Due
+from webhooks.concurrency import Lane
+from webhooks.record import Tried, record
+from webhooks.retry_schedule import Again, Done
+from webhooks.sender import Attempt
+from webhooks.urls import host_of
+
+FAR = "UPDATE deliveries SET phase = 'later', next_attempt_at = clock_timestamp() + interval '1 hour'"
+
+
+async def lanes(
+    database: Database, after: Lane | None = None, most: int = 100, full: tuple[uuid.UUID, ...] = ()
+) -> list[Lane]:
+    async with database.session() as session:
+        return await webhook_claim.lanes(session, after, most, full)
+
+
+async def claim(database: Database, granted: dict[Lane, int], lease_seconds: float = 60) -> list[Due]:
+    async with database.session() as session:
+        return (await webhook_claim.claim(session, granted, lease_seconds, 0))[0]
+
+
+async def claim_all(database: Database, lease_seconds: float = 60) -> list[Due]:
+    return await claim(database, dict.fromkeys(await lanes(database), 1000), lease_seconds)
+
+
+async def fall_due(database: Database) -> int:
+    async with database.session() as session:
+        return await webhook_claim.fall_due(session)
+
+
+async def copy(database: Database, count: int, url: str) -> None:
+    """So many deliveries more like the one there is; `url` is an SQL expression over `n`."""
+    await rows(
+        database,
+        "INSERT INTO deliveries (id, job_id, tenant_id, event, url) SELECT gen_random_uuid(), job_id, "
+        f"tenant_id, event, {url} FROM (SELECT * FROM deliveries LIMIT 1) AS d, generate_series(1, :count) n",
+        count=count,
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://Example.com:8443/a", "example.com"),
+        ("https://example.com./", "example.com"),
+        ("https://example.com?a", "example.com"),
+        ("https://[2606:4700::1111]:8443/", "2606:4700::1111"),
+        ("https://8.8.8.8/", "8.8.8.8"),
+    ],
+)
+async def test_the_database_sees_the_same_host_in_a_url(
+    database: Database, tell: Tell, url: str, host: str
+) -> None:
+    await tell(url)
+    assert await rows(database, "SELECT host FROM deliveries") == [(host,)]
+    assert host_of(url) == host
+
+
+async def test_ports_of_a_host_are_one_lane_and_tenants_two(database: Database, tell: Tell) -> None:
+    async with database.session() as session:
+        other = uuid.UUID((await bootstrap(session, "others"))["tenant_id"])
+    await tell("https://a.example.com:8443/", "https://a.example.com/", "https://b.example.com/")
+    await tell("https://a.example.com/", tenant=other)
+    found = await lanes(database)
+    assert Counter(lane.host for lane in found) == {"a.example.com": 2, "b.example.com": 1}
+    assert len({lane.tenant_id for lane in found}) == 2
+
+
+async def test_lanes_come_in_turn_and_full_tenants_are_stepped_over(
+    database: Database, tell: Tell, tenant_id: uuid.UUID
+) -> None:
+    hosts = [f"{letter}.example.com" for letter in "abc"]
+    async with database.session() as session:
+        other = uuid.UUID((await bootstrap(session, "others"))["tenant_id"])
+    for tenant in (tenant_id, other):
+        await tell(*(f"https://{host}/" for host in hosts), tenant=tenant)
+    first, second = sorted([tenant_id, other])
+    circle = [Lane(tenant, host) for tenant in (first, second) for host in hosts]
+    assert await lanes(database) == circle
+    assert await lanes(database, most=2) == circle[:2]
+    assert await lanes(database, after=circle[1], most=3) == circle[2:5]
+    assert await lanes(database, full=(first,)) == [circle[0], *circle[3:]]
+    assert await lanes(database, full=(first, second)) == [circle[0], circle[3]]
+
+
+async def test_a_claim_takes_the_oldest_of_a_lane_as_many_as_it_has_room_for(
+    database: Database, tell: Tell
+) -> None:
+    ids = await tell(*["https://a.example.com/"] * 3)
+    for number, delivery_id in enumerate(ids):
+        aged = "UPDATE deliveries SET next_attempt_at = next_attempt_at - :n * interval '1 s' WHERE id = :id"
+        await rows(database, aged, n=number, id=delivery_id)
+    (lane,) = await lanes(database)
+    assert {due.delivery.id for due in await claim(database, {lane: 2})} == {ids[1], ids[2]}
+    assert [due.delivery.id for due in await claim(database, {lane: 2})] == [ids[0]]
+    assert await claim(database, {lane: 2}) == []
+    assert await lanes(database) == []
+
+
+async def test_claims_at_the_same_time_never_take_the_same_delivery(database: Database, tell: Tell) -> None:
+    await tell(*["https://a.example.com/", "https://b.example.com/"] * 20)
+    both = await asyncio.gather(claim_all(database), claim_all(database))
+    taken = [due.delivery.id for found in both for due in found]
+    assert len(taken) == len(set(taken)) == 40
+
+
+async def test_a_delivery_whose_stewards_lease_is_over_falls_due_again(
+    database: Database, tell: Tell
+) -> None:
+    await tell("https://a.example.com/")
+    (first,) = await claim_all(database, lease_seconds=-1)
+    assert await fall_due(database) == 1
+    (second,) = await claim_all(database)
+    assert await fall_due(database) == 0
+    late = Tried(first, Attempt(5, status=204), Done("delivered"))
+    async with database.session() as session:
+        assert await record(session, [late]) == set()
+        assert await record(session, [Tried(second, Attempt(5, status=500), Again(0))])
+    assert await fall_due(database) == 1
+
+
+async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
+    database: Database, tell: Tell, tenant_id: uuid.UUID
+) -> None:
+    (delivery_id,) = await tell("https://a.example.com/")
+    (due,) = await claim_all(database)
+    async with database.session() as session:
+        await deliveries.resend(session, tenant_id, delivery_id)
+    assert await lanes(database) == []
+    async with database.session() as session:
+        await record(session, [Tried(due, Attempt(5, status=500), Again(3600))])
+        assert await webhook_claim.lanes(session, None, 10, ()) == []
+        await deliveries.resend(session, tenant_id, delivery_id)
+        assert await webhook_claim.lanes(session, None, 10, ()) == [due.lane]
+
+
+async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
+    database: Database, tell: Tell
+) -> None:
+    await tell("https://a.example.com/")
+    (due,) = await claim_all(database)
+    tried = Tried(due, Attempt(5, status=500), Again(60))
+    for expected in ({due.delivery.id}, set()):
+        async with database.session() as session:
+            assert await record(session, [tried]) == expected
+    assert await rows(database, "SELECT number FROM delivery_attempts") == [(1,)]
+
+
+async def test_what_is_not_due_costs_the_claim_nothing(
+    database: Database, database_url: str, tell: Tell
+) -> None:
+    await tell("https://due.example.com/")
+    before = await cost(database)
+    await copy(database, 20_000, "'https://waits-' || n || '.example.com/'")
+    await rows(database, FAR + " WHERE url LIKE 'https://waits-%'")
+    await execute(database_url, "VACUUM ANALYZE deliveries")
+    after = await cost(database)
+    print(f"{before} blocks, with 20,000 waiting hosts {after}")
+    assert [lane.host for lane in await lanes(database)] == ["due.example.com"]
+    assert after <= before + 10
+
+
+async def test_what_one_lane_has_waiting_costs_the_others_nothing(
+    database: Database, database_url: str, tell: Tell
+) -> None:
+    await tell("https://b.example.com/", "https://c.example.com/")
+    before = await cost(database)
+    await copy(database, 20_000, "'https://a.example.com/' || n")
+    await execute(database_url, "VACUUM ANALYZE deliveries")
+    after = await cost(database)
+    print(f"{before} blocks, with 20,000 due in one lane {after}")
+    assert len(await lanes(database)) == 3
+    assert after <= before + 20
+
+
+async def cost(database: Database) -> int:
+    """Blocks of the database that a walk along the lanes reads."""
+    values = {"tenant_id": uuid.UUID(int=0), "host": "", "most": 100, "full": [], "after_all": "\x7f"}
+    async with database.session() as session:
+        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {webhook_claim.LANES.text}")
+        plan = (await session.execute(explain, values)).scalar_one()[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])

@@ -1,0 +1,131 @@
+"""How many posts a lane, a host and a tenant may have at once."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from webhooks.concurrency import IN_FLIGHT, REMEMBERED_LANES, WIDE, Lane, Places
+from webhooks.sender import Attempt
+
+ADA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
+
+
+def widened(places: Places, lane: Lane, posts: int = 2 * WIDE) -> None:
+    for _ in range(posts):
+        places.began(lane)
+        places.ended(lane, strained=False)
+
+
+def test_a_lane_begins_with_one_post_gets_more_while_all_is_well_and_one_again_when_it_is_strained() -> None:
+    places, lane = Places(), Lane(ADA, "a")
+    assert places.room(lane) == 1
+    widened(places, lane, 1)
+    assert places.room(lane) == 2
+    widened(places, lane)
+    assert places.room(lane) == WIDE
+    places.began(lane, 3)
+    places.ended(lane, strained=True)
+    assert places.room(lane) == 0
+    for _ in range(2):
+        places.ended(lane, strained=True)
+    assert places.room(lane) == 1
+
+
+def test_one_tenants_trouble_with_a_host_is_not_anothers() -> None:
+    places = Places()
+    for tenant in (ADA, BOB):
+        widened(places, Lane(tenant, "shared"))
+    places.began(Lane(ADA, "shared"))
+    places.ended(Lane(ADA, "shared"), strained=True)
+    assert places.room(Lane(ADA, "shared")) == 1
+    assert places.room(Lane(BOB, "shared")) == WIDE
+
+
+def test_a_host_has_no_more_than_its_places_whoever_posts() -> None:
+    places = Places()
+    for tenant in (ADA, BOB):
+        widened(places, Lane(tenant, "shared"))
+    places.began(Lane(ADA, "shared"), WIDE - 2)
+    assert places.room(Lane(BOB, "shared")) == 2
+
+
+def hanging(tenant: int) -> list[Lane]:
+    return [Lane(uuid.UUID(int=10 + tenant), f"{tenant}-{number}") for number in range(IN_FLIGHT)]
+
+
+def fill(places: Places, tenant: int) -> list[Lane]:
+    granted, _ = places.share(hanging(tenant), IN_FLIGHT)
+    for lane, posts in granted.items():
+        places.began(lane, posts)
+    return list(granted)
+
+
+@pytest.mark.parametrize("tenants", [1, 2, 3, 8])
+def test_however_many_tenants_take_what_they_can_a_newcomer_finds_a_place(tenants: int) -> None:
+    places = Places()
+    for tenant in range(tenants):
+        fill(places, tenant)
+    assert places.room(Lane(ADA, "new")) == 1
+
+
+def test_places_even_out_as_posts_come_back() -> None:
+    places = Places()
+    held = {tenant: fill(places, tenant) for tenant in range(4)}
+    for _ in range(40):
+        for tenant, lanes in held.items():
+            for lane in lanes[:50]:
+                places.ended(lane, strained=True)
+            lanes[:50] = fill(places, tenant)
+    counts = [len(lanes) for lanes in held.values()]
+    assert max(counts) - min(counts) <= 4
+    assert places.free >= IN_FLIGHT // 5 - 4
+
+
+def test_a_tenant_alone_fills_half_of_the_places_and_is_passed_over_then() -> None:
+    places = Places()
+    lanes = [Lane(ADA, f"hangs-{number}") for number in range(IN_FLIGHT)]
+    granted, last = places.share(lanes, IN_FLIGHT)
+    assert (len(granted), last) == (IN_FLIGHT // 2, lanes[-1])
+    for lane in granted:
+        places.began(lane)
+    assert places.full_tenants() == [ADA]
+    places.ended(lanes[0], strained=True)
+    assert places.full_tenants() == []
+
+
+def test_a_share_says_where_the_next_one_goes_on() -> None:
+    places = Places()
+    lanes = [Lane(ADA, "a"), Lane(ADA, "b"), Lane(BOB, "a")]
+    assert places.share(lanes, 2) == ({lanes[0]: 1, lanes[1]: 1}, lanes[1])
+    assert places.free == IN_FLIGHT
+    places.began(lanes[0])
+    assert places.share(lanes, 5) == ({lanes[1]: 1, lanes[2]: 1}, lanes[2])
+
+
+def test_what_is_remembered_of_lanes_is_bounded() -> None:
+    places = Places()
+    for number in range(REMEMBERED_LANES + 1):
+        widened(places, Lane(ADA, str(number)), 1)
+    assert places.room(Lane(ADA, "0")) == 1
+    assert places.room(Lane(ADA, "1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("attempt", "strained"),
+    [
+        (Attempt(5, status=204), False),
+        (Attempt(5, status=302), False),
+        (Attempt(5, status=404), False),
+        (Attempt(5, status=410), False),
+        (Attempt(5, status=429), True),
+        (Attempt(5, status=500), True),
+        (Attempt(1000, status=204), True),
+        (Attempt(1000, status=404), True),
+        (Attempt(5, error="connect_failed"), True),
+        (Attempt(15_000, error="timeout"), True),
+    ],
+)
+def test_only_slowness_silence_and_overload_narrow_a_lane(attempt: Attempt, strained: bool) -> None:
+    assert attempt.strained == strained

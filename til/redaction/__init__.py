@@ -1,0 +1,1 @@
+"""Secrets in commits are found and replaced before anything is stored."""

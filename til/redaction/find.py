@@ -1,0 +1,77 @@
+"""find: where the secrets of a text are; and, far cheaper, whether there can be any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import re2
+
+from til.redaction.commands import COMMANDS, FLAGS
+from til.redaction.files import DIRECTIVES, QUERIES, USERS
+from til.redaction.named import LINES, NAMED, named_values
+from til.redaction.rules import OWN_RULES, Span, mixed
+from til.redaction.vendored import VENDORED_RULES
+
+RULES = (*OWN_RULES, *VENDORED_RULES)
+"""In the order of precedence: where two overlap, the earlier one gives its kind."""
+_options = re2.Options()
+_options.max_mem = 64 << 20  # for the states of all patterns in one: with fewer bytes RE2 takes a slower way
+_options.never_capture = True
+TOKENS = re2.compile("|".join(f"(?:{rule.hint or rule.pattern})" for rule in RULES), _options)
+OTHERS = (FLAGS, COMMANDS, DIRECTIVES, QUERIES, USERS, LINES)
+OTHER = re2.compile("|".join(forms.pattern for forms in OTHERS), _options)
+SUSPECT = re2.compile(f"{TOKENS.pattern}|{NAMED.pattern}|{OTHER.pattern}", _options)
+PRECEDENCE = {kind: place for place, kind in reversed(list(enumerate(rule.kind for rule in RULES)))}
+NAMED_LAST = len(RULES)
+NEAR = re.compile(r"(?:(?<![A-Za-z0-9/+])|(?<=^[+-]))[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])", re.MULTILINE)
+NEAR_CHARACTERS = 300
+
+
+def suspicious(text: str) -> bool:
+    """Whether `find` might find something here, or in any piece of it that begins and ends with a line."""
+    encoded = text.encode()
+    if not SUSPECT.search(encoded):
+        return False
+    if TOKENS.search(encoded) or OTHER.search(encoded):
+        return True
+    return any(named_values(text, config=True))
+
+
+def find(text: str, config: bool, words: bool = False) -> list[Span]:
+    """Where the secrets are, in order and without overlap. `config`: a value needs no quotes to be one;
+    `words`: the text is a translation's, in which a word by itself is none.
+    """
+    found = [span for rule in RULES for span in rule.spans(text)] if TOKENS.search(text) else []
+    found += _beside_its_id(text, [span for span in found if span[2] == "aws_access_key"])
+    found += named_values(text, config, words)
+    if OTHER.search(text):
+        found += [span for forms in OTHERS for span in forms.spans(text)]
+    return _merged(found)
+
+
+def _beside_its_id(text: str, ids: list[Span]) -> Iterator[Span]:
+    """AWS's secret access key has no form of its own: 40 mixed characters within some lines of a key's id."""
+    for start, end, _ in ids:
+        for match in NEAR.finditer(text, max(0, start - NEAR_CHARACTERS), end + NEAR_CHARACTERS):
+            if mixed(match[0]):
+                yield *match.span(), "aws_secret_key"
+
+
+def _merged(found: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end, kind in sorted(found):
+        if merged and start < merged[-1][1]:
+            first, last, before = merged[-1]
+            merged[-1] = (
+                first,
+                max(last, end),
+                min(before, kind, key=_precedence),
+            )
+        else:
+            merged.append((start, end, kind))
+    return merged
+
+
+def _precedence(kind: str) -> int:
+    return PRECEDENCE.get(kind, NAMED_LAST)

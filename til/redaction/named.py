@@ -1,0 +1,117 @@
+"""Values behind a name that gives them away: `password = "..."`, `setPassword("...")`, `X-Api-Key: ...`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from til.redaction.forms import BARE, END, LITERAL, NAME, QUOTED, REST, START, Form, Forms, Found, is_secret
+from til.redaction.judge import kind_of, no_word, strange
+from til.redaction.rules import Span
+
+CLOSING = r"[\\\]\"'`)]{0,3}(?:\[\d*\])?"
+SIGN = r"[ \t]*[:=!>]{1,3}[ \t]*"
+"""`=`, `:`, `:=`, `=>`, `==`, `!=`."""
+TYPE = r"(?:[ \t]*:[ \t]*&?[A-Za-z][\w.\[\]<>|? ]{0,40}|[ \t]+As[ \t]+String)?"
+"""As in `password: str = `."""
+MAKER = (
+    r"(?:new[ \t]+)?(?:Some|Just|String|String::from|Secret\w*|SecretValue\.\w+|Secure\w*|\w*Password|str"
+    r"|bytes|Value|Buffer\.from|\[\]byte)\([ \t]*"
+)
+"""What makes a value of a text: `SecretStr("...")`."""
+INLINE = r"""=([^\s"'`,;&(){}<>\[\]\\$*!|][^\s"'`,;&(){}<>\[\]\\]{5,})\\?["'`;&]"""
+"""Inside a connection string or a query."""
+ELEMENT = r">(?:<!\[CDATA\[)?([^<\s\]]{6,})(?:\]\]>)?</"
+ATTRIBUTES = r"""(?:[ \t]+[\w:.-]+="[^"\n]*")*"""
+VALUE = r"""["']?(?:android:)?(?i:(?:parameter)?value)["']?[ \t]*[:=][ \t]*"""
+GETTERS = re.compile(
+    r"(?i)(?:^|\W)(?!get|find|fetch|read|load|look|has|is|check|gen|create|parse|[de]n?code|[de]n?crypt|for|reset"
+    r"|input|label|show|hide|toggle|del|remove|test|expect|require|valid|verify|hash|need|by|ask|prompt|query|select"
+    r"|match|format|next|peek|t\b|old|assert)\w*$"
+)
+"""No call that looks for the name, or says it: `getPassword("...")`."""
+SETTERS = re.compile(
+    r"(?i)(?:define|env\w*|set\w*|put\w*|add\w*|append|header|option|property|default|field|\.of|fetch|fill\w*|orelse"
+    r"|data)[ (]\s*[\"'`][\w.:#\[=-]*$"
+)
+"""Calls whose arguments are a name and its value."""
+STATEMENT = re.compile(
+    r"(?i)(?:^|\n)[+-]?[ \t]*[\w.-]*$|#define[ \t]+\w*$|[(,:][ \t]*\w*$"
+    r"|(?:setq|with|encrypted|login)[ \t]+[\w-]*$"
+)
+"""Where a name begins a statement: `password "..."` in Ruby, `:password "..."` in Clojure."""
+CONNECTION = re.compile(r"\b(?:host|user|uid|dbname|server|port|username)=\S+ +\w*$|[\"'`][\w-]*$")
+BARE_FORM = Form(rf"{CLOSING}{SIGN}{BARE}")
+"""Without quotes: in a file in which a value has none, else in a string (`"host=db password=..."`)."""
+
+NAMED = Forms(
+    [
+        Form(rf"{CLOSING}{TYPE}{SIGN}(?:{MAKER})?{QUOTED}"),
+        Form(INLINE),
+        Form(rf":[-=]?({START}:=?+-]{REST})\}}", before=re.compile(r"\$\{[\w.-]*$")),
+        BARE_FORM,
+        Form(ELEMENT),
+        Form(rf"""["']{ATTRIBUTES}>([^<\s]{{6,}})</""", strange),
+        Form(rf"""["']?(?:[ \t]*,[ \t]*|{ATTRIBUTES}[ \t]+){VALUE}(?:{QUOTED}|{BARE})""", no_word),
+        Form(rf"\([ \t]*{QUOTED}[ \t]*(?:[).]|,[ \t]*\w+[=:])", no_word, before=GETTERS),
+        Form(rf"\.(?:equals\w*|eql\??|compareTo|contentEquals)\([ \t]*{QUOTED}", no_word),
+        Form(rf"[ \t]*,[ \t]*{QUOTED}[ \t]*\)", no_word, before=re.compile(r"str\w*cmp\([ \t]*\w*$")),
+        Form(
+            rf"""["'`]\]?[ \t]*,[ \t]*(?:default[ \t]*=[ \t]*|with:[ \t]*)?{QUOTED}""",
+            no_word,
+            before=SETTERS,
+            otherwise=strange,
+        ),
+        Form(rf"""["'`\]]{{1,2}}\)\.(?:type|fill|send_?[kK]eys|setValue)\([ \t]*{QUOTED}""", no_word),
+        Form(rf"[ \t]+{QUOTED}", no_word, before=STATEMENT, otherwise=strange),
+    ],
+    NAME,
+)
+LINES = Forms(
+    [
+        Form(rf"""{CLOSING}[ \t]*(?:\|\||\?\?|\?:|\bor)[ \t]*{QUOTED}""", no_word),
+        Form(rf"{CLOSING}{TYPE}{SIGN}[(\\]?{END}{LITERAL}", no_word),
+        Form(rf"{CLOSING}{SIGN}[|>][+-]?\d?[+-]?{END}(?:{LITERAL}|{BARE})"),
+        Form(rf"""["']?,?{END}{VALUE}(?:{LITERAL}|{BARE})""", no_word),
+        Form(
+            rf"""["'`],{END}{QUOTED}""",
+            no_word,
+            before=re.compile(r"\([ \t]*(?:\r?\n[+-]?[ \t]*)?[\"'`][\w.]*$"),
+        ),
+        Form(rf"\({END}{QUOTED}", no_word, before=GETTERS),
+        Form(rf"</(?:key|name)>(?:{END})?<(?:string|value)>([^<\s]{{6,}})</", no_word),
+        Form(rf"""["'][^<>\n]*>{END}<value>([^<\s]{{6,}})</""", no_word),
+        Form(rf"""["'][ \t]*\{{(?:{END}[^\n}}]*)*{END}default[ \t]*=[ \t]*{LITERAL}""", no_word),
+    ],
+    NAME,
+)
+"""Forms that reach across a line's end; and `process.env.PASSWORD || "..."`, behind another name mostly."""
+
+
+def named_values(text: str, config: bool, words: bool = False) -> Iterator[Span]:
+    """Where values stand that are secrets by their names. `config`: they need no quotes. `words`: one of
+    letters alone is a translation, as in `"password": "wachtwoord"`.
+    """
+    for found in NAMED.candidates(text):
+        value = text[found.start : found.end]
+        if words and value.isalpha():
+            continue
+        if found.form is BARE_FORM and not (config or _in_a_string(text, found)):
+            continue
+        if found.name == "pass" and found.form is BARE_FORM and not strange("pass", value, False):
+            continue
+        if is_secret(text, found):
+            yield found.start, found.end, kind_of(found.name)
+
+
+def _in_a_string(text: str, found: Found) -> bool:
+    before = text[max(0, found.at - 60) : found.at]
+    closed = text[found.end : found.end + 1]
+    if "=" in before:
+        return closed in (" ", '"', "'") and CONNECTION.search(before) is not None
+    value = text[found.start : found.end]
+    return (
+        closed in ('"', "'", "`")
+        and CONNECTION.search(before) is not None
+        and strange(found.name, value, False)
+    )

@@ -1,0 +1,1 @@
+"""From an event to a consumer: urls, claim, deliverer, sender, record."""

@@ -1,0 +1,130 @@
+"""What became of webhooks, for those who debug them; and sending them once more."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from base.clock import NOW
+from base.errors import EndpointDisabled, NoSuchDelivery, NoSuchJob
+from base.tables import Delivery, DeliveryAttempt, Job, is_disabled
+from jobs.view import when
+
+MOST = 1000
+OFF = is_disabled(Delivery.tenant_id, Delivery.url)
+"""The delivery's URL is disabled."""
+
+
+class Place(NamedTuple):
+    """A place among a tenant's deliveries, in the order of their events."""
+
+    event_at: datetime.datetime
+    delivery_id: uuid.UUID
+
+
+async def deliveries(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> list[dict[str, Any]]:
+    """The job's deliveries, oldest first, each with every attempt. Raises NoSuchJob."""
+    known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
+    if (await session.execute(known)).scalar_one_or_none() is None:
+        raise NoSuchJob
+    found = list(
+        await session.scalars(
+            select(Delivery).where(Delivery.job_id == job_id).order_by(Delivery.event_at).limit(MOST)
+        )
+    )
+    attempts = await session.scalars(
+        select(DeliveryAttempt)
+        .where(DeliveryAttempt.delivery_id.in_([delivery.id for delivery in found]))
+        .order_by(DeliveryAttempt.number)
+        .limit(MOST)
+    )
+    by_delivery: dict[uuid.UUID, list[dict[str, Any]]] = {delivery.id: [] for delivery in found}
+    for attempt in attempts:
+        by_delivery[attempt.delivery_id].append(_attempt_view(attempt))
+    return [_view(delivery) | {"attempts": by_delivery[delivery.id]} for delivery in found]
+
+
+def _view(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": str(delivery.id),
+        "webhook_id": f"msg_{delivery.id.hex}",
+        "event": delivery.event,
+        "at": when(delivery.event_at),
+        "url": delivery.url,
+        "state": delivery.state,
+        "last_error": delivery.last_error,
+        "next_attempt_at": when(delivery.next_attempt_at),
+        "finished_at": when(delivery.finished_at),
+    }
+
+
+def _attempt_view(attempt: DeliveryAttempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "at": when(attempt.at),
+        "status": attempt.status,
+        "error": attempt.error,
+        "milliseconds": attempt.milliseconds,
+        "answer": attempt.answer,
+    }
+
+
+async def resend(session: AsyncSession, tenant_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
+    """Send this delivery now, under the same `webhook-id`; one that is being posted is left alone.
+
+    Raises NoSuchDelivery, EndpointDisabled.
+    """
+    own = (Delivery.id == delivery_id, Delivery.tenant_id == tenant_id)
+    off = (await session.execute(select(OFF).where(*own))).scalar_one_or_none()
+    if off is None:
+        raise NoSuchDelivery
+    if off:
+        raise EndpointDisabled
+    await _send_again(session, *own)
+    sooner = {"phase": "due", "next_attempt_at": NOW}
+    later = (Delivery.state == "pending", Delivery.phase == "later")
+    await session.execute(update(Delivery).where(*own, *later).values(sooner))
+
+
+async def resend_some(
+    session: AsyncSession,
+    tenant_id: uuid.UUID,
+    since: datetime.datetime,
+    until: datetime.datetime,
+    state: str,
+    after: Place | None,
+) -> tuple[int, Place | None]:
+    """Of a thousand deliveries whose event lies in [since, until), send those in this state again.
+
+    How many, and the place to go on after, or None at the end. Those to disabled URLs are left out.
+    """
+    events = select(Delivery.event_at, Delivery.id).where(
+        Delivery.tenant_id == tenant_id, Delivery.event_at >= since, Delivery.event_at < until
+    )
+    if after:
+        events = events.where(tuple_(Delivery.event_at, Delivery.id) > tuple_(*after))
+    rows = (await session.execute(events.order_by(Delivery.event_at, Delivery.id).limit(MOST))).all()
+    if not rows:
+        return 0, None
+    count = await _send_again(
+        session, Delivery.id.in_([row.id for row in rows]), Delivery.state == state, ~OFF
+    )
+    return count, Place(*rows[-1]) if len(rows) == MOST else None
+
+
+async def _send_again(session: AsyncSession, *which: ColumnElement[bool]) -> int:
+    """Only what has ended. Its schedule begins anew, its attempts count on."""
+    values = {
+        "state": "pending",
+        "phase": "due",
+        "next_attempt_at": NOW,
+        "finished_at": None,
+        "last_error": None,
+        "attempts_before": Delivery.attempts,
+    }
+    statement = update(Delivery).where(Delivery.state != "pending", *which).values(values)
+    return len((await session.execute(statement.returning(Delivery.id))).all())

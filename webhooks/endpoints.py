@@ -1,0 +1,105 @@
+"""A tenant's webhook URLs that go on failing: after five days without a success nothing is sent there."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Collection
+
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    any_,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from base.clock import NOW, STATEMENT_NOW
+from base.states import DISABLED
+from base.tables import Delivery, WebhookEndpoint
+
+DISABLED_AFTER_DAYS = 5
+DISABLED_AFTER_FAILURES = 10
+BEGINS_ANEW_AFTER_DAYS = 2
+"""Longer than any pause between two attempts that the schedule makes, which is a day and a fifth."""
+FORGOTTEN_AFTER_DAYS = 90
+AT_ONCE = 1000
+NOT_IN_MEMORY = {"synchronize_session": False}
+
+Endpoint = tuple[uuid.UUID, str]
+
+
+async def succeeded(session: AsyncSession, endpoints: Collection[Endpoint]) -> None:
+    """These have answered well: whatever was held against them is forgotten, except a disabling by rule."""
+    pair = tuple_(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
+    well = delete(WebhookEndpoint).where(pair.in_(sorted(endpoints)), WebhookEndpoint.disabled_at.is_(None))
+    await session.execute(well)
+
+
+async def failed(session: AsyncSession, endpoints: Collection[Endpoint]) -> list[Endpoint]:
+    """Hold a failure against each; those that are disabled by that."""
+    rows = [{"tenant_id": tenant_id, "url": url} for tenant_id, url in sorted(endpoints)]
+    anew = WebhookEndpoint.last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS)
+    since = case((anew, NOW), else_=WebhookEndpoint.failing_since)
+    failures = case((anew, 1), else_=WebhookEndpoint.failures + 1)
+    for_long = (failures >= DISABLED_AFTER_FAILURES) & (since < _days_ago(DISABLED_AFTER_DAYS))
+    values = {
+        "failing_since": since,
+        "failures": failures,
+        "last_failed_at": NOW,
+        "disabled_at": case((for_long, NOW)),
+    }
+    holding = (
+        insert(WebhookEndpoint)
+        .values(rows)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "url"], set_=values, where=WebhookEndpoint.disabled_at.is_(None)
+        )
+        .returning(WebhookEndpoint.tenant_id, WebhookEndpoint.url, WebhookEndpoint.disabled_at)
+    )
+    return [(row.tenant_id, row.url) for row in await session.execute(holding) if row.disabled_at]
+
+
+def _days_ago(days: int) -> ColumnElement[datetime.datetime]:
+    return STATEMENT_NOW - func.make_interval(0, 0, 0, days)
+
+
+async def end_disabled(session: AsyncSession, delivery_ids: Collection[uuid.UUID]) -> None:
+    """End these deliveries untried, since their URL is disabled."""
+    gone = {"state": "failed", "last_error": DISABLED, "next_attempt_at": None, "finished_at": NOW}
+    await session.execute(update(Delivery).where(Delivery.id.in_(delivery_ids)).values(gone))
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Forget URLs that have not failed for two days, and after three months the disabled; some of them."""
+    disabled_at, last_failed_at = WebhookEndpoint.disabled_at, WebhookEndpoint.last_failed_at
+    well = (disabled_at.is_(None), last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS))
+    long_off = (disabled_at < _days_ago(FORGOTTEN_AFTER_DAYS),)
+    place: ColumnClause[object] = literal_column("ctid")
+    for old, age in ((well, last_failed_at), (long_off, disabled_at)):
+        some = select(place).select_from(WebhookEndpoint).where(*old).order_by(age)
+        locked = some.limit(AT_ONCE).with_for_update(skip_locked=True)
+        gone = place == any_(func.array(locked.scalar_subquery()))
+        await session.execute(delete(WebhookEndpoint).where(gone), execution_options=NOT_IN_MEMORY)
+
+
+async def failing(session: AsyncSession, tenant_id: uuid.UUID) -> list[WebhookEndpoint]:
+    """The tenant's URLs that fail or are disabled, the longest first, a thousand at most."""
+    query = select(WebhookEndpoint).where(WebhookEndpoint.tenant_id == tenant_id)
+    return list(await session.scalars(query.order_by(WebhookEndpoint.failing_since).limit(1000)))
+
+
+async def enable(session: AsyncSession, tenant_id: uuid.UUID, url: str) -> bool:
+    """Send to this URL again; False when nothing was held against it."""
+    statement = delete(WebhookEndpoint).where(
+        WebhookEndpoint.tenant_id == tenant_id, WebhookEndpoint.url == url
+    )
+    gone = await session.execute(statement.returning(WebhookEndpoint.url))
+    return gone.scalar_one_or_none() is not None

@@ -1,0 +1,76 @@
+"""No model: an extractive, deterministic outline of the commits and their diffs."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+from typing import Any
+
+from capacity.kv_budget import KvCache
+from til.post import SECTIONS
+from worker.engines import Call, Encoded, EngineInfo, OnText, Written
+from worker.engines.outline.draft import outline
+
+CHUNKS = 20
+
+
+class OutlineEngine:
+    """Takes `seconds` for each post, for load tests and demonstrations; 0: at once."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        self._running = 0
+        self.info = EngineInfo("outline", version("til-queue"), None, None, None)
+
+    async def start(self) -> None:
+        """There is nothing to load."""
+
+    def prompt_budget(self, max_output_tokens: int) -> int | None:
+        """It reads the request itself, so a prompt has no bound."""
+        return None
+
+    def encode(self, system: str, user: str) -> Encoded:
+        """A usual estimate: four characters a token."""
+        return Encoded((len(system) + len(user)) // 4 + 1)
+
+    def kv_cache(self) -> KvCache | None:
+        """It holds nothing."""
+        return None
+
+    async def generate(self, call: Call, on_text: OnText) -> Written:
+        """The outline as JSON, in pieces spread over `seconds`."""
+        self._running += 1
+        try:
+            return await self._generate(call, on_text)
+        finally:
+            self._running -= 1
+
+    async def _generate(self, call: Call, on_text: OnText) -> Written:
+        draft = await asyncio.to_thread(outline, call.request, *allowed(call.schema))
+        text = draft.model_dump_json()
+        if self._seconds <= 0:
+            on_text(text, 0)
+        else:
+            step = len(text) // CHUNKS + 1
+            for begin in range(0, len(text), step):
+                await asyncio.sleep(self._seconds / CHUNKS)
+                on_text(text[begin : begin + step], 0)
+        return Written(text, True, 0, 0, 0)
+
+    async def alive(self) -> bool:
+        """It answers as long as its process does."""
+        return True
+
+    def load(self) -> tuple[int, int]:
+        """Nothing waits in it."""
+        return self._running, 0
+
+    async def close(self) -> None:
+        """There is nothing to free."""
+
+
+def allowed(schema: dict[str, Any]) -> tuple[list[str], int, int, int]:
+    """What this schema of a post allows: sources, points a section, characters a point, sources a point."""
+    section, point = schema["properties"][SECTIONS[0]], schema["$defs"]["point"]["properties"]
+    most, cited = int(section["maxItems"]), int(point["sources"]["maxItems"])
+    return schema["$defs"]["source"]["enum"], most, int(point["text"]["maxLength"]), cited

@@ -1,0 +1,54 @@
+"""What the day did to each file. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from til.hunks import left_out
+from til.request import ChangedFile
+from worker.engines.outline.diff import Diff
+from worker.engines.outline.paths import kind_of
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file's day. `state`: changed, new_file, deleted, renamed (from `origin`), or passing: both.
+
+    `unread`: why nobody reads its changes, `binary` or `generated`.
+    """
+
+    path: str
+    kind: str | None
+    added: int
+    removed: int
+    state: str
+    origin: str
+    unread: str | None
+
+    @property
+    def lines(self) -> int:
+        """Lines added and removed."""
+        return self.added + self.removed
+
+
+def change_of(file: ChangedFile, diffs: Sequence[Diff]) -> Change:
+    """The file's day from its patches, oldest first."""
+    origin = next((diff.renamed_from for diff in diffs if diff.renamed_from), file.filepath)
+    return Change(
+        path=file.filepath,
+        kind=kind_of(file.filepath),
+        added=sum(diff.added for diff in diffs),
+        removed=sum(diff.removed for diff in diffs),
+        state=_state(diffs[0].begins, diffs[-1].ends, origin != file.filepath),
+        origin=origin,
+        unread=left_out(file),
+    )
+
+
+def _state(begins: bool, ends: bool, renamed: bool) -> str:
+    if begins and ends:
+        return "passing"
+    if begins or ends:
+        return "new_file" if begins else "deleted"
+    return "renamed" if renamed else "changed"

@@ -1,0 +1,1 @@
+"""What readers see of a job while it is written."""

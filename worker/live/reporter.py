@@ -1,0 +1,120 @@
+"""What running jobs show of themselves: progress and text through Redis, for all of them at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+from signals.pubsub import Live
+from signals.streams import News
+from til.request import TilRequest
+from worker.live.markdown import LiveMarkdown
+from worker.live.stream_state import Telling
+from worker.metrics import TokenRate
+from worker.writing.progress import OnProgress, Progress
+
+TICK_SECONDS = 0.25
+WEBHOOK_SECONDS = 0.5
+
+
+class Watch:
+    """Follows every run of this worker. `run` writes what is new, four times a second in one round trip."""
+
+    def __init__(self, live: Live, rate: TokenRate) -> None:
+        self._live = live
+        self._rate = rate
+        self._runs: dict[uuid.UUID, _Run] = {}
+
+    def of(
+        self, request: TilRequest, job_id: uuid.UUID, claim_no: int, note: str | None, webhook: bool
+    ) -> OnProgress:
+        """The callback for one run, whose readers begin anew. `webhook`: its consumer wants progress."""
+        run = self._runs[job_id] = _Run(request, job_id, claim_no, note, webhook)
+        return run.report
+
+    def partial_text(self, job_id: uuid.UUID) -> str | None:
+        """The markdown of what has been written so far, if anything."""
+        run = self._runs.get(job_id)
+        return run.text() if run else None
+
+    def seconds(self, job_id: uuid.UUID) -> float:
+        """How long the run has been going on."""
+        run = self._runs.get(job_id)
+        return time.monotonic() - run.began if run else 0.0
+
+    def forget(self, job_id: uuid.UUID, claim_no: int) -> None:
+        """This run is over; its readers get the rest from the job itself."""
+        run = self._runs.get(job_id)
+        if run and run.claim_no == claim_no:
+            del self._runs[job_id]
+            self._rate.add(run.read())
+
+    async def next_tick(self) -> None:
+        """Pause and write what is new."""
+        await asyncio.sleep(TICK_SECONDS)
+        await self.tick(time.monotonic())
+
+    async def tick(self, now: float) -> None:
+        """Write what is new. What Redis doesn't take is not kept for it: the next tick begins anew."""
+        runs = list(self._runs.values())
+        for run in runs:
+            self._rate.add(run.read())
+        news = [one for run in runs if (one := run.news(now))]
+        for job_id in await self._live.text.tell(news) if news else ():
+            if job_id in self._runs:
+                self._runs[job_id].telling.lose()
+
+
+class _Run:
+    """One run: what its engine has reported since the last tick, and what has become of it so far."""
+
+    def __init__(
+        self, request: TilRequest, job_id: uuid.UUID, claim_no: int, note: str | None, webhook: bool
+    ) -> None:
+        self.began = time.monotonic()
+        self.claim_no = claim_no
+        self.telling = Telling(job_id, claim_no)
+        self._request, self._note, self._webhook = request, note, webhook
+        self._markdown = LiveMarkdown(request, note)
+        self._unread: list[Progress] = []
+        self._latest: Progress | None = None
+        self._shown: Progress | None = None
+        self._counted_tokens = 0
+        self._webhook_at = 0.0
+
+    def report(self, progress: Progress) -> None:
+        """Called with every token, so it only keeps it."""
+        self._latest = progress
+        if progress.text or progress.anew:
+            self._unread.append(progress)
+
+    def read(self) -> int:
+        """Make markdown of what was reported; how many tokens were written since the last time."""
+        written: list[str] = []
+        for report in self._unread:
+            if report.anew:
+                self._markdown, written = LiveMarkdown(self._request, self._note), []
+                self.telling.begin_anew()
+            written.append(report.text)
+        self._unread = []
+        if text := self._markdown.feed("".join(written)):
+            self.telling.add(text)
+        before = self._counted_tokens
+        self._counted_tokens = self._latest.completion_tokens if self._latest else 0
+        return self._counted_tokens - before
+
+    def news(self, now: float) -> News | None:
+        """What the readers don't know yet, if anything."""
+        if self._latest is self._shown and not self.telling.due(now):
+            return None
+        webhook = self._webhook and self._latest is not None and now - self._webhook_at >= WEBHOOK_SECONDS
+        if webhook:
+            self._webhook_at = now
+        self._shown = self._latest
+        return self.telling.news(self._latest, webhook, now)
+
+    def text(self) -> str | None:
+        """The markdown so far, if anything. It ends with whatever was being typed."""
+        self.read()
+        return text.rstrip() + "\n" if (text := self.telling.text()) else None

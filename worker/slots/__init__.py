@@ -1,0 +1,1 @@
+"""From a doorbell to a finished job: consumer, claimer, run, heartbeat."""

@@ -1,0 +1,135 @@
+"""Doorbells that arrive together are answered by one claim."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from base.database import Database
+from base.errors import DatabaseUnavailable, WorkerGone
+from capacity.kv_budget import Room
+from jobs.claim import claim, waiting
+from signals.doorbell import Ringer
+from signals.pubsub import DELIVERIES, Live
+from worker.slots.in_flight import Holdings, Run
+
+log = structlog.get_logger()
+
+
+class Claimer:
+    """Takes jobs for the slots of one worker; `worker_id` changes when it has to register anew."""
+
+    def __init__(
+        self,
+        database: Database,
+        live: Live,
+        holdings: Holdings,
+        ringer: Ringer,
+        alias: str,
+        worker_id: uuid.UUID,
+    ) -> None:
+        self.worker_id = worker_id
+        self._live = live
+        self._room_appeared = False
+        self.draining = False
+        self.dead = False
+        self._database = database
+        self._holdings = holdings
+        self._ringer = ringer
+        self._alias = alias
+        self._waiting: list[asyncio.Future[Run | None]] = []
+        self._asking: list[asyncio.Future[Run | None]] = []
+        self._claiming: asyncio.Task[None] | None = None
+        self._beside: set[asyncio.Task[None]] = set()
+
+    async def next(self) -> Run | None:
+        """The job that this doorbell brings, or None: another doorbell had it, or there is none."""
+        future: asyncio.Future[Run | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        if self._claiming is None or self._claiming.done():
+            self._claiming = asyncio.create_task(self._claim_all())
+        return await future
+
+    def ring(self) -> None:
+        """A job went back to the queue: another worker may take it now."""
+        self._ringer.ring(self._alias, ["released"])
+
+    def room_appeared(self) -> None:
+        """Doorbells that found no room in the engine try again, as do all of them when no more is claimed."""
+        self._room_appeared = True
+        if self._waiting and (self._claiming is None or self._claiming.done()):
+            self._claiming = asyncio.create_task(self._claim_all())
+
+    async def _claim_all(self) -> None:
+        """A bug must not keep the doorbells' threads for ever: then they have brought nothing."""
+        try:
+            while self._waiting and await self._claim_once():
+                pass
+        except Exception:
+            log.exception("claim_crashed")
+            for future in (*self._asking, *self._waiting):
+                if not future.done():
+                    future.set_result(None)
+            self._waiting = []
+
+    async def _claim_once(self) -> bool:
+        """Answer the doorbells that have gathered; whether there is reason to go on."""
+        self._room_appeared = False
+        room, most = self._holdings.ledger.room(), self._most()
+        if most == 0:
+            return False
+        async with self._holdings.lock:
+            self._asking, self._waiting = self._waiting, []
+            runs = await self._claim(min(len(self._asking), most or len(self._asking)), room)
+        served, rest = self._asking[: len(runs)], self._asking[len(runs) :]
+        for future, run in zip(served, runs, strict=True):
+            future.set_result(run)
+        refused = len(runs) == most or (room is not None and room.refused)
+        if refused:
+            self._waiting = rest + self._waiting
+        else:
+            for future in rest:
+                future.set_result(None)
+        self._aside(self._say_started(runs))
+        if not rest:
+            self._aside(self._ring_for_more(len(self._asking)))
+        return self._room_appeared or not refused
+
+    def _most(self) -> int | None:
+        """Jobs that a busy engine may take; a worker that claims nothing lets its doorbells go at once."""
+        return None if self.draining or self.dead else self._holdings.claimable()
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """What the next claim need not wait for."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _claim(self, k: int, room: Room | None) -> list[Run]:
+        if self.draining or self.dead:
+            return []
+        try:
+            async with self._database.session() as session:
+                claimed = await claim(session, self.worker_id, k, room)
+        except (DatabaseUnavailable, WorkerGone) as error:
+            log.warning("not_claimed", error=type(error).__name__, cause=repr(error.__cause__)[:200])
+            return []
+        return [self._holdings.take(one) for one in claimed]
+
+    async def _say_started(self, runs: list[Run]) -> None:
+        """Some consumers want to hear that a run begins: the steward is woken."""
+        if any("started" in run.claimed.webhook_events for run in runs):
+            await self._live.say(DELIVERIES, "started")
+
+    async def _ring_for_more(self, k: int) -> None:
+        """Every doorbell found a job, so there may be more jobs than doorbells."""
+        try:
+            async with self._database.session() as session:
+                more = await waiting(session, self._alias, k)
+        except DatabaseUnavailable:
+            return
+        self._ringer.ring(self._alias, ["more"] * more)

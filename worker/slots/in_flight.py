@@ -1,0 +1,95 @@
+"""The claims that this worker holds, each with the run that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from jobs.fence import Claim, Claimed
+from worker.engines.backpressure import Backpressure
+from worker.slots.kv_admission import Ledger
+from worker.writing.spent import Spent
+
+Reason = Literal["cancelled", "lost", "drained", "overdue"]
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of a claimed job. `stop` ends the writing; why is told to who awaits it.
+
+    `spent`: what its calls have cost; `began` as `time.monotonic`.
+    """
+
+    claimed: Claimed
+    stopped: Reason | None = None
+    spent: Spent = field(default_factory=Spent)
+    began: float = field(default_factory=time.monotonic)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    def patience_seconds(self) -> float:
+        """How long its job may still be put off: until its queue deadline."""
+        return self.claimed.patience_seconds - (time.monotonic() - self.began)
+
+    def stop(self, reason: Reason) -> None:
+        """Let the writing be ended. The first reason stays, but a lost claim wins."""
+        if self.stopped is None or reason == "lost":
+            self.stopped = reason
+        self.stopping.set()
+
+
+class Holdings:
+    """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart.
+
+    `gate`: where calls and claims wait for an engine that takes no more.
+    """
+
+    def __init__(self, ledger: Ledger, gate: Backpressure | None = None) -> None:
+        self.ledger = ledger
+        self.gate = gate or Backpressure()
+        self.lock = asyncio.Lock()
+        self._runs: dict[Claim, Run] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def take(self, claimed: Claimed) -> Run:
+        """Hold a fresh claim."""
+        run = Run(claimed)
+        self._runs[claimed.claim] = run
+        self.ledger.expect(claimed.claim, claimed.tokens)
+        self._empty.clear()
+        return run
+
+    def drop(self, run: Run) -> None:
+        """The outcome of this run is known."""
+        self._runs.pop(run.claimed.claim, None)
+        self.ledger.free(run.claimed.claim)
+        if not self._runs:
+            self._empty.set()
+
+    def claimable(self) -> int | None:
+        """How many more jobs the engine may take now; None: there is no bound."""
+        return self.gate.claimable(len(self.ledger))
+
+    def claims(self) -> list[Claim]:
+        """Every claim held now."""
+        return list(self._runs)
+
+    def runs(self) -> list[Run]:
+        """Every run held now."""
+        return list(self._runs.values())
+
+    def stop(self, claims: Iterable[Claim], reason: Reason) -> None:
+        """Stop the runs of these claims."""
+        for claim in claims:
+            if claim in self._runs:
+                self._runs[claim].stop(reason)
+
+    async def empty(self) -> None:
+        """Return once nothing is held."""
+        await self._empty.wait()

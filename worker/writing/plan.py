@@ -1,0 +1,84 @@
+"""How a post is written: in one call where its changes fit, else from notes on parts of the day. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from worker.engines import Engine, InputTooLarge
+from worker.writing.day_parts import split
+from worker.writing.prompt import Frame, Note, Prompt, Ruler, names_alone, pack_day, pack_notes, pack_part
+from worker.writing.prompt_pieces import Piece, read_day, text_of
+from worker.writing.schema import CHARACTERS_PER_TOKEN, MOST_NOTES, POINT_TOKENS
+
+NOTES_TOKENS = 512
+"""Output of one part's notes, at the most."""
+LONGEST_NOTE = 240
+SHORTEST_NOTE = 40
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Either the `prompt` of the only call, or the `parts` to be read first and how much to note on each."""
+
+    prompt: Prompt | None = None
+    parts: list[list[Piece]] = field(default_factory=list)
+    notes_per_part: int = 0
+    note_characters: int = 0
+    dropped: list[str] = field(default_factory=list)
+    max_output_tokens: int = 0
+
+    def largest_call(self, engine: Engine) -> int:
+        """Tokens of prompt and answer of the largest call; a part is taken for a full context."""
+        if self.prompt:
+            return self.prompt.encoded.tokens + self.max_output_tokens
+        return (engine.prompt_budget(self.max_output_tokens) or 0) + self.max_output_tokens
+
+
+def make_plan(frame: Frame, engine: Engine, code_tokens: int) -> Plan:
+    """Pack the day into one prompt, or split it. Raises InputTooLarge."""
+    output = frame.request.options.max_output_tokens
+    budget = engine.prompt_budget(output)
+    if budget is None:
+        return Plan(names_alone(frame, engine), max_output_tokens=output)
+    day = read_day(frame.request)
+    language, template = frame.request.language, frame.template
+    ruler = Ruler(engine.encode, template.for_post(language), text_of(day.changes))
+    prompt = pack_day(frame, day, ruler, budget, code_tokens)
+    if prompt:
+        return Plan(prompt, max_output_tokens=output)
+    empty = ruler.empty(template.for_notes(language))
+    room = part_budget(engine) - empty - ruler.tokens(frame.around(""))
+    parts = split(day.changes, ruler, max(1, room))
+    number, characters = note_lengths(frame, budget - empty, len(parts))
+    dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(code.path for code in day.code))]
+    return Plan(None, parts, number, characters, dropped=dropped, max_output_tokens=output)
+
+
+def part_budget(engine: Engine) -> int:
+    """Tokens of the prompt of one part."""
+    budget = engine.prompt_budget(NOTES_TOKENS)
+    if budget is None or budget <= 0:
+        raise InputTooLarge(InputTooLarge.__doc__)
+    return budget
+
+
+def note_lengths(frame: Frame, room_tokens: int, parts: int) -> tuple[int, int]:
+    """Notes a part and characters a note, so that the notes on all parts fit into the post's prompt."""
+    rate = CHARACTERS_PER_TOKEN[frame.request.language]
+    for number in range(MOST_NOTES, 0, -1):
+        each = min(room_tokens / (parts * number), NOTES_TOKENS / number) - 2 * POINT_TOKENS
+        if each * rate >= SHORTEST_NOTE:
+            return number, min(LONGEST_NOTE, int(each * rate))
+    return 1, SHORTEST_NOTE
+
+
+def part_prompt(frame: Frame, engine: Engine, plan: Plan, number: int) -> Prompt:
+    """The prompt for the notes on one part."""
+    return pack_part(frame, plan.parts[number], engine.encode, part_budget(engine))
+
+
+def notes_prompt(frame: Frame, engine: Engine, notes: Sequence[Sequence[Note]]) -> Prompt:
+    """The prompt for the post, from all notes."""
+    budget = engine.prompt_budget(frame.request.options.max_output_tokens) or 0
+    return pack_notes(frame, notes, engine.encode, budget)

@@ -1,0 +1,181 @@
+"""A prompt, packed to the engine's token budget: all changes, then the newest code nearest to them. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from til.citations import label
+from til.control_tokens import broken_up
+from til.languages import WORDS
+from til.markdown import one_line
+from til.request import TilRequest
+from til.shown import composed
+from til.tokens import size
+from worker.engines import Encoded, Engine, InputTooLarge
+from worker.writing.prompt_pieces import CUT, Code, Day, Piece, code_text, named, sources_of, text_of
+from worker.writing.template import Template
+
+Encode = Callable[[str, str], Encoded]
+SAMPLE_CHARACTERS = 2000
+NEARLY = 1.08
+"""An estimate is this much off at the most; what is estimated to be larger is not even counted."""
+MARGIN = 0.98
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Chat messages with their exact size, what an answer may cite, and what is not in them."""
+
+    system: str
+    user: str
+    encoded: Encoded
+    sources: list[str]
+    dropped: list[str]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the data of one request."""
+
+    request: TilRequest
+    template: Template
+    seed: int
+
+    @cached_property
+    def marker(self) -> str:
+        """A digest of the seed and all of the data, which so can't hold it; a replay makes it again."""
+        content = self.request.model_dump_json(include={"username", "date", "repo", "files"})
+        digest = hashlib.sha256(f"{self.seed}\n{content}".encode(errors="replace")).hexdigest()
+        return f"DATA-{digest[:24]}"
+
+    def around(self, body: str) -> str:
+        """The user's message; nothing in it spells a control token of a model."""
+        request, marker = self.request, self.marker
+        day = WORDS[request.language].day(request.date)
+        title = f"# repository {one_line(request.repo)}, {day}, by {one_line(request.username)}\n"
+        title = composed(title)
+        return f"{marker}\n{broken_up(title + body)}{marker}\n"
+
+
+class Ruler:
+    """Estimates tokens by bytes, at the rate of a sample of this very text in this very tokenizer."""
+
+    def __init__(self, encode: Encode, system: str, sample: str) -> None:
+        self.encode = encode
+        sample = sample[:SAMPLE_CHARACTERS] or "\n"
+        tokens = encode(system, sample).tokens - self.empty(system)
+        self.bytes_per_token = max(0.5, size(sample) / max(1, tokens))
+
+    def empty(self, system: str) -> int:
+        """How many tokens these instructions take, with a user's message that says nothing."""
+        return self.encode(system, "").tokens
+
+    def tokens(self, text: str) -> int:
+        """About how many tokens this text takes."""
+        return int(size(text) / self.bytes_per_token) + 1
+
+
+def names_alone(frame: Frame, engine: Engine) -> Prompt:
+    """For an engine that reads the request itself: no text, only what may be cited and what is left out."""
+    system = frame.template.for_post(frame.request.language)
+    sources, dropped = named(frame.request)
+    return Prompt(system, "", engine.encode(system, ""), sources, dropped)
+
+
+def pack_day(frame: Frame, day: Day, ruler: Ruler, budget: int, code_tokens: int) -> Prompt | None:
+    """One prompt with every change of the day, and as much of the code as fits and is wanted.
+
+    `budget` in tokens, chat template included; `code_tokens` at most for the newest code.
+    Deterministic. None: the changes do not fit.
+    """
+    system = frame.template.for_post(frame.request.language)
+    changes = text_of(day.changes)
+    used = ruler.empty(system) + ruler.tokens(frame.around(changes))
+    room = min(code_tokens, int(budget * MARGIN) - used)
+    if used > budget * NEARLY:
+        return None
+    chosen, left = nearest(day.code, ruler, room)
+    while True:
+        user = frame.around(changes + code_text(chosen))
+        encoded = ruler.encode(system, user)
+        if encoded.tokens <= budget:
+            dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(left))]
+            return Prompt(system, user, encoded, sources_of(day.changes), dropped)
+        if not chosen:
+            return None
+        over = encoded.tokens - budget
+        while chosen and over > -ruler.tokens(CUT):
+            last = chosen.pop()
+            left.append(last.path)
+            over -= ruler.tokens(last.text)
+
+
+def nearest(code: Sequence[Code], ruler: Ruler, room: int) -> tuple[list[Code], list[str]]:
+    """The code nearest to the changes that fits into `room` tokens, and the paths of what does not."""
+    chosen: list[Code] = []
+    for index, one in enumerate(code):
+        room -= ruler.tokens(one.text)
+        if room < 0:
+            return chosen, [left.path for left in code[index:]]
+        chosen.append(one)
+    return chosen, []
+
+
+def pack_part(frame: Frame, part: Sequence[Piece], encode: Encode, budget: int) -> Prompt:
+    """The prompt for notes on a part of the day. What was estimated badly is cut at a line's end and listed.
+
+    Raises InputTooLarge when not even the names fit.
+    """
+    system, pieces, cut = frame.template.for_notes(frame.request.language), list(part), list[str]()
+    while True:
+        user = frame.around(text_of(pieces))
+        encoded = encode(system, user)
+        if encoded.tokens <= budget:
+            dropped = [f"{path} (changes, cut)" for path in dict.fromkeys(cut)]
+            return Prompt(system, user, encoded, sources_of(pieces), dropped)
+        longest = max(range(len(pieces)), key=lambda index: len(pieces[index].text))
+        piece = pieces[longest]
+        if len(piece.text) <= len(CUT):
+            raise InputTooLarge(InputTooLarge.__doc__)
+        pieces[longest] = replace(piece, text=halved(piece.text))
+        cut.append(piece.path)
+
+
+def halved(text: str) -> str:
+    """The first half of the lines, with a mark."""
+    kept = text.removesuffix(CUT)[: len(text) // 2].rpartition("\n")[0]
+    return f"{kept}\n{CUT}" if kept else CUT
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was noted about a part of a day, and what it is about."""
+
+    text: str
+    sources: list[str]
+
+
+def pack_notes(frame: Frame, notes: Sequence[Sequence[Note]], encode: Encode, budget: int) -> Prompt:
+    """The prompt for a post from the notes on each part; the last notes of the longest lists go first."""
+    system, kept, dropped = frame.template.for_post(frame.request.language), [list(part) for part in notes], 0
+    while True:
+        user = frame.around("".join(map(_notes_text, kept)))
+        encoded = encode(system, user)
+        if encoded.tokens <= budget:
+            sources = dict.fromkeys(source for part in kept for note in part for source in note.sources)
+            return Prompt(system, user, encoded, list(sources), [f"{dropped} notes"] if dropped else [])
+        over = 1 + sum(map(len, kept)) * (encoded.tokens - budget) // encoded.tokens
+        for _ in range(over):
+            longest = max(kept, key=len)
+            if len(longest) <= 1 and sum(map(len, kept)) <= 1:
+                raise InputTooLarge(InputTooLarge.__doc__)
+            longest.pop()
+            dropped += 1
+
+
+def _notes_text(part: Sequence[Note]) -> str:
+    lines = [f" {one_line(note.text)} [{', '.join(map(label, note.sources))}]\n" for note in part]
+    return "# notes on a part of the commits\n" + "".join(lines)

@@ -1,0 +1,159 @@
+"""The JSON schemas of one request's answers: what may be cited is enumerated, and every length is bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from til.post import KEYWORD_CHARACTERS, SECTIONS, TITLE_CHARACTERS, Draft
+from til.request import Language
+from til.shown import composed
+from worker.writing.prompt import Note
+
+MOST_SOURCES = 1000
+MOST_POINTS = 3
+MOST_FREE_POINTS = 12
+"""In a section of an answer that takes no tokens."""
+MOST_NOTES = 6
+SHORTEST_TEXT, LONGEST_TEXT = 60, 400
+CHARACTERS_PER_TOKEN: dict[Language, float] = {"en": 3.0, "ko": 1.2, "ja": 1.2, "zh": 1.2}
+"""Of prose, cautiously: vocabularies of 32k to 262k take 4 for English and 1.3 to 2 for the others."""
+SOURCE_CHARACTERS_PER_TOKEN = 2.0
+"""Of paths and of SHAs, which are the worst: two hexadecimal digits a token."""
+POINT_TOKENS = 12
+"""Braces, quotes and names of one point."""
+
+
+class InvalidOutput(Exception):
+    """The model's answer was not a post of the asked form."""
+
+
+def post_schema(
+    sources: Sequence[str], language: Language, max_output_tokens: int | None, tight: bool = False
+) -> dict[str, Any]:
+    """The schema of a `Draft` that cites `sources`, the first thousand at the most.
+
+    Even at its longest it ends within `max_output_tokens`, as far as the rates above hold: there are fewer
+    points, then fewer sources a point, where there is little room. `tight`: half as long. None: an engine
+    that writes no tokens may cite all sources, and has room for a day's commits and files.
+    """
+    if max_output_tokens is None:
+        points, cited, characters = MOST_FREE_POINTS, 2, LONGEST_TEXT
+    else:
+        budget = max_output_tokens // 2 if tight else max_output_tokens
+        sources = sources[:MOST_SOURCES]
+        points, cited, characters = lengths(sources, language, budget)
+    keyword = {"type": "string", "minLength": 1, "maxLength": KEYWORD_CHARACTERS}
+    section = {"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 1, "maxItems": points}
+    schema = _object(
+        title={"type": "string", "minLength": 1, "maxLength": TITLE_CHARACTERS},
+        keywords={"type": "array", "items": keyword, "minItems": 1, "maxItems": 5},
+        **dict.fromkeys(SECTIONS, section),
+    )
+    return schema | _definitions(sources, characters, cited)
+
+
+def lengths(sources: Sequence[str], language: Language, tokens: int) -> tuple[int, int, int]:
+    """Points a section, sources a point and characters a text that fit into `tokens`, at their longest."""
+    rate = CHARACTERS_PER_TOKEN[language]
+    head = (TITLE_CHARACTERS + 5 * KEYWORD_CHARACTERS) / rate / 2 + 10 * len(SECTIONS)
+    source = max(map(len, sources), default=0) / SOURCE_CHARACTERS_PER_TOKEN + 3
+    choices = [(points, cited) for cited in (2, 1) for points in range(MOST_POINTS, 0, -1)]
+    for points, cited in choices:
+        room = (tokens - head) / (points * len(SECTIONS)) - POINT_TOKENS - cited * source
+        if room * rate >= SHORTEST_TEXT:
+            return points, cited, min(LONGEST_TEXT, int(room * rate))
+    return 1, 1, SHORTEST_TEXT
+
+
+def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> dict[str, Any]:
+    """The schema of the notes on a part of a day."""
+    notes = {
+        "type": "array",
+        "items": {"$ref": "#/$defs/point"},
+        "minItems": 1,
+        "maxItems": min(MOST_NOTES, most_notes),
+    }
+    return _object(notes=notes) | _definitions(sources[:MOST_SOURCES], characters, 2)
+
+
+def _definitions(sources: Sequence[str], characters: int, cited: int) -> dict[str, Any]:
+    """A point, and what it may cite, once for all sections."""
+    point = _object(
+        text={"type": "string", "minLength": 1, "maxLength": characters},
+        sources={"type": "array", "items": {"$ref": "#/$defs/source"}, "minItems": 1, "maxItems": cited},
+    )
+    source = {"type": "string", "enum": list(sources)}
+    return {"$defs": {"point": point, "source": source}}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
+    """The answer as a draft; a last point that was cut off is left out, if its section has others.
+
+    `labels`: sources by what they are cited as. Raises InvalidOutput when it has another form or cites what
+    is not there.
+    """
+    try:
+        draft = Draft.model_validate(_without_stumps(answer))
+    except ValueError as error:
+        raise InvalidOutput(InvalidOutput.__doc__) from error
+    sections = [getattr(draft, name) for name in SECTIONS]
+    points = [point for section in sections for point in section]
+    for point in points:
+        point.sources = list(map(composed, point.sources))
+    cited = {source for point in points for source in point.sources}
+    if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= labels.keys():
+        raise InvalidOutput(InvalidOutput.__doc__)
+    for point in points:
+        point.sources = [labels[source] for source in point.sources]
+    return draft
+
+
+def _without_stumps(answer: Any) -> Any:
+    if not isinstance(answer, dict):
+        return answer
+    whole = {
+        name: [p for p in answer[name] if not _is_stump(p)] for name in SECTIONS if _is_list(answer, name)
+    }
+    return answer | whole
+
+
+def _is_list(answer: dict[str, Any], name: str) -> bool:
+    return isinstance(answer.get(name), list)
+
+
+def _is_stump(point: Any) -> bool:
+    """A point that was begun: without its sources it supports nothing."""
+    return isinstance(point, dict) and (not point.get("text") or not point.get("sources"))
+
+
+def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
+    """The notes of a part that are whole and cite what is there. Raises InvalidOutput when there are none."""
+    notes = answer.get("notes") if isinstance(answer, dict) else None
+    found = [
+        Note(str(note["text"]), [composed(str(source)) for source in note["sources"]])
+        for note in (notes if isinstance(notes, list) else [])
+        if isinstance(note, dict) and note.get("text") and isinstance(note.get("sources"), list)
+    ]
+    known = [note for note in found if note.sources and labels.keys() >= set(note.sources)]
+    if not known:
+        raise InvalidOutput(InvalidOutput.__doc__)
+    return [Note(note.text, [labels[source] for source in note.sources]) for note in known]
+
+
+def as_json(text: str) -> Any:
+    """The value; not strict, for some servers' grammars let raw tabs into a string. Raises InvalidOutput."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError) as error:
+        raise InvalidOutput(InvalidOutput.__doc__) from error
