@@ -16,7 +16,7 @@ from api.connections import Connections
 from api.document import DocumentedApi
 from api.follow import Followers
 from api.group_commit import Submitter
-from api.middleware import Door
+from api.middleware import RequestMiddleware
 from api.problems import handle_problems
 from api.routes import events, jobs, queue, replay, submit
 from api.routes import webhooks as webhook_routes
@@ -61,7 +61,7 @@ def create_app(
     for module in (submit, replay, jobs, events, queue, webhook_routes):
         app.include_router(module.router)
     handle_problems(app)
-    app.add_middleware(Door, body_limit_bytes=settings.body_limit_bytes, clients=clients)
+    app.add_middleware(RequestMiddleware, body_limit_bytes=settings.body_limit_bytes, clients=clients)
     return app
 
 

@@ -1,6 +1,6 @@
 """Who calls: the bearer key, looked up by its hash and remembered for a few seconds.
 
-`api.middleware.Door` asks before anything of a request's body is read, and leaves the caller in
+`api.middleware.RequestMiddleware` asks before anything of a request's body is read, and leaves the caller in
 `request.state.caller`, where the routes' dependencies find it.
 """
 

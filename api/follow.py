@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.transcript import Transcript
 from base.database import Database
 from base.loops import Loops
-from jobs.job_state import Standing, standings
+from jobs.job_state import JobState, job_states
 from signals.pubsub import ENDED, Live
 from signals.streams import START
 
@@ -74,10 +74,10 @@ class Followers:
                 del self._seats[tenant_id]
 
     @contextlib.contextmanager
-    def follow(self, job_id: uuid.UUID, standing: Standing) -> Iterator[tuple[Transcript, asyncio.Event]]:
+    def follow(self, job_id: uuid.UUID, state: JobState) -> Iterator[tuple[Transcript, asyncio.Event]]:
         """The job's transcript, shared by all who follow it, and an event that is set when it changes."""
-        transcript, followers = self._followed.setdefault(job_id, (Transcript(job_id, standing), set()))
-        transcript.stands(standing)
+        transcript, followers = self._followed.setdefault(job_id, (Transcript(job_id, state), set()))
+        transcript.stands(state)
         woken = asyncio.Event()
         followers.add(woken)
         self._someone.set()
@@ -154,7 +154,7 @@ class Followers:
         if not job_ids:
             return
         async with self._database.session() as session:
-            found = await standings(session, job_ids)
+            found = await job_states(session, job_ids)
         followed = {job_id: self._followed[job_id][0] for job_id in job_ids if job_id in self._followed}
         for job_id, transcript in followed.items():
             transcript.gone = job_id not in found

@@ -32,7 +32,7 @@ class BodyTooLarge(HTTPException):
         super().__init__(413, too_large(limit_bytes).detail)
 
 
-class Door:
+class RequestMiddleware:
     """Outermost ASGI middleware: nothing of a body is read before the key is known to be valid.
 
     `body_limit_bytes` holds for a declared and for a streamed body.
@@ -63,7 +63,7 @@ class Door:
             try:
                 await self._serve(scope, receive, send_with_id, seen, request_id)
             finally:
-                _tell(scope, seen["status"], time.monotonic() - began)
+                _log_request(scope, seen["status"], time.monotonic() - began)
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, seen: dict[str, int | bool], request_id: str
@@ -126,7 +126,7 @@ def _request_id(scope: Scope) -> str:
     return given if re.fullmatch(r"[A-Za-z0-9._-]{1,100}", given) else uuid.uuid4().hex
 
 
-def _tell(scope: Scope, status: int | bool, seconds: float) -> None:
+def _log_request(scope: Scope, status: int | bool, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
     method = scope["method"] if scope["method"] in METHODS else "other"
     SECONDS.labels(route, method, str(status)).observe(seconds)

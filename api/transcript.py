@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from base.states import ENDINGS, Status
-from jobs.job_state import Standing
+from jobs.job_state import JobState
 from signals.streams import START, Entry
 
 EVENT_ID = re.compile(r"(\d{1,18})-(\d{1,9})-(\d{1,9})")
@@ -18,10 +18,10 @@ EVENT_ID = re.compile(r"(\d{1,18})-(\d{1,9})-(\d{1,9})")
 class Transcript:
     """What is known of one job now. PostgreSQL and Redis tell it in any order and more than once."""
 
-    def __init__(self, job_id: uuid.UUID, standing: Standing) -> None:
+    def __init__(self, job_id: uuid.UUID, state: JobState) -> None:
         self.job_id = job_id
-        self.status = standing.status
-        self.claim_no = standing.claim_no
+        self.status = state.status
+        self.claim_no = state.claim_no
         self.answer = 0
         self.text = ""
         self.progress: dict[str, Any] | None = None
@@ -33,15 +33,15 @@ class Transcript:
         """Whether the job has ended: nothing changes any more."""
         return self.status in ENDINGS
 
-    def stands(self, standing: Standing) -> bool:
+    def stands(self, state: JobState) -> bool:
         """What PostgreSQL says; whether that is new. What is older than the claim known is passed over."""
-        if self.ended or standing.claim_no < self.claim_no:
+        if self.ended or state.claim_no < self.claim_no:
             return False
-        if standing.claim_no > self.claim_no:
-            self._begin(standing.claim_no, 0)
-        elif standing.status == self.status:
+        if state.claim_no > self.claim_no:
+            self._begin(state.claim_no, 0)
+        elif state.status == self.status:
             return False
-        self.status = standing.status
+        self.status = state.status
         return True
 
     def take(self, entry: Entry) -> None:

@@ -11,7 +11,7 @@ from base.database import Database
 from base.loops import Loops
 from base.states import ENDINGS
 from jobs import read
-from jobs.job_state import standing
+from jobs.job_state import job_state
 from signals.pubsub import ENDED, Live
 
 RECHECK_SECONDS = 2.0
@@ -47,7 +47,7 @@ class Waiters:
         self._events[job_id].add(woken)
         try:
             async with self._database.session() as session:
-                stands = await standing(session, tenant_id, job_id)
+                stands = await job_state(session, tenant_id, job_id)
             if stands.status not in ENDINGS and not self._closing:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), seconds)

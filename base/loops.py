@@ -85,7 +85,7 @@ class Loops:
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a loop's outermost: told
                 if _is_cancelled():
                     return
-                _tell(loop, error)
+                _report(loop, error)
                 await asyncio.sleep(loop.pause)
                 loop.pause = min(LONGEST_PAUSE_SECONDS, loop.pause * 2)
             loop.quiet_seconds = 0
@@ -115,7 +115,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _tell(loop: _Loop, error: BaseException) -> None:
+def _report(loop: _Loop, error: BaseException) -> None:
     ERRORS.labels(loop.name).inc()
     kind, now = type(error).__name__, time.monotonic()
     if now - loop.logged.get(kind, float("-inf")) < LOG_EVERY_SECONDS:

@@ -32,7 +32,7 @@ class KvCache:
 
 
 @dataclass
-class Room:
+class KvBudget:
     """What is left of the cache for a claim; `empty`: nothing runs, so the first job fits in any case.
 
     `refused`: a job did not fit, so that there is reason to claim again when room appears.

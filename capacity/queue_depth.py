@@ -19,7 +19,7 @@ DRAIN_SECONDS = 300.0
 TARGET_LOAD = 0.8
 
 
-class Figures(Table):
+class QueueDepth(Table):
     """The one row of depth figures that the steward writes each second and every api reads.
 
     `steady_since`: since when the stewards have been writing it without a break. `counted_at`: when all that
@@ -99,7 +99,7 @@ ON CONFLICT (id) DO UPDATE SET
 """)
 
 
-async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: float) -> Figures:
+async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: float) -> QueueDepth:
     """Count, write the row and return it. Waiting rows are counted up to 100,000, many of them not each time.
 
     A break of more than `longest_gap_seconds` in this begins `steady_since` anew.
@@ -123,7 +123,7 @@ async def stepped_back_seconds(session: AsyncSession, lease_seconds: float) -> f
 
     The row stays locked until they are written anew, so that of two stewards one finds it.
     """
-    ahead = func.extract("epoch", Figures.at - func.clock_timestamp())
+    ahead = func.extract("epoch", QueueDepth.at - func.clock_timestamp())
     seconds = (await session.execute(select(ahead).with_for_update())).scalar_one_or_none()
     return float(seconds) if seconds and seconds > longest_gap_seconds(lease_seconds) else 0.0
 
@@ -140,13 +140,13 @@ def steady(lease_seconds: float) -> ColumnElement[bool]:
         func.make_interval(0, 0, 0, 0, 0, 0, seconds)
         for seconds in (lease_seconds, longest_gap_seconds(lease_seconds))
     )
-    return exists().where(Figures.steady_since <= now - whole, Figures.at > now - gap)
+    return exists().where(QueueDepth.steady_since <= now - whole, QueueDepth.at > now - gap)
 
 
-async def read(session: AsyncSession) -> Figures:
+async def read(session: AsyncSession) -> QueueDepth:
     """The newest figures; zeros before the steward has ever run."""
-    found = await session.get(Figures, 1, populate_existing=True)
-    return found or Figures(
+    found = await session.get(QueueDepth, 1, populate_existing=True)
+    return found or QueueDepth(
         id=1,
         queued=0,
         running=0,

@@ -11,7 +11,7 @@ from base.clock import NOW
 from base.errors import AlreadyFinished, NoSuchJob
 from base.states import ENDINGS, Status
 from base.tables import Job
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 
 
 async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> Status:
@@ -36,5 +36,5 @@ async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID)
         known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
         raise AlreadyFinished if (await session.execute(known)).scalar_one_or_none() else NoSuchJob
     if status == Status.CANCELLED:
-        await post_events(session, [job_id], "cancelled")
+        await enqueue_deliveries(session, [job_id], "cancelled")
     return Status(status)

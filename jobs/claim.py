@@ -25,14 +25,14 @@ from base.clock import NOW, STATEMENT_NOW
 from base.errors import ClaimLost, WorkerGone
 from base.states import Status
 from base.tables import Job, Worker
-from capacity.kv_budget import Room
+from capacity.kv_budget import KvBudget
 from jobs.fence import (
     NO_IDENTITY_MAP,
     Claim,
     Claimed,
     fence,
 )
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 
 SUSPECT_LOSSES = 2
 """A job that lost this many workers may be what kills them: a worker carries at most one such job."""
@@ -41,11 +41,11 @@ Waiting = Row[uuid.UUID, int, int]
 
 
 async def claim(
-    session: AsyncSession, worker_id: uuid.UUID, k: int, room: Room | None = None
+    session: AsyncSession, worker_id: uuid.UUID, k: int, budget: KvBudget | None = None
 ) -> list[Claimed]:
     """Give up to `k` waiting jobs of the worker's model to it: first come, first served, with head starts.
 
-    The first that its engine has no `room` for ends the claim, so that large jobs do not starve. Locks the
+    The first that its engine has no `budget` for ends the claim, so that large jobs do not starve. Locks the
     worker's own row first. Leaves out rows that wait for a retry or whose queue deadline has passed. Raises
     WorkerGone when the worker's lease has ended or it drains.
     """
@@ -56,7 +56,7 @@ async def claim(
     if model is None:
         raise WorkerGone
     rows = await _choose(session, worker_id, model, k)
-    chosen = [row.id for row in takewhile(lambda row: room is None or room.take(row.tokens), rows)]
+    chosen = [row.id for row in takewhile(lambda row: budget is None or budget.take(row.tokens), rows)]
     return await _start(session, chosen, worker_id) if chosen else []
 
 
@@ -120,7 +120,7 @@ async def _start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id:
         .returning(*Claimed.COLUMNS)
     )
     rows = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).all()
-    await post_events(session, [row.id for row in rows], "started")
+    await enqueue_deliveries(session, [row.id for row in rows], "started")
     return [Claimed.of(row, worker_id) for row in sorted(rows, key=lambda row: job_ids.index(row.id))]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from base.clock import NOW, STATEMENT_NOW
 from base.states import Status
 from base.tables import Job
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 
 
 async def expire(session: AsyncSession, limit: int, error: dict[str, Any]) -> int:
@@ -25,5 +25,5 @@ async def expire(session: AsyncSession, limit: int, error: dict[str, Any]) -> in
     values = {"status": Status.EXPIRED, "finished_at": NOW, "not_before": None, "error": error}
     statement = update(Job).where(Job.id.in_(due)).values(values).returning(Job.id)
     ids = list((await session.execute(statement)).scalars())
-    await post_events(session, ids, "expired")
+    await enqueue_deliveries(session, ids, "expired")
     return len(ids)

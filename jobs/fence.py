@@ -28,7 +28,7 @@ from base.clock import NOW
 from base.errors import ClaimLost
 from base.states import ENDINGS, Status
 from base.tables import Job, Worker
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 
 NO_IDENTITY_MAP = {"synchronize_session": False}
 """No session here holds jobs as objects, so none is searched for those that a statement has changed."""
@@ -168,5 +168,5 @@ async def write_fenced(
     if row is None:
         raise ClaimLost
     if row.status in ENDINGS:
-        await post_events(session, [row.id], row.status)
+        await enqueue_deliveries(session, [row.id], row.status)
     return Status(row.status)

@@ -21,7 +21,7 @@ from jobs.fence import (
     later,
     write_fenced,
 )
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 from jobs.usage import Usage, with_usage
 
 
@@ -34,7 +34,7 @@ async def retry(
 ) -> Status:
     """running -> queued, charged as a failure and not before `after_seconds`; or cancelled. ClaimLost."""
     values = {"failures": Job.failures + 1, "not_before": later(after_seconds)}
-    return await _give_up(session, claim, partial_text, usage, **values)
+    return await _give_back(session, claim, partial_text, usage, **values)
 
 
 async def release(
@@ -46,7 +46,7 @@ async def release(
 ) -> Status:
     """running -> queued, nothing charged, since it never ran to an end here; or cancelled. ClaimLost."""
     values = {} if after_seconds is None else {"not_before": later(after_seconds)}
-    return await _give_up(session, claim, partial_text, usage, attempts=Job.attempts - 1, **values)
+    return await _give_back(session, claim, partial_text, usage, attempts=Job.attempts - 1, **values)
 
 
 def release_unknown(worker: CTE, held: Sequence[Claim]) -> CTE:
@@ -61,11 +61,11 @@ async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) 
     values = back_to_queue() | {"losses": Job.losses + int(charged)}
     statement = update(Job).where(fence_any(claims)).values(values).returning(Job.id, Job.status)
     rows = (await session.execute(statement)).all()
-    await post_events(session, [row.id for row in rows if row.status == Status.CANCELLED], "cancelled")
+    await enqueue_deliveries(session, [row.id for row in rows if row.status == Status.CANCELLED], "cancelled")
     return [row.id for row in rows]
 
 
-async def _give_up(
+async def _give_back(
     session: AsyncSession, claim: Claim, partial_text: str | None, usage: Usage, **values: Any
 ) -> Status:
     values |= back_to_queue() | {"partial_text": if_cancelled(partial_text), "usage": with_usage(usage)}

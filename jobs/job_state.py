@@ -15,24 +15,24 @@ from base.tables import Job
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobState:
     """A job's status, and its latest claim (0: never claimed)."""
 
     status: Status
     claim_no: int
 
 
-async def standing(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> Standing:
+async def job_state(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> JobState:
     """Where this job of the tenant stands. Raises NoSuchJob, also for another tenant's."""
     query = select(Job.status, Job.claim_no).where(Job.id == job_id, Job.tenant_id == tenant_id)
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NoSuchJob
-    return Standing(Status(row.status), row.claim_no)
+    return JobState(Status(row.status), row.claim_no)
 
 
-async def standings(session: AsyncSession, job_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+async def job_states(session: AsyncSession, job_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, JobState]:
     """Where each of these jobs stands; those that are gone are left out."""
     query = select(Job.id, Job.status, Job.claim_no).where(Job.id.in_(job_ids))
     rows = (await session.execute(query)).all()
-    return {row.id: Standing(Status(row.status), row.claim_no) for row in rows}
+    return {row.id: JobState(Status(row.status), row.claim_no) for row in rows}

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from base.tables import Delivery, Job
 
 
-async def post_events(session: AsyncSession, job_ids: Sequence[uuid.UUID], event: str) -> None:
+async def enqueue_deliveries(session: AsyncSession, job_ids: Sequence[uuid.UUID], event: str) -> None:
     """Add a delivery of `event` for each of these jobs whose webhook asks for it.
 
     Whether its URL is disabled is for the claim to see, which comes later than any disabling before it.

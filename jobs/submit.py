@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from base.states import Status
 from base.tables import Job
 from jobs.idempotency import forget_old_keys, replayed
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 from jobs.submission import Submission, Submitted
 
 UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
@@ -28,7 +28,7 @@ async def insert_batch(
     rows = {submission.id: submission.row for submission in ordered}
     reusable = await _results_to_reuse(session, ordered, rows)
     inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
-    await post_events(session, [i for i in reusable if i in inserted], Status.SUCCEEDED)
+    await enqueue_deliveries(session, [i for i in reusable if i in inserted], Status.SUCCEEDED)
     outcomes: dict[uuid.UUID, Submitted | Exception] = {
         i: Submitted(i, reused=i in reusable) for i in inserted
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from base.states import DISABLED, Status
 from base.tables import Delivery, Job
-from capacity.queue_depth import Figures
+from capacity.queue_depth import QueueDepth
 from capacity.wait import estimate
 from til.redaction.summary import MOST, summed
 
@@ -18,7 +18,7 @@ def job_view(
     job: Job,
     delivery: Delivery | None = None,
     position: int | None = None,
-    figures: Figures | None = None,
+    depth: QueueDepth | None = None,
     progress: dict[str, Any] | None = None,
     in_a_list: bool = False,
     in_a_webhook: bool = False,
@@ -46,8 +46,8 @@ def job_view(
         "replay_of": str(job.replay_of) if job.replay_of else None,
         "cancel_requested": job.cancel_requested_at is not None,
         "position": position,
-        "wait": estimate(position, figures) if queued else None,
-        "waiting_for": _waiting_for(job, figures) if queued else None,
+        "wait": estimate(position, depth) if queued else None,
+        "waiting_for": _waiting_for(job, depth) if queued else None,
         "progress": progress if job.status == Status.RUNNING else None,
         "result": _without_content(job.result) if in_a_list and job.result else job.result,
         "partial_text": job.partial_text,
@@ -67,10 +67,10 @@ def when(time: datetime.datetime | None) -> str | None:
     return time.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _waiting_for(job: Job, figures: Figures | None) -> str:
+def _waiting_for(job: Job, depth: QueueDepth | None) -> str:
     if job.not_before is not None:
         return "retry"
-    return "capacity" if figures is None or figures.workers else "cold_start"
+    return "capacity" if depth is None or depth.workers else "cold_start"
 
 
 def _without_content(result: dict[str, Any]) -> dict[str, Any]:

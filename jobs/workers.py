@@ -16,7 +16,7 @@ from base.states import ENDINGS, Status
 from base.tables import Job, Worker
 from jobs import give_back
 from jobs.fence import Claim
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ async def heartbeat(
     if not rows:
         raise WorkerGone
     let_go = {row.id: row.status for row in rows if row.status}
-    await post_events(session, [i for i, status in let_go.items() if status in ENDINGS], "cancelled")
+    await enqueue_deliveries(session, [i for i, status in let_go.items() if status in ENDINGS], "cancelled")
     owned = {Claim(row.id, row.claim_no, worker_id): row.cancel_requested_at for row in rows if row.id}
     asked = frozenset(claim for claim in held if owned.get(claim))
     return Beat(frozenset(held) - owned.keys(), asked, len(let_go))
@@ -89,7 +89,7 @@ async def drain(session: AsyncSession, worker_id: uuid.UUID) -> None:
     await session.execute(update(Worker).where(Worker.id == worker_id).values(draining=True))
 
 
-async def give_up(session: AsyncSession, worker_id: uuid.UUID) -> None:
+async def end_lease(session: AsyncSession, worker_id: uuid.UUID) -> None:
     """End the lease now: this worker can run nothing more, and its jobs are to be rescued as losses."""
     await session.execute(update(Worker).where(Worker.id == worker_id).values(lease_expires_at=NOW))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from capacity.queue_depth import Figures
+from capacity.queue_depth import QueueDepth
 
 
 def run() -> None:
@@ -14,7 +14,7 @@ def run() -> None:
     """
     context.configure(
         connection=context.config.attributes["connection"],
-        target_metadata=Figures.metadata,
+        target_metadata=QueueDepth.metadata,
         compare_type=True,
         transactional_ddl=True,
         transaction_per_migration=True,

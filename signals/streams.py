@@ -62,7 +62,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class News:
+class StreamUpdate:
     """An entry for a job's stream. `whole`: it has the answer from its beginning; nothing older is kept."""
 
     job_id: uuid.UUID
@@ -78,11 +78,11 @@ class LiveText:
         self._redis = redis
         self._timeout = timeout_seconds
 
-    async def tell(self, news: Sequence[News]) -> set[uuid.UUID]:
+    async def publish(self, updates: Sequence[StreamUpdate]) -> set[uuid.UUID]:
         """Write all of it in one round trip; the jobs whose stream has a hole now, so the whole is needed."""
-        keys = [_key(one.job_id) for one in news]
-        entries = [part for one in news for part in ("1" if one.whole else "", one.entry.dump())]
-        webhooks = [_webhook(one) for one in news if one.webhook]
+        keys = [_key(one.job_id) for one in updates]
+        entries = [part for one in updates for part in ("1" if one.whole else "", one.entry.dump())]
+        webhooks = [_webhook(one) for one in updates if one.webhook]
         try:
             async with asyncio.timeout(self._timeout), self._redis.pipeline(transaction=False) as pipe:
                 pipe.eval(TELL, len(keys), *keys, str(KEPT_SECONDS), *entries)
@@ -92,8 +92,8 @@ class LiveText:
                     pipe.expire(PROGRESS_WEBHOOKS, PROGRESS_WAITS_SECONDS)
                 gone = (await pipe.execute())[0]
         except (RedisError, OSError, TimeoutError):
-            return {one.job_id for one in news}
-        return {news[number - 1].job_id for number in gone}
+            return {one.job_id for one in updates}
+        return {updates[number - 1].job_id for number in gone}
 
     async def latest(self, job_id: uuid.UUID) -> Entry | None:
         """The last entry of a job, when there is any."""
@@ -151,8 +151,8 @@ def _order(entry_id: str) -> tuple[int, ...]:
     return tuple(int(part) for part in entry_id.split("-"))
 
 
-def _webhook(news: News) -> str:
-    return json.dumps({"job_id": str(news.job_id), "progress": news.entry.progress})
+def _webhook(updates: StreamUpdate) -> str:
+    return json.dumps({"job_id": str(updates.job_id), "progress": updates.entry.progress})
 
 
 def _key(job_id: uuid.UUID) -> str:

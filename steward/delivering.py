@@ -15,7 +15,7 @@ from base.database import DELIVERER, Database
 from base.loops import Loops
 from signals.pubsub import DELIVERIES, Live
 from steward.settings import StewardSettings
-from webhooks.deliverer import Postman
+from webhooks.deliverer import Deliverer
 from webhooks.pace import Pace
 from webhooks.sender import Sender
 from webhooks.settings import WebhookSettings
@@ -27,16 +27,16 @@ PROGRESS_EVERY_SECONDS = 0.25
 class Progress:
     """Progress webhooks: sent once, straight from Redis; what there is no room for is dropped."""
 
-    def __init__(self, live: Live, postman: Postman) -> None:
+    def __init__(self, live: Live, deliverer: Deliverer) -> None:
         self._live = live
-        self._postman = postman
+        self._deliverer = deliverer
         self._pace = Pace()
 
     async def step(self) -> None:
         """Send what has come, then pause."""
         come = await self._live.pop_progress(PROGRESS_AT_ONCE)
         if told := self._pace.next(come, time.monotonic()):
-            await self._postman.tell_progress(told)
+            await self._deliverer.tell_progress(told)
         await asyncio.sleep(PROGRESS_EVERY_SECONDS)
 
 
@@ -49,16 +49,16 @@ async def delivering(
     live, loops = Live(settings.redis_url.get_secret_value()), Loops(on_dead)
     agent = f"til-queue/{version('til-queue')}"
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
-    postman = Postman(database, sender, webhooks.schedule_seconds)
-    loops.start("deliver", postman.step)
-    loops.start("fall_due", postman.fall_due)
-    loops.start("tell_progress", Progress(live, postman).step)
-    loops.start("hear_deliveries", lambda: live.listen(DELIVERIES, lambda _: postman.wake()), None)
+    deliverer = Deliverer(database, sender, webhooks.schedule_seconds)
+    loops.start("deliver", deliverer.step)
+    loops.start("fall_due", deliverer.fall_due)
+    loops.start("tell_progress", Progress(live, deliverer).step)
+    loops.start("hear_deliveries", lambda: live.listen(DELIVERIES, lambda _: deliverer.wake()), None)
     try:
         yield
     finally:
         await loops.close()
-        await until_told(postman.finish())
+        await until_told(deliverer.finish())
         await sender.close()
         await live.close()
         await database.close()

@@ -12,7 +12,7 @@ from base.database import Database
 from base.loops import Loops
 from base.metrics import FINISHED
 from capacity import queue_depth
-from capacity.queue_depth import Figures
+from capacity.queue_depth import QueueDepth
 from jobs import sweep
 from jobs.claim import waiting_models
 from signals.doorbell import Ringer
@@ -75,7 +75,7 @@ class Sweeper:
             async with asyncio.timeout(self._tick_seconds):
                 await self._nudged.wait()
 
-    async def _measure(self) -> Figures:
+    async def _measure(self) -> QueueDepth:
         """The figures. Where the database's clock has stepped back, what waits for a time waits no longer."""
         async with self._database.session() as session:
             back = await queue_depth.stepped_back_seconds(session, self._lease_seconds)
@@ -116,7 +116,7 @@ class Sweeper:
         await asyncio.sleep(FORGET_EVERY_SECONDS)
 
 
-def show(now: Figures) -> None:
+def show(now: QueueDepth) -> None:
     """The figures as metrics, which the autoscalers follow."""
     oldest = (now.at - now.oldest_queued_at).total_seconds() if now.oldest_queued_at else 0
     JOBS.labels("queued").set(now.queued)

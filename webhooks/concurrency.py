@@ -20,7 +20,7 @@ class Lane(NamedTuple):
     host: str
 
 
-class Places:
+class ConcurrencyLimiter:
     """The places of the posts on their way, and who may have the next.
 
     A lane has one place at first, one more for each post that came back well, and one again after it was

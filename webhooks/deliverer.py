@@ -16,8 +16,8 @@ import structlog
 from base.database import Database
 from webhooks import claim
 from webhooks.claim import FALL_DUE_AT_ONCE, Due
-from webhooks.concurrency import IN_FLIGHT, Lane, Places
-from webhooks.record import Tried, observe
+from webhooks.concurrency import IN_FLIGHT, ConcurrencyLimiter, Lane
+from webhooks.record import RecordedAttempt, observe
 from webhooks.recorder import Recorder
 from webhooks.retry_schedule import after_attempt
 from webhooks.sender import CRASHED, Attempt, Sender
@@ -31,7 +31,7 @@ FINISH_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class Postman:
+class Deliverer:
     """Claims due deliveries, posts them, records the attempts. `wake` tells that there may be something."""
 
     def __init__(self, database: Database, sender: Sender, schedule_seconds: Sequence[float]) -> None:
@@ -39,7 +39,7 @@ class Postman:
         self._sender = sender
         self._schedule = schedule_seconds
         self._recorder = Recorder(database)
-        self._places = Places()
+        self._places = ConcurrencyLimiter()
         self._woken = asyncio.Event()
         self._after: Lane | None = None
         self._fruitful = False
@@ -112,17 +112,17 @@ class Postman:
             self._places.gave_back(due.lane)
             return
         try:
-            tried = self._decided(due, await self._send(due))
+            recorded = self._decided(due, await self._send(due))
         except Exception as error:  # noqa: BLE001 - the outermost place of this post
             log.error("post_crashed", delivery=due.message_id, error=type(error).__name__)
-            tried = self._decided(due, Attempt(0, error=CRASHED))
-        await self._recorder.add(tried)
+            recorded = self._decided(due, Attempt(0, error=CRASHED))
+        await self._recorder.add(recorded)
 
-    def _decided(self, due: Due, attempt: Attempt) -> Tried:
+    def _decided(self, due: Due, attempt: Attempt) -> RecordedAttempt:
         now = datetime.datetime.now(datetime.UTC)
         before = due.delivery.attempts - due.delivery.attempts_before
         draw = random.random()  # noqa: S311
-        return Tried(due, attempt, after_attempt(before, attempt, draw, now, self._schedule))
+        return RecordedAttempt(due, attempt, after_attempt(before, attempt, draw, now, self._schedule))
 
     async def _send(self, due: Due) -> Attempt:
         strained = True

@@ -40,14 +40,14 @@ RETURNING delivery_id
 
 
 @dataclass(frozen=True)
-class Tried:
+class RecordedAttempt:
     """An attempt, with what is to become of its delivery."""
 
     due: Due
     attempt: Attempt
     decision: Again | Done
 
-    def bare(self) -> Tried:
+    def bare(self) -> RecordedAttempt:
         """The same without anything that the receiver has said."""
         return replace(self, attempt=Attempt(self.attempt.milliseconds, error=CRASHED))
 
@@ -70,9 +70,9 @@ class Tried:
         }
 
 
-async def record(session: AsyncSession, tried: Sequence[Tried]) -> set[uuid.UUID]:
+async def record(session: AsyncSession, recorded: Sequence[RecordedAttempt]) -> set[uuid.UUID]:
     """Write what came of these attempts, each once; those whose lease has passed to another are left out."""
-    rows = json.dumps([one.row() for one in tried])
+    rows = json.dumps([one.row() for one in recorded])
     return set((await session.scalars(RECORD, {"rows": rows})).all())
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from base.database import Database
 from base.errors import DatabaseUnavailable
 from webhooks import endpoints
-from webhooks.record import Tried, record
+from webhooks.record import RecordedAttempt, record
 from webhooks.sender import CRASHED
 from webhooks.urls import host_of
 
@@ -24,13 +24,13 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[tuple[Tried, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[RecordedAttempt, asyncio.Future[None]]] = []
         self._recording: asyncio.Task[None] | None = None
 
-    async def add(self, tried: Tried) -> None:
+    async def add(self, recorded: RecordedAttempt) -> None:
         """Return once it is recorded, or can't be for long: then it is posted again after its lease."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((tried, future))
+        self._waiting.append((recorded, future))
         if self._recording is None or self._recording.done():
             self._recording = asyncio.create_task(self._record_all())
         await future
@@ -38,41 +38,41 @@ class Recorder:
     async def _record_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            tried = [one for one, _ in batch]
+            recorded = [one for one, _ in batch]
             try:
-                await self._record(tried)
-                await self._judge(tried)
+                await self._record(recorded)
+                await self._judge(recorded)
             except Exception as error:  # noqa: BLE001 - handed to every post of the batch, which logs it
-                _tell(batch, error)
+                _resolve(batch, error)
             else:
-                _tell(batch, None)
+                _resolve(batch, None)
 
-    async def _record(self, tried: Sequence[Tried]) -> None:
+    async def _record(self, recorded: Sequence[RecordedAttempt]) -> None:
         for _ in range(TRIES):
             try:
                 async with self._database.session() as session:
-                    await record(session, tried)
+                    await record(session, recorded)
                 return
             except DatabaseUnavailable as error:
-                log.warning("attempts_not_recorded", attempts=len(tried), error=error.reason)
+                log.warning("attempts_not_recorded", attempts=len(recorded), error=error.reason)
                 await asyncio.sleep(1)
             except DBAPIError as error:
-                log.error("attempts_refused", attempts=len(tried), error=type(error.orig).__name__)
-                await self._one_by_one(tried)
+                log.error("attempts_refused", attempts=len(recorded), error=type(error.orig).__name__)
+                await self._one_by_one(recorded)
                 return
 
-    async def _one_by_one(self, tried: Sequence[Tried]) -> None:
+    async def _one_by_one(self, recorded: Sequence[RecordedAttempt]) -> None:
         """What can't be stored of one attempt costs no other; and it counts, or it would be made for ever."""
-        if len(tried) > 1:
-            for one in tried:
+        if len(recorded) > 1:
+            for one in recorded:
                 await self._record([one])
-        elif tried[0].attempt.error != CRASHED:
-            await self._record([tried[0].bare()])
+        elif recorded[0].attempt.error != CRASHED:
+            await self._record([recorded[0].bare()])
 
-    async def _judge(self, tried: Sequence[Tried]) -> None:
+    async def _judge(self, recorded: Sequence[RecordedAttempt]) -> None:
         """In transactions of its own: it may fail, the record may not."""
-        well = {one.due.endpoint for one in tried if one.attempt.delivered}
-        badly = {one.due.endpoint for one in tried if not one.attempt.delivered} - well
+        well = {one.due.endpoint for one in recorded if one.attempt.delivered}
+        badly = {one.due.endpoint for one in recorded if not one.attempt.delivered} - well
         try:
             async with self._database.session() as session:
                 if well:
@@ -85,7 +85,7 @@ class Recorder:
             log.warning("endpoint_disabled", tenant_id=str(tenant_id), host=host_of(url))
 
 
-def _tell(batch: Sequence[tuple[Tried, asyncio.Future[None]]], error: Exception | None) -> None:
+def _resolve(batch: Sequence[tuple[RecordedAttempt, asyncio.Future[None]]], error: Exception | None) -> None:
     for _, future in batch:
         if future.done():
             continue

@@ -23,13 +23,13 @@ from signals.pubsub import CANCEL, SWEEP, Live
 from signals.servers import ready_to_start
 from worker.engines import Engine
 from worker.engines.backpressure import Backpressure
-from worker.live.reporter import Watch
+from worker.live.reporter import LiveReporter
 from worker.metrics import READY, RUNNING, WAITING, TokenRate
 from worker.settings import WorkerSettings
 from worker.slots.claimer import Claimer
-from worker.slots.heartbeat import Pulse
-from worker.slots.in_flight import Holdings
-from worker.slots.kv_admission import Ledger
+from worker.slots.heartbeat import Heartbeat
+from worker.slots.in_flight import InFlight
+from worker.slots.kv_admission import KvAdmission
 from worker.slots.run import Runner
 from worker.writing.day_parts import PARTS_AT_ONCE
 
@@ -58,28 +58,28 @@ class Runtime:
         settings = self._settings
         redis_url = settings.redis_url.get_secret_value()
         rate = TokenRate()
-        self.holdings = Holdings(Ledger(PARTS_AT_ONCE), Backpressure(settings.slots))
+        self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE), Backpressure(settings.slots))
         self.database = Database(settings.database_url.get_secret_value(), WORKER)
         self.live = Live(redis_url)
         self.ringer = Ringer(redis_url)
         self.claimer = Claimer(
-            self.database, self.live, self.holdings, self.ringer, settings.alias, uuid.uuid4()
+            self.database, self.live, self.in_flight, self.ringer, settings.alias, uuid.uuid4()
         )
-        self.holdings.ledger.on_room = self.claimer.room_appeared
-        self.holdings.gate.on_open = self.claimer.room_appeared
-        self.watch = Watch(self.live, rate)
-        shared = (self.database, self._engine, self.holdings, self.claimer)
-        self.pulse = Pulse(
+        self.in_flight.admission.on_budget = self.claimer.budget_freed
+        self.in_flight.gate.on_open = self.claimer.budget_freed
+        self.reporter = LiveReporter(self.live, rate)
+        shared = (self.database, self._engine, self.in_flight, self.claimer)
+        self.heartbeat = Heartbeat(
             *shared, settings.alias, settings.slots, settings.lease_seconds, rate.per_second, self._die
         )
         self.runner = Runner(
             self.database,
             self._engine,
             self.live,
-            self.holdings,
+            self.in_flight,
             self.claimer,
-            self.watch,
-            self.pulse.beat,
+            self.reporter,
+            self.heartbeat.beat,
             self._die,
             settings.code_tokens,
         )
@@ -91,17 +91,17 @@ class Runtime:
     async def _start(self) -> None:
         await ready_to_start(self.database, self._settings.redis_url.get_secret_value())
         await self._engine.start()
-        self.holdings.ledger.cache = self._engine.kv_cache()
-        await self.pulse.register()
+        self.in_flight.admission.cache = self._engine.kv_cache()
+        await self.heartbeat.register()
         RUNNING.set_function(lambda: self._engine.load()[0])
         WAITING.set_function(lambda: self._engine.load()[1])
         READY.set(1)
-        self._loops.start("heartbeat", self.pulse.next_beat, 60 + int(self._settings.lease_seconds))
-        self._loops.start("hear_cancels", self.pulse.hear_cancels, None)
+        self._loops.start("heartbeat", self.heartbeat.next_beat, 60 + int(self._settings.lease_seconds))
+        self._loops.start("hear_cancels", self.heartbeat.hear_cancels, None)
         self._loops.start(
-            "listen_cancels", lambda: self.live.listen(CANCEL, lambda _: self.pulse.nudged.set()), None
+            "listen_cancels", lambda: self.live.listen(CANCEL, lambda _: self.heartbeat.nudged.set()), None
         )
-        self._loops.start("live_text", self.watch.next_tick)
+        self._loops.start("live_text", self.reporter.next_tick)
 
     def serve_doorbell(self) -> None:
         """Run one job to its end; called in one of Celery's threads, which this blocks."""
@@ -114,7 +114,7 @@ class Runtime:
             return
         self._draining.set()
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
-        self._timer(self._settings.drain_seconds + 2, self._give_up)
+        self._timer(self._settings.drain_seconds + 2, self._exit_undrained)
 
     @staticmethod
     def _timer(seconds: float, action: Callable[[], None]) -> None:
@@ -125,23 +125,23 @@ class Runtime:
     async def _drain(self) -> None:
         patience = max(0.0, self._settings.drain_seconds - SHORTEST_RELEASE_SECONDS)
         READY.set(0)
-        log.info("draining", held=len(self.holdings))
+        log.info("draining", held=len(self.in_flight))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience) as self._patience:
                 await self._claim_no_more()
-                await self.holdings.empty()
+                await self.in_flight.empty()
         self.claimer.draining = True
-        self.claimer.room_appeared()
+        self.claimer.budget_freed()
         self._release_all()
-        async with self.holdings.lock:  # A claim that was on its way has come by now.
+        async with self.in_flight.lock:  # A claim that was on its way has come by now.
             self._release_all()
-        await self.holdings.empty()
+        await self.in_flight.empty()
         self._timer(CELERY_SECONDS, self._exit)
 
     async def _claim_no_more(self) -> None:
-        async with self.holdings.lock:
+        async with self.in_flight.lock:
             self.claimer.draining = True
-        self.claimer.room_appeared()
+        self.claimer.budget_freed()
         with contextlib.suppress(DatabaseUnavailable):
             async with self.database.session(DRAIN_WORD_SECONDS) as session:
                 await workers.drain(session, self.claimer.worker_id)
@@ -151,28 +151,28 @@ class Runtime:
             self._patience.reschedule(self._loop.time())
 
     def _release_all(self) -> None:
-        for run in self.holdings.runs():
+        for run in self.in_flight.runs():
             run.stop("drained")
 
     def _die(self, why: str) -> None:
         """Called on the loop. The lease ends now, its jobs are rescued; the supervisor begins anew."""
         if self._dying is None:
-            log.error(why, held=len(self.holdings))
+            log.error(why, held=len(self.in_flight))
             READY.set(0)
             self.claimer.dead = True
             self._loops.cancel()
-            self._dying = asyncio.create_task(self._give_up_lease())
+            self._dying = asyncio.create_task(self._end_lease())
 
-    async def _give_up_lease(self) -> None:
+    async def _end_lease(self) -> None:
         try:
             async with asyncio.timeout(5), self.database.session() as session:
-                await workers.give_up(session, self.claimer.worker_id)
+                await workers.end_lease(session, self.claimer.worker_id)
             await self.live.say(SWEEP, str(self.claimer.worker_id))
         finally:
             os._exit(DIED)
 
-    def _give_up(self) -> None:
-        log.error("drain_overran", held=len(self.holdings))
+    def _exit_undrained(self) -> None:
+        log.error("drain_overran", held=len(self.in_flight))
         faulthandler.dump_traceback()
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -194,7 +194,7 @@ class Runtime:
         self._thread.join(5)
 
     async def _close(self) -> None:
-        await self.holdings.empty()
+        await self.in_flight.empty()
         await self._leave()
         await asyncio.to_thread(self.ringer.close)
         await self.live.close()

@@ -19,7 +19,7 @@ from api.follow import Followers
 from api.transcript import Place
 from base.errors import DatabaseUnavailable, NoSuchJob
 from jobs import read
-from jobs.job_state import Standing, standing
+from jobs.job_state import JobState, job_state
 
 BEAT_SECONDS = 15
 AGAIN_SECONDS = 2
@@ -106,7 +106,7 @@ async def get_events(
     """
     state = request.app.state
     async with state.database.session() as session:
-        stands = await standing(session, caller.tenant_id, job_id)
+        stands = await job_state(session, caller.tenant_id, job_id)
 
     async def job() -> dict[str, Any] | None:
         with contextlib.suppress(DatabaseUnavailable, NoSuchJob):
@@ -121,7 +121,7 @@ async def get_events(
 async def follow(
     followers: Followers,
     job_id: uuid.UUID,
-    stands: Standing,
+    stands: JobState,
     place: Place,
     read_job: Callable[[], Awaitable[dict[str, Any] | None]],
 ) -> AsyncGenerator[bytes]:

@@ -19,12 +19,12 @@ from api.transcript import Place
 from base.database import Database
 from base.loops import Loops
 from base.states import Status
-from jobs.job_state import Standing
+from jobs.job_state import JobState
 from signals.pubsub import Live
 from tests.stack.events import Reader
 from tests.stack.processes import Process, Stack, day, until
 
-RUNNING = Standing(Status.RUNNING, 1)
+RUNNING = JobState(Status.RUNNING, 1)
 
 
 def submitted(client: httpx.Client) -> str:
@@ -124,8 +124,8 @@ async def test_a_silent_stream_says_that_it_is_still_there(
     followers: Followers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
-    standing = Standing(Status.QUEUED, 0)
-    stream = events.follow(followers, uuid.uuid4(), standing, Place(), no_job)
+    job_state = JobState(Status.QUEUED, 0)
+    stream = events.follow(followers, uuid.uuid4(), job_state, Place(), no_job)
     said = [await anext(stream) for _ in range(4)]
     await stream.aclose()
     assert said[0].startswith(b"retry: ")

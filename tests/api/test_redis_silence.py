@@ -16,9 +16,9 @@ from api.transcript import Transcript
 from base.database import Database
 from base.loops import Loops
 from base.states import Status
-from jobs.job_state import Standing
+from jobs.job_state import JobState
 from signals.pubsub import Live
-from signals.streams import START, Entry, News
+from signals.streams import START, Entry, StreamUpdate
 
 STREAMS = 3 * follow.STREAMS_AT_ONCE + 1
 
@@ -38,8 +38,8 @@ async def transcripts(database: Database, live: Live) -> AsyncIterator[dict[uuid
     with ExitStack() as followed:
         found = {}
         for job_id in (uuid.uuid4() for _ in range(STREAMS)):
-            standing = Standing(Status.RUNNING, 1)
-            found[job_id], _ = followed.enter_context(followers.follow(job_id, standing))
+            job_state = JobState(Status.RUNNING, 1)
+            found[job_id], _ = followed.enter_context(followers.follow(job_id, job_state))
         followers.start(loops)
         yield found
         await loops.close()
@@ -48,8 +48,8 @@ async def transcripts(database: Database, live: Live) -> AsyncIterator[dict[uuid
 async def write(live: Live, job_ids: list[uuid.UUID], offset: int, text: str) -> None:
     for first in range(0, len(job_ids), 50):
         some = job_ids[first : first + 50]
-        news = [News(job_id, Entry(1, 0, offset, text), whole=offset == 0) for job_id in some]
-        assert not await live.text.tell(news)
+        news = [StreamUpdate(job_id, Entry(1, 0, offset, text), whole=offset == 0) for job_id in some]
+        assert not await live.text.publish(news)
 
 
 async def until_all_have(transcripts: dict[uuid.UUID, Transcript], text: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from base.database import Database
 from signals.pubsub import Live
-from signals.streams import Entry, News
+from signals.streams import Entry, StreamUpdate
 from tests.stack.processes import Process, Stack, day, until
 from tests.stack.raw import connection, head, read_head, read_to_the_end
 
@@ -43,7 +43,7 @@ async def test_a_stream_whose_client_takes_nothing_holds_nothing(stack: Stack) -
         job_id = client.post("/v1/til", json=day()).json()["id"]
     live = Live(stack.redis_url)
     entry = Entry(claim_no=1, answer=0, offset=0, text="x" * 2**23)
-    assert not await live.text.tell([News(uuid.UUID(job_id), entry, whole=True)])
+    assert not await live.text.publish([StreamUpdate(uuid.UUID(job_id), entry, whole=True)])
     await live.close()
     with connection(stack, head("GET", f"/v1/jobs/{job_id}/events", key)) as takes_nothing:
         assert read_head(takes_nothing).startswith("HTTP/1.1 200 ")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from api.transcript import Place, Transcript, event
 from base.states import Status
-from jobs.job_state import Standing
+from jobs.job_state import JobState
 from signals.streams import Entry
 from tests.stack.events import Reader, parsed
-from worker.live.stream_state import Telling
+from worker.live.stream_state import StreamState
 
 JOB = uuid.UUID(int=7)
 WORDS = st.text("abc\n\u2028é가😀", min_size=1, max_size=5)
@@ -24,39 +24,39 @@ class Follower:
 
     def __init__(self) -> None:
         self.claim_no = 1
-        self.telling = Telling(JOB, 1)
+        self.stream = StreamState(JOB, 1)
         self.answers = {(1, 0): ""}
         self.entries: list[Entry] = []
         self.reader = Reader()
-        self.transcript = Transcript(JOB, Standing(Status.QUEUED, 0))
+        self.transcript = Transcript(JOB, JobState(Status.QUEUED, 0))
         self.place = Place()
         self.at = (1, 0)
 
     def write(self, word: str) -> None:
-        self.telling.add(word)
+        self.stream.add(word)
         self.answers[self.at] += word
 
     def tell(self, arrives: bool) -> None:
-        entry = self.telling.news(None, webhook=False, now=1.0).entry
+        entry = self.stream.update(None, webhook=False, now=1.0).entry
         self.entries.append(entry)
         if arrives:
             self.transcript.take(entry)
         else:
-            self.telling.lose()
+            self.stream.lose()
 
     def begin_anew(self) -> None:
         if self.answers[self.at]:
-            self.telling.begin_anew()
+            self.stream.begin_anew()
             self.at = (self.at[0], self.at[1] + 1)
             self.answers[self.at] = ""
 
     def claim(self, told: bool) -> None:
         self.claim_no += 1
-        self.telling = Telling(JOB, self.claim_no)
+        self.stream = StreamState(JOB, self.claim_no)
         self.at = (self.claim_no, 0)
         self.answers[self.at] = ""
         if told:
-            self.transcript.stands(Standing(Status.RUNNING, self.claim_no))
+            self.transcript.stands(JobState(Status.RUNNING, self.claim_no))
 
     def hear_again(self, number: int) -> None:
         if self.entries:
@@ -65,7 +65,7 @@ class Follower:
     def reconnect(self, elsewhere: bool) -> None:
         """To this api or to another, which begins with what Redis kept: here, the last few entries."""
         if elsewhere:
-            self.transcript = Transcript(JOB, Standing(Status.RUNNING, self.claim_no))
+            self.transcript = Transcript(JOB, JobState(Status.RUNNING, self.claim_no))
             for entry in self.entries[-3:]:
                 self.transcript.take(entry)
         self.place = Place(self.reader.last_id)
@@ -78,7 +78,7 @@ class Follower:
             self.reader.take(one)
 
     def end(self, content: str) -> None:
-        self.transcript.stands(Standing(Status.SUCCEEDED, self.claim_no))
+        self.transcript.stands(JobState(Status.SUCCEEDED, self.claim_no))
         job = {"status": "succeeded", "result": {"content": content}, "partial_text": None}
         self.take(b"".join(self.place.ending(self.transcript, job)))
 
@@ -130,7 +130,7 @@ def test_a_failed_job_gives_the_rest_of_its_partial_text_if_that_goes_on_from_th
         job.write("a")
         job.tell(arrives=True)
         job.read()
-        job.transcript.stands(Standing(Status.FAILED, 1))
+        job.transcript.stands(JobState(Status.FAILED, 1))
         job.take(
             b"".join(
                 job.place.ending(
@@ -142,12 +142,12 @@ def test_a_failed_job_gives_the_rest_of_its_partial_text_if_that_goes_on_from_th
 
 
 def test_what_postgresql_said_before_does_not_undo_what_is_known() -> None:
-    transcript = Transcript(JOB, Standing(Status.QUEUED, 0))
+    transcript = Transcript(JOB, JobState(Status.QUEUED, 0))
     transcript.take(Entry(2, 0, 0, "text"))
-    assert not transcript.stands(Standing(Status.QUEUED, 1))
+    assert not transcript.stands(JobState(Status.QUEUED, 1))
     assert (transcript.status, transcript.text) == (Status.RUNNING, "text")
-    assert transcript.stands(Standing(Status.SUCCEEDED, 2))
-    assert not transcript.stands(Standing(Status.RUNNING, 2))
+    assert transcript.stands(JobState(Status.SUCCEEDED, 2))
+    assert not transcript.stands(JobState(Status.RUNNING, 2))
     assert transcript.ended
 
 

@@ -23,7 +23,7 @@ from worker.__main__ import with_profile
 from worker.engines.vllm import VllmEngine
 from worker.settings import WorkerSettings
 from worker.writing.plan import make_plan
-from worker.writing.prompt import Frame
+from worker.writing.prompt import PromptContext
 from worker.writing.template import CURRENT
 
 READY, DONE = "BENCH READY", "BENCH DONE"
@@ -46,7 +46,9 @@ class Direct:
     def _prompt(self, number: int) -> tuple[list[int], SamplingParams]:
         request = TilRequest.model_validate(body(self._seed, number))
         options = request.options
-        prompt = make_plan(Frame(request, CURRENT, options.seed or 0), self._engine, self._code_tokens).prompt
+        prompt = make_plan(
+            PromptContext(request, CURRENT, options.seed or 0), self._engine, self._code_tokens
+        ).prompt
         assert prompt is not None
         assert prompt.encoded.ids is not None
         params = SamplingParams(

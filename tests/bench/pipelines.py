@@ -16,7 +16,7 @@ from worker.engines.chat import ChatTokenizer
 from worker.engines.outline.engine import OutlineEngine
 from worker.writing.day_parts import PARTS_AT_ONCE
 from worker.writing.plan import NOTES_TOKENS, make_plan, part_prompt
-from worker.writing.prompt import Frame
+from worker.writing.prompt import PromptContext
 from worker.writing.template import CURRENT
 
 CONTEXT = 8192
@@ -92,7 +92,7 @@ class Measured:
 
 def measure(day: Day, reader: Reader) -> Measured:
     """Count the day's files, and pack it as the worker does."""
-    frame = Frame(day.request, CURRENT, seed=1)
+    frame = PromptContext(day.request, CURRENT, seed=1)
     plan = make_plan(frame, reader, CODE_TOKENS)
     parts = [part_prompt(frame, reader, plan, number).encoded.tokens for number in range(len(plan.parts))]
     return Measured(

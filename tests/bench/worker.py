@@ -21,7 +21,7 @@ from vllm.sampling_params import RequestOutputKind
 from base.logs import set_up_logs
 from tests.bench.drawn import SILENT, Book, Spent, length, number_of
 from worker.__main__ import serve, with_profile
-from worker.engines import Call, OnText, Written
+from worker.engines import Call, Completion, OnText
 from worker.engines.outline.draft import outline
 from worker.engines.outline.engine import allowed
 from worker.engines.vllm import VllmEngine
@@ -66,7 +66,7 @@ class Drawn(VllmEngine):
         self._forced = Forced(self._llm)
         self._llm = self._forced
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Generate the drawn number of tokens; the text is an outline."""
         number = number_of(call.request)
         tokens, told = length(self._seed, number), 0

@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 
 from base.logs import set_up_logs
 from worker.__main__ import serve
-from worker.engines import Call, EngineDead, EngineFailed, OnText, Written
+from worker.engines import Call, Completion, EngineDead, EngineFailed, OnText
 from worker.engines.outline.engine import OutlineEngine
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
@@ -24,7 +24,7 @@ class Breakable(OutlineEngine):
         super().__init__(seconds)
         self._writing: set[asyncio.Future[None]] = set()
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Write, unless it breaks meanwhile."""
         broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writing.add(broken)

@@ -21,14 +21,14 @@ from tests.jobs.conftest import end_lease, job, verbs
 from tests.stack.processes import day
 from tests.stack.proxy import Proxy
 from til.request import TilRequest
-from worker.engines import Call, OnText, Written
+from worker.engines import Call, Completion, OnText
 from worker.engines.outline.engine import OutlineEngine
-from worker.live.reporter import Watch
+from worker.live.reporter import LiveReporter
 from worker.metrics import TokenRate
 from worker.slots.claimer import Claimer
-from worker.slots.heartbeat import Pulse
-from worker.slots.in_flight import Holdings
-from worker.slots.kv_admission import Ledger
+from worker.slots.heartbeat import Heartbeat
+from worker.slots.in_flight import InFlight
+from worker.slots.kv_admission import KvAdmission
 from worker.slots.run import Runner
 from worker.writing.day_parts import PARTS_AT_ONCE
 
@@ -47,7 +47,7 @@ class Engine(OutlineEngine):
         """As it was told."""
         return self.answers
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Do it, then write."""
         if self.first:
             await self.first()
@@ -68,15 +68,15 @@ class Parts:
     died: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.holdings = Holdings(Ledger(PARTS_AT_ONCE))
-        self.claimer = Claimer(self.far, self.live, self.holdings, self.ringer, "default", uuid.uuid4())
-        shared = (self.far, self.engine, self.holdings, self.claimer)
-        self.pulse = Pulse(*shared, "default", 30, LEASE_SECONDS, lambda: 0.0, self.died.append)
+        self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE))
+        self.claimer = Claimer(self.far, self.live, self.in_flight, self.ringer, "default", uuid.uuid4())
+        shared = (self.far, self.engine, self.in_flight, self.claimer)
+        self.pulse = Heartbeat(*shared, "default", 30, LEASE_SECONDS, lambda: 0.0, self.died.append)
 
     def runner(self, beat: Callable[[], Awaitable[bool]]) -> Runner:
         """Serves doorbells, and asks for beats so."""
-        watch = Watch(self.live, TokenRate())
-        shared = (self.far, self.engine, self.live, self.holdings, self.claimer, watch)
+        reporter = LiveReporter(self.live, TokenRate())
+        shared = (self.far, self.engine, self.live, self.in_flight, self.claimer, reporter)
         return Runner(*shared, beat, self.died.append, 1000)
 
     async def submit(self) -> uuid.UUID:
@@ -149,7 +149,7 @@ async def test_a_result_is_not_thrown_away_when_the_beat_that_should_explain_its
 
     parts.engine.first = lambda: end_lease(parts.database, parts.claimer.worker_id)
     await parts.runner(beat).run_one()
-    await parts.holdings.empty()
+    await parts.in_flight.empty()
     assert (await job(parts.database, job_id)).status == Status.SUCCEEDED
     assert (asked, await verbs(parts.database, job_id)) == (2, ["submit", "claim", "succeed"])
 

@@ -81,8 +81,8 @@ def keyed(w: World) -> Submission:
     return submission(w.tenant_id, "key-1")
 
 
-def _try(w: World) -> list[record.Tried]:
-    return [record.Tried(w.due, Attempt(5, status=500), Again(60))]
+def _try(w: World) -> list[record.RecordedAttempt]:
+    return [record.RecordedAttempt(w.due, Attempt(5, status=500), Again(60))]
 
 
 def _held(w: World) -> list[Claim]:
@@ -112,7 +112,7 @@ CALLS: dict[str, Call] = {
     "jobs.idempotency.forget_old_keys": lambda s, w: idempotency.forget_old_keys(s, [keyed(w)]),
     "jobs.idempotency.replayed": lambda s, w: idempotency.replayed(s, w.first, w.first.row),
     "jobs.idempotency.answered": lambda s, w: idempotency.answered(s, w.done, True),
-    "jobs.outbox.post_events": lambda s, w: outbox.post_events(s, [w.run.job_id], "succeeded"),
+    "jobs.outbox.enqueue_deliveries": lambda s, w: outbox.enqueue_deliveries(s, [w.run.job_id], "succeeded"),
     "jobs.read.show": lambda s, w: read.show(s, w.tenant_id, w.waits.id),
     "jobs.read.history": lambda s, w: read.history(s, w.tenant_id, w.done),
     "jobs.read.latest_delivery": lambda s, w: read.latest_delivery(s, w.done),
@@ -125,8 +125,8 @@ CALLS: dict[str, Call] = {
         s, w.tenant_id, LONG_AGO, SOON, "failed", None
     ),
     "jobs.replay.replay": lambda s, w: replay.replay(s, w.tenant_id, w.waits.id, False),
-    "jobs.job_state.standing": lambda s, w: job_state.standing(s, w.tenant_id, w.done),
-    "jobs.job_state.standings": lambda s, w: job_state.standings(s, [w.done, w.run.job_id]),
+    "jobs.job_state.standing": lambda s, w: job_state.job_state(s, w.tenant_id, w.done),
+    "jobs.job_state.standings": lambda s, w: job_state.job_states(s, [w.done, w.run.job_id]),
     "jobs.submit.insert_batch": submit_many,
     "jobs.sweep.rescue_one_worker": lambda s, w: sweep.rescue_one_worker(s, 15),
     "jobs.sweep.shorten_leases": lambda s, w: sweep.shorten_leases(s, 15),
@@ -156,6 +156,6 @@ CALLS: dict[str, Call] = {
     ),
     "jobs.workers.asked_to_stop": lambda s, w: workers.asked_to_stop(s, w.worker_id),
     "jobs.workers.drain": lambda s, w: workers.drain(s, w.worker_id),
-    "jobs.workers.give_up": lambda s, w: workers.give_up(s, w.worker_id),
+    "jobs.workers.end_lease": lambda s, w: workers.end_lease(s, w.worker_id),
     "jobs.workers.leave": lambda s, w: workers.leave(s, w.worker_id),
 }

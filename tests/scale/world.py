@@ -60,7 +60,7 @@ async def make(session: AsyncSession) -> World:
     waits = await session.get_one(Job, made[-1].id)
     done = "SELECT id FROM jobs WHERE tenant_id = :owner AND status = 'succeeded' ORDER BY created_at LIMIT 1"
     ended = (await session.execute(text(done), {"owner": tenant_id})).scalar_one()
-    await outbox.post_events(session, [runs[0].claim.job_id], "cancelled")
+    await outbox.enqueue_deliveries(session, [runs[0].claim.job_id], "cancelled")
     lane = Lane(tenant_id, "hooks.example.com")
     (due,), _ = await webhook_claim.claim(session, {lane: 1}, 60, 0)
     return World(tenant_id, made[0], worker_id, runs, waits, ended, due)

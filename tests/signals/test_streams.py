@@ -11,13 +11,13 @@ from redis.asyncio import Redis
 from api.transcript import Transcript
 from base.states import Status
 from deploy.local.valkey import ValkeyServer
-from jobs.job_state import Standing
+from jobs.job_state import JobState
 from signals.pubsub import Live
-from signals.streams import KEPT_SECONDS, MOST_ENTRIES, START, Entry, News
+from signals.streams import KEPT_SECONDS, MOST_ENTRIES, START, Entry, StreamUpdate
 from tests.stack.processes import day
 from til.request import TilRequest
-from worker.live.reporter import WEBHOOK_SECONDS, Watch
-from worker.live.stream_state import AGAIN_SECONDS, MOST_BYTES, MOST_TEXT_BYTES, Telling
+from worker.live.reporter import WEBHOOK_SECONDS, LiveReporter
+from worker.live.stream_state import AGAIN_SECONDS, MOST_BYTES, MOST_TEXT_BYTES, StreamState
 from worker.metrics import TokenRate
 from worker.writing.progress import Progress
 
@@ -44,7 +44,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 async def heard(live: Live, position: str = START) -> Transcript:
     """What a reader that comes now knows of the job."""
-    transcript = Transcript(JOB, Standing(Status.QUEUED, 0))
+    transcript = Transcript(JOB, JobState(Status.QUEUED, 0))
     found = await live.text.read({JOB: position})
     assert found is not None
     for entry in found.get(JOB, (START, []))[1]:
@@ -58,7 +58,7 @@ def written(text: str, tokens: int = 1, anew: bool = False) -> Progress:
 
 async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tick(live: Live) -> None:
     rate = TokenRate()
-    watch = Watch(live, rate)
+    watch = LiveReporter(live, rate)
     report = watch.of(REQUEST, JOB, 3, None, webhook=False)
     await watch.tick(1.0)
     begun = await heard(live)
@@ -77,7 +77,7 @@ async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tic
 
 
 async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live) -> None:
-    watch = Watch(live, TokenRate())
+    watch = LiveReporter(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "No", 4', anew=True))
     await watch.tick(1.0)
@@ -91,7 +91,7 @@ async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live)
 
 
 async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -> None:
-    watch = Watch(live, TokenRate())
+    watch = LiveReporter(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "', anew=True))
     for number in range(3 * MOST_ENTRIES):
@@ -108,7 +108,7 @@ async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -
 
 
 async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redis: Redis) -> None:
-    watch = Watch(live, TokenRate())
+    watch = LiveReporter(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
@@ -129,7 +129,7 @@ async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redi
 async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_missing(
     live: Live, valkey: ValkeyServer
 ) -> None:
-    watch = Watch(live, TokenRate())
+    watch = LiveReporter(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
@@ -145,7 +145,7 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
 
 
 async def test_progress_webhooks_are_told_half_a_second_apart(live: Live) -> None:
-    watch = Watch(live, TokenRate())
+    watch = LiveReporter(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=True)
     told = []
     for number in range(4):
@@ -156,7 +156,7 @@ async def test_progress_webhooks_are_told_half_a_second_apart(live: Live) -> Non
 
 
 async def test_a_jobs_text_can_be_erased(live: Live, redis: Redis) -> None:
-    await live.text.tell([News(JOB, Entry(1, 0, 0, "secret"), whole=True)])
+    await live.text.publish([StreamUpdate(JOB, Entry(1, 0, 0, "secret"), whole=True)])
     await live.text.forget(JOB)
     assert await redis.keys("til:*") == []
 
@@ -165,29 +165,29 @@ async def test_what_is_no_entry_is_passed_over(live: Live, redis: Redis) -> None
     for junk in ("", "{}", "[1, 2, 3]", '["a", 0, 0, "", {}]', '[Infinity, 0, 0, "", 1]', "[" * 200_000):
         await redis.xadd(KEY, {"entry": junk})
     await redis.xadd(KEY, {"other": "x"})
-    await live.text.tell([News(JOB, Entry(1, 0, 0, "text"), whole=False)])
+    await live.text.publish([StreamUpdate(JOB, Entry(1, 0, 0, "text"), whole=False)])
     assert (await heard(live)).text == "text"
 
 
 async def test_a_reader_waits_for_the_next_entry(live: Live) -> None:
-    await live.text.tell([News(JOB, Entry(1, 0, 0, "a"), whole=True)])
+    await live.text.publish([StreamUpdate(JOB, Entry(1, 0, 0, "a"), whole=True)])
     found = await live.text.read({JOB: START})
     assert found is not None
     position, _ = found[JOB]
     assert await live.text.read({JOB: position}, 0.05) == {}
-    await live.text.tell([News(JOB, Entry(1, 0, 1, "b"), whole=False)])
+    await live.text.publish([StreamUpdate(JOB, Entry(1, 0, 1, "b"), whole=False)])
     found = await live.text.read({JOB: position, uuid.uuid4(): START}, 0.5)
     assert found is not None
     assert [entry.text for entry in found[JOB][1]] == ["b"]
 
 
 def test_a_hole_is_never_filled_with_what_comes_after_it() -> None:
-    telling, transcript = Telling(JOB, 1), Transcript(JOB, Standing(Status.RUNNING, 1))
+    stream, transcript = StreamState(JOB, 1), Transcript(JOB, JobState(Status.RUNNING, 1))
     for number, word in enumerate(["a", "b", "c", "d"]):
-        telling.add(word)
-        news = telling.news(None, webhook=False, now=1.0)
+        stream.add(word)
+        news = stream.update(None, webhook=False, now=1.0)
         if word == "b":
-            telling.lose()
+            stream.lose()
         else:
             transcript.take(news.entry)
         assert "abcd".startswith(transcript.text)

@@ -13,7 +13,7 @@ from prometheus_client import start_http_server
 
 from base.logs import set_up_logs
 from worker.__main__ import serve
-from worker.engines import Call, Engine, EngineDead, OnText, Written
+from worker.engines import Call, Completion, Engine, EngineDead, OnText
 from worker.engines.outline.engine import OutlineEngine
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
@@ -22,7 +22,7 @@ from worker.settings import WorkerSettings
 class Poisoned(OutlineEngine):
     """A job for the repo `poison` kills its worker."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Write, or die."""
         if call.request.repo == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -32,7 +32,7 @@ class Poisoned(OutlineEngine):
 class Stubborn(OutlineEngine):
     """Its calls never end, whoever cancels them."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Refuse to die."""
         while True:
             with contextlib.suppress(asyncio.CancelledError):
@@ -42,7 +42,7 @@ class Stubborn(OutlineEngine):
 class Silent(OutlineEngine):
     """Says nothing for eight seconds, then everything."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Be silent, then write."""
         await asyncio.sleep(8)
         return await super().generate(call, on_text)
@@ -51,7 +51,7 @@ class Silent(OutlineEngine):
 class Mortal(OutlineEngine):
     """A job for the repo `deadly` ends the engine, not the process."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Write, or say that the engine has died."""
         if call.request.repo == "deadly":
             raise EngineDead
@@ -61,7 +61,7 @@ class Mortal(OutlineEngine):
 class Uneven(OutlineEngine):
     """A job for the repo `long` takes a minute, any other two seconds."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Take that time, then write."""
         await asyncio.sleep(60 if call.request.repo == "long" else 2)
         return await super().generate(call, on_text)

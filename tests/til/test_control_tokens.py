@@ -13,8 +13,8 @@ from tests.worker.engines import Scripted, admitted
 from til.control_tokens import CONTROL, broken_up
 from til.post import SECTIONS
 from til.request import TilRequest
-from worker.engines import Call, OnText, Written
-from worker.writing.write import Attempt, write
+from worker.engines import Call, Completion, OnText
+from worker.writing.write import Generation, write
 
 FAMILIES = {
     "ChatML, Qwen": "<|im_start|> <|im_end|> <|endoftext|> <think> </think> <tool_call> </tool_response>",
@@ -62,13 +62,13 @@ ALL = " ".join(TOKENS)
 class Citing(Scripted):
     """Cites whatever may be cited, and spells every token in its notes."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """The answer to this very call."""
         self.asked.append(call)
         points = [{"text": ALL, "sources": [source]} for source in call.schema["$defs"]["source"]["enum"]]
         post = {"title": "T", "keywords": ["k"]} | dict.fromkeys(SECTIONS, points)
         answer = {"notes": points} if "notes" in call.schema["properties"] else post
-        return Written(json.dumps(answer), True, 1, 0, 1)
+        return Completion(json.dumps(answer), True, 1, 0, 1)
 
 
 @pytest.mark.parametrize(("context", "calls"), [(10**6, 1), (40_000, 2)])
@@ -79,7 +79,7 @@ async def test_no_field_of_a_request_nor_a_note_brings_one_into_a_prompt(context
     files = [{"filepath": path, "latest_code": f"{ALL}\n" * 9, "patches": [patch]} for path in paths]
     request = TilRequest.model_validate(day(username=ALL[:200], repo=ALL[-200:], files=files))
     engine = Citing([], context)
-    post = await write(request, engine, Attempt("a:1", 1), admitted, lambda _: None)
+    post = await write(request, engine, Generation("a:1", 1), admitted, lambda _: None)
     assert len(engine.asked) >= calls
     for call in engine.asked:
         assert spelt(call.user) == []

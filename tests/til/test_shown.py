@@ -18,7 +18,7 @@ from til.tokens import CODE_TOKENS, job_tokens
 from worker.engines.outline.diff import read_patch
 from worker.engines.outline.draft import outline
 from worker.writing.plan import make_plan
-from worker.writing.prompt import Frame, Prompt
+from worker.writing.prompt import Prompt, PromptContext
 from worker.writing.schema import parse, parse_notes
 from worker.writing.template import CURRENT
 from worker.writing.write import labels_of
@@ -35,7 +35,7 @@ def request(path: str, patch: str, code: str = "", message: str = "fix: x is 6")
 
 def prompt_of(asked: TilRequest) -> Prompt:
     """The prompt of the only call."""
-    plan = make_plan(Frame(asked, CURRENT, 1), Counting(8192), CODE_TOKENS)
+    plan = make_plan(PromptContext(asked, CURRENT, 1), Counting(8192), CODE_TOKENS)
     assert plan.prompt
     return plan.prompt
 

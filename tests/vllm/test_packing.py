@@ -16,7 +16,7 @@ from worker.engines import Encoded
 from worker.engines.chat import ChatTokenizer
 from worker.engines.outline.engine import OutlineEngine
 from worker.writing.plan import make_plan
-from worker.writing.prompt import Frame
+from worker.writing.prompt import PromptContext
 from worker.writing.template import CURRENT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -65,8 +65,10 @@ def test_a_day_of_200_kilobytes_is_packed_within_20_ms(
     request, engine = large_day(files, code, diff), Tokenizing(tiny_model)
     assert len(request.model_dump_json()) > 190_000
     seeds = itertools.count()
-    taken = best_on_reference(lambda: make_plan(Frame(request, CURRENT, next(seeds)), engine, CODE_TOKENS), 9)
-    plan = make_plan(Frame(request, CURRENT, 0), engine, CODE_TOKENS)
+    taken = best_on_reference(
+        lambda: make_plan(PromptContext(request, CURRENT, next(seeds)), engine, CODE_TOKENS), 9
+    )
+    plan = make_plan(PromptContext(request, CURRENT, 0), engine, CODE_TOKENS)
     assert plan.prompt or len(plan.parts) > 1
     assert taken < ALLOWED_MILLISECONDS
 

@@ -22,7 +22,7 @@ from til.languages import WORDS
 from til.request import Language, TilRequest
 from worker.engines.vllm import VllmEngine
 from worker.writing.progress import Progress
-from worker.writing.write import Attempt, Post, write
+from worker.writing.write import Generation, Post, write
 
 SOME_ORDERS = ORDERS[::3]
 pytestmark = [
@@ -41,7 +41,7 @@ async def engine(tiny_model: Path) -> AsyncIterator[VllmEngine]:
 
 async def post_of(engine: VllmEngine, request: TilRequest, seed: int = 1, name: str = "") -> Post:
     name = name or f"{id(request)}-{seed}"
-    return await write(request, engine, Attempt(name, seed), admitted, lambda _: None)
+    return await write(request, engine, Generation(name, seed), admitted, lambda _: None)
 
 
 def a_day(**more: Any) -> TilRequest:
@@ -97,7 +97,7 @@ async def test_no_text_becomes_a_control_token(engine: VllmEngine) -> None:
 async def test_a_large_day_is_read_in_parts_by_the_same_engine(engine: VllmEngine) -> None:
     told: list[Progress] = []
     request = large(10)
-    post = await write(request, engine, Attempt("large", 1), admitted, told.append)
+    post = await write(request, engine, Generation("large", 1), admitted, told.append)
     parts = post.usage["calls"] - 1
     assert parts > 4
     assert {one.stage for one in told} == {"summarise", "write"}
@@ -122,7 +122,7 @@ async def test_the_same_seed_and_template_write_the_same_post(engine: VllmEngine
     request = a_day(repo=f"same/{temperature}", options={"temperature": temperature})
     first = await post_of(engine, request, 5, "first")
     template = first.provenance["prompt_digest"]
-    attempt = Attempt("again", first.provenance["seed"], template)
+    attempt = Generation("again", first.provenance["seed"], template)
     again = await write(request, engine, attempt, admitted, lambda _: None)
     assert again.result == first.result
     other = await post_of(engine, request, 6, "other")

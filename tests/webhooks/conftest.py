@@ -20,12 +20,12 @@ from base.errors import DatabaseUnavailable
 from base.files import allow_many_files
 from jobs import finish
 from jobs.claim import claim
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 from jobs.submission import Submission
 from jobs.workers import register
 from tests.stack.processes import day
 from til.request import TilRequest
-from webhooks.deliverer import Postman
+from webhooks.deliverer import Deliverer
 from webhooks.sender import Sender
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -80,7 +80,7 @@ def tell(database: Database, tenant_id: uuid.UUID) -> Tell:
     async def one(*urls: str, tenant: uuid.UUID = tenant_id) -> list[uuid.UUID]:
         ids = await finished_jobs(database, tenant, urls)
         async with database.session() as session:
-            await post_events(session, ids, "succeeded")
+            await enqueue_deliveries(session, ids, "succeeded")
         made = await rows(database, "SELECT job_id, id FROM deliveries WHERE job_id = ANY (:ids)", ids=ids)
         by_job = dict(made)
         return [by_job[job_id] for job_id in ids]
@@ -105,21 +105,21 @@ async def sender() -> AsyncIterator[Sender]:
 @asynccontextmanager
 async def at_work(
     database: Database, sender: Sender, schedule: Sequence[float] = SCHEDULE
-) -> AsyncIterator[Postman]:
+) -> AsyncIterator[Deliverer]:
     """A postman that works as the steward's does, until the end of the block."""
-    postman = Postman(database, sender, schedule)
+    deliverer = Deliverer(database, sender, schedule)
 
     async def for_ever(step: Callable[[], Awaitable[None]]) -> None:
         while True:
             with contextlib.suppress(DatabaseUnavailable):
                 await step()
 
-    loops = [asyncio.create_task(for_ever(step)) for step in (postman.step, postman.fall_due)]
+    loops = [asyncio.create_task(for_ever(step)) for step in (deliverer.step, deliverer.fall_due)]
     try:
-        yield postman
+        yield deliverer
     finally:
         for loop in loops:
             loop.cancel()
         ended = await asyncio.gather(*loops, return_exceptions=True)
-        await postman.finish()
+        await deliverer.finish()
     assert all(isinstance(one, asyncio.CancelledError) for one in ended), ended

@@ -17,7 +17,7 @@ from webhooks import claim as webhook_claim
 from webhooks import deliveries
 from webhooks.claim import Due
 from webhooks.concurrency import Lane
-from webhooks.record import Tried, record
+from webhooks.record import RecordedAttempt, record
 from webhooks.retry_schedule import Again, Done
 from webhooks.sender import Attempt
 from webhooks.urls import host_of
@@ -130,10 +130,10 @@ async def test_a_delivery_whose_stewards_lease_is_over_falls_due_again(
     assert await fall_due(database) == 1
     (second,) = await claim_all(database)
     assert await fall_due(database) == 0
-    late = Tried(first, Attempt(5, status=204), Done("delivered"))
+    late = RecordedAttempt(first, Attempt(5, status=204), Done("delivered"))
     async with database.session() as session:
         assert await record(session, [late]) == set()
-        assert await record(session, [Tried(second, Attempt(5, status=500), Again(0))])
+        assert await record(session, [RecordedAttempt(second, Attempt(5, status=500), Again(0))])
     assert await fall_due(database) == 1
 
 
@@ -146,7 +146,7 @@ async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
         await deliveries.resend(session, tenant_id, delivery_id)
     assert await lanes(database) == []
     async with database.session() as session:
-        await record(session, [Tried(due, Attempt(5, status=500), Again(3600))])
+        await record(session, [RecordedAttempt(due, Attempt(5, status=500), Again(3600))])
         assert await webhook_claim.lanes(session, None, 10, ()) == []
         await deliveries.resend(session, tenant_id, delivery_id)
         assert await webhook_claim.lanes(session, None, 10, ()) == [due.lane]
@@ -157,10 +157,10 @@ async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
 ) -> None:
     await tell("https://a.example.com/")
     (due,) = await claim_all(database)
-    tried = Tried(due, Attempt(5, status=500), Again(60))
+    recorded = RecordedAttempt(due, Attempt(5, status=500), Again(60))
     for expected in ({due.delivery.id}, set()):
         async with database.session() as session:
-            assert await record(session, [tried]) == expected
+            assert await record(session, [recorded]) == expected
     assert await rows(database, "SELECT number FROM delivery_attempts") == [(1,)]
 
 

@@ -6,20 +6,20 @@ import uuid
 
 import pytest
 
-from webhooks.concurrency import IN_FLIGHT, REMEMBERED_LANES, WIDE, Lane, Places
+from webhooks.concurrency import IN_FLIGHT, REMEMBERED_LANES, WIDE, ConcurrencyLimiter, Lane
 from webhooks.sender import Attempt
 
 ADA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
-def widened(places: Places, lane: Lane, posts: int = 2 * WIDE) -> None:
+def widened(places: ConcurrencyLimiter, lane: Lane, posts: int = 2 * WIDE) -> None:
     for _ in range(posts):
         places.began(lane)
         places.ended(lane, strained=False)
 
 
 def test_a_lane_begins_with_one_post_gets_more_while_all_is_well_and_one_again_when_it_is_strained() -> None:
-    places, lane = Places(), Lane(ADA, "a")
+    places, lane = ConcurrencyLimiter(), Lane(ADA, "a")
     assert places.room(lane) == 1
     widened(places, lane, 1)
     assert places.room(lane) == 2
@@ -34,7 +34,7 @@ def test_a_lane_begins_with_one_post_gets_more_while_all_is_well_and_one_again_w
 
 
 def test_one_tenants_trouble_with_a_host_is_not_anothers() -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     for tenant in (ADA, BOB):
         widened(places, Lane(tenant, "shared"))
     places.began(Lane(ADA, "shared"))
@@ -44,7 +44,7 @@ def test_one_tenants_trouble_with_a_host_is_not_anothers() -> None:
 
 
 def test_a_host_has_no_more_than_its_places_whoever_posts() -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     for tenant in (ADA, BOB):
         widened(places, Lane(tenant, "shared"))
     places.began(Lane(ADA, "shared"), WIDE - 2)
@@ -55,7 +55,7 @@ def hanging(tenant: int) -> list[Lane]:
     return [Lane(uuid.UUID(int=10 + tenant), f"{tenant}-{number}") for number in range(IN_FLIGHT)]
 
 
-def fill(places: Places, tenant: int) -> list[Lane]:
+def fill(places: ConcurrencyLimiter, tenant: int) -> list[Lane]:
     granted, _ = places.share(hanging(tenant), IN_FLIGHT)
     for lane, posts in granted.items():
         places.began(lane, posts)
@@ -64,14 +64,14 @@ def fill(places: Places, tenant: int) -> list[Lane]:
 
 @pytest.mark.parametrize("tenants", [1, 2, 3, 8])
 def test_however_many_tenants_take_what_they_can_a_newcomer_finds_a_place(tenants: int) -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     for tenant in range(tenants):
         fill(places, tenant)
     assert places.room(Lane(ADA, "new")) == 1
 
 
 def test_places_even_out_as_posts_come_back() -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     held = {tenant: fill(places, tenant) for tenant in range(4)}
     for _ in range(40):
         for tenant, lanes in held.items():
@@ -84,7 +84,7 @@ def test_places_even_out_as_posts_come_back() -> None:
 
 
 def test_a_tenant_alone_fills_half_of_the_places_and_is_passed_over_then() -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     lanes = [Lane(ADA, f"hangs-{number}") for number in range(IN_FLIGHT)]
     granted, last = places.share(lanes, IN_FLIGHT)
     assert (len(granted), last) == (IN_FLIGHT // 2, lanes[-1])
@@ -96,7 +96,7 @@ def test_a_tenant_alone_fills_half_of_the_places_and_is_passed_over_then() -> No
 
 
 def test_a_share_says_where_the_next_one_goes_on() -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     lanes = [Lane(ADA, "a"), Lane(ADA, "b"), Lane(BOB, "a")]
     assert places.share(lanes, 2) == ({lanes[0]: 1, lanes[1]: 1}, lanes[1])
     assert places.free == IN_FLIGHT
@@ -105,7 +105,7 @@ def test_a_share_says_where_the_next_one_goes_on() -> None:
 
 
 def test_what_is_remembered_of_lanes_is_bounded() -> None:
-    places = Places()
+    places = ConcurrencyLimiter()
     for number in range(REMEMBERED_LANES + 1):
         widened(places, Lane(ADA, str(number)), 1)
     assert places.room(Lane(ADA, "0")) == 1

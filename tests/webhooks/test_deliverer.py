@@ -27,7 +27,7 @@ async def in_state(database: Database, state: str, count: int) -> bool:
     return bool(await rows(database, query, state=state) == [(count,)])
 
 
-async def tried(database: Database, count: int) -> bool:
+async def recorded(database: Database, count: int) -> bool:
     return bool(await rows(database, "SELECT count(*) FROM delivery_attempts") == [(count,)])
 
 
@@ -42,14 +42,14 @@ async def test_a_senseless_retry_after_is_ignored(
 ) -> None:
     async with consumers(lambda _: f"503 Later\r\n{header}") as there, at_work(database, sender):
         await tell(there.url())
-        await eventually(lambda: tried(database, 1))
+        await eventually(lambda: recorded(database, 1))
         assert await rows(database, ATTEMPTS) == [(1, 503, None, "")]
 
 
 async def test_retry_after_puts_the_next_attempt_off(database: Database, sender: Sender, tell: Tell) -> None:
     async with consumers(lambda _: "429 Slow down\r\nretry-after: 3600") as there, at_work(database, sender):
         await tell(there.url())
-        await eventually(lambda: tried(database, 1))
+        await eventually(lambda: recorded(database, 1))
     ahead = "SELECT extract(epoch FROM next_attempt_at - clock_timestamp()) FROM deliveries"
     ((seconds,),) = await rows(database, ahead)
     assert 3500 < seconds <= 3600
@@ -83,7 +83,7 @@ async def test_an_answer_that_can_not_be_stored_costs_no_other_and_counts(
         await tell(*urls)
         async with at_work(database, sender):
             await eventually(lambda: in_state(database, "delivered", 2))
-            await eventually(lambda: tried(database, 3))
+            await eventually(lambda: recorded(database, 3))
     refused = await rows(database, "SELECT status, error FROM delivery_attempts WHERE error IS NOT NULL")
     assert refused == [(None, "internal_error")]
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import httpx
 
 from base.database import ADMIN, Database
-from jobs.outbox import post_events
+from jobs.outbox import enqueue_deliveries
 from signals.pubsub import DELIVERIES, Live
 from tests.stack.processes import Stack, until
 from tests.webhooks.conftest import finished_jobs
@@ -73,7 +73,7 @@ async def tell(stack: Stack, urls: Sequence[str], rounds: int, at_once: int, per
         for begin in range(0, len(ids), at_once):
             part = ids[begin : begin + at_once]
             async with pool.session() as session:
-                await post_events(session, part, "succeeded")
+                await enqueue_deliveries(session, part, "succeeded")
             await live.say(DELIVERIES, "told")
             told += len(part)
             await asyncio.sleep(max(0.0, stack_began + told / per_second - time.monotonic()))

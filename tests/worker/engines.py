@@ -8,11 +8,11 @@ import re
 
 from til.request import TilRequest
 from til.tokens import CODE_TOKENS
-from worker.engines import Call, Encoded, Engine, OnText, Written
+from worker.engines import Call, Completion, Encoded, Engine, OnText
 from worker.engines.outline.engine import OutlineEngine
 from worker.writing.day_parts import PARTS_AT_ONCE
 from worker.writing.plan import make_plan
-from worker.writing.prompt import Frame
+from worker.writing.prompt import PromptContext
 from worker.writing.schema import post_schema
 from worker.writing.template import CURRENT
 from worker.writing.write import labels_of
@@ -42,7 +42,7 @@ async def admitted(_: int, __: int) -> None:
 
 def call_of(request: TilRequest, engine: Engine) -> Call:
     """The call that a day which fits asks of this engine."""
-    plan = make_plan(Frame(request, CURRENT, 1), engine, CODE_TOKENS)
+    plan = make_plan(PromptContext(request, CURRENT, 1), engine, CODE_TOKENS)
     assert plan.prompt
     prompt, options = plan.prompt, request.options
     schema = post_schema(list(labels_of(prompt)), request.language, options.max_output_tokens)
@@ -61,7 +61,7 @@ class Scripted(Counting):
         self._answers = answers
         self._crowded = asyncio.Event()
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """The next answer, told in two pieces."""
         self.asked.append(call)
         self._running += 1
@@ -79,7 +79,7 @@ class Scripted(Counting):
             self._running -= 1
         on_text(text[:5], 1)
         on_text(text[5:], 2)
-        return Written(text, complete, 100, 50, 2)
+        return Completion(text, complete, 100, 50, 2)
 
     def _notes(self, call: Call) -> tuple[str, bool]:
         source = call.schema["$defs"]["source"]["enum"][0]

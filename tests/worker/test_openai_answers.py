@@ -23,7 +23,7 @@ from worker.engines.outline.engine import OutlineEngine
 from worker.slots.outcome import why_it_failed
 from worker.writing.schema import InvalidOutput, parse
 from worker.writing.unwrap import candidates
-from worker.writing.write import Attempt, Post, write
+from worker.writing.write import Generation, Post, write
 
 REQUEST = TilRequest.model_validate(day())
 
@@ -37,7 +37,9 @@ async def post_of(answer: bytes) -> Post:
     async with serving(say) as url:
         engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=5)
         try:
-            return await write(REQUEST, engine, Attempt("a:1", 7, patient_until=0), admitted, lambda _: None)
+            return await write(
+                REQUEST, engine, Generation("a:1", 7, patient_until=0), admitted, lambda _: None
+            )
         finally:
             await engine.close()
 

@@ -20,14 +20,14 @@ from til.languages import WORDS
 from til.markdown import one_line
 from til.post import Draft
 from til.request import Language, TilRequest
-from worker.engines import Written
+from worker.engines import Completion
 from worker.engines.outline.draft import outline
 from worker.engines.outline.engine import OutlineEngine, allowed
 from worker.engines.outline.paths import kind_of
 from worker.engines.outline.phrases import phrases
 from worker.writing.progress import Progress
 from worker.writing.schema import as_json, parse, post_schema
-from worker.writing.write import Attempt, write
+from worker.writing.write import Generation, write
 
 TOKENS = st.sampled_from([None, 256, 1024, 2048, 8192])
 
@@ -116,7 +116,7 @@ def test_every_language_has_every_phrase_with_the_same_facts(language: Language)
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_post_has_the_headings_the_note_and_the_date_of_its_language(language: Language) -> None:
     request = TilRequest.model_validate(day(language=language))
-    post = await write(request, OutlineEngine(), Attempt("a:1", 1), admitted, lambda _: None)
+    post = await write(request, OutlineEngine(), Generation("a:1", 1), admitted, lambda _: None)
     words = WORDS[language]
     assert [section.heading for section in post.result.sections] == list(words.headings)
     for part in (*words.headings, words.outline_note, words.day(request.date), "fix: the crank turns"):
@@ -131,7 +131,7 @@ async def test_a_day_of_many_commits_is_shown_whole_whatever_the_tokens() -> Non
     request = request.model_copy(
         update={"options": request.options.model_copy(update={"max_output_tokens": 256})}
     )
-    post = await write(request, OutlineEngine(), Attempt("a:1", 1), admitted, lambda _: None)
+    post = await write(request, OutlineEngine(), Generation("a:1", 1), admitted, lambda _: None)
     for number in range(12):
         assert post.result.content.count(f"feat: part {number} of the mill") == 1
 
@@ -160,7 +160,7 @@ async def test_it_can_take_its_time_and_is_cancelled_at_once() -> None:
     request = TilRequest.model_validate(day())
     shown: list[Progress] = []
     writing = asyncio.create_task(
-        write(request, OutlineEngine(60), Attempt("a:1", 1), admitted, shown.append)
+        write(request, OutlineEngine(60), Generation("a:1", 1), admitted, shown.append)
     )
     await asyncio.sleep(0)
     writing.cancel()
@@ -169,7 +169,7 @@ async def test_it_can_take_its_time_and_is_cancelled_at_once() -> None:
     quick: list[str] = []
     engine = OutlineEngine(0.02)
     written = await engine.generate(call_of(request, engine), lambda text, _: quick.append(text))
-    assert isinstance(written, Written)
+    assert isinstance(written, Completion)
     assert "".join(quick) == written.text
     assert len(quick) > 5
     Draft.model_validate_json(written.text)

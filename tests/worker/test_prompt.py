@@ -18,7 +18,7 @@ from til.tokens import CODE_TOKENS, job_tokens
 from worker.engines import InputTooLarge
 from worker.writing.day_parts import MOST_PARTS
 from worker.writing.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, part_prompt
-from worker.writing.prompt import Frame, Note, Prompt
+from worker.writing.prompt import Note, Prompt, PromptContext
 from worker.writing.prompt_pieces import as_diff, read_day, text_of
 from worker.writing.template import CURRENT, TEMPLATES
 
@@ -26,15 +26,15 @@ RELEASED = {"db06e4e9afc9cca77a55d66106c3b1c852e2f9756365710f109983a4d6667388"}
 HEAD = re.compile(r"^# (repository|file|commit|code of|notes) ?.*$")
 
 
-def frame(request: TilRequest, seed: int = 1) -> Frame:
-    return Frame(request, CURRENT, seed)
+def prompt_context(request: TilRequest, seed: int = 1) -> PromptContext:
+    return PromptContext(request, CURRENT, seed)
 
 
 def prompts(request: TilRequest, context: int) -> tuple[Plan, list[Prompt]]:
     """The plan, and the prompts of all calls whose text does not depend on an answer."""
     engine = Counting(context)
-    plan = make_plan(frame(request), engine, CODE_TOKENS)
-    parts = [part_prompt(frame(request), engine, plan, number) for number in range(len(plan.parts))]
+    plan = make_plan(prompt_context(request), engine, CODE_TOKENS)
+    parts = [part_prompt(prompt_context(request), engine, plan, number) for number in range(len(plan.parts))]
     return plan, [plan.prompt] if plan.prompt else parts
 
 
@@ -59,7 +59,7 @@ def test_every_prompt_fits_and_every_file_is_named_in_one(request: TilRequest, c
 @given(REQUESTS | DAYS)
 def test_no_data_can_forge_the_frame(request: TilRequest) -> None:
     _, (prompt,) = prompts(request, 10**9)
-    marker = frame(request).marker
+    marker = prompt_context(request).marker
     lines = prompt.user.splitlines()
     assert [index for index, line in enumerate(lines) if marker in line] == [0, len(lines) - 1]
     assert all(HEAD.match(line) or line[0] in " +-@\\" for line in lines[1:-1])
@@ -71,9 +71,9 @@ def test_no_data_can_forge_the_frame(request: TilRequest) -> None:
 
 def test_the_marker_follows_the_seed_and_the_content() -> None:
     one, other = TilRequest.model_validate(day()), TilRequest.model_validate(day(repo="x"))
-    markers = {frame(one, 1).marker, frame(one, 2).marker, frame(other, 1).marker}
+    markers = {prompt_context(one, 1).marker, prompt_context(one, 2).marker, prompt_context(other, 1).marker}
     assert len(markers) == 3
-    assert frame(one, 1).marker in markers
+    assert prompt_context(one, 1).marker in markers
 
 
 def file(
@@ -194,7 +194,7 @@ def test_a_day_beyond_the_bound_is_too_large_and_one_below_it_is_not() -> None:
 
 @pytest.mark.parametrize("count", [1, 6, 32])
 def test_the_notes_of_all_parts_fit_into_the_posts_prompt(count: int) -> None:
-    asked, engine = frame(TilRequest.model_validate(day())), Counting(4096)
+    asked, engine = prompt_context(TilRequest.model_validate(day())), Counting(4096)
     notes = [[Note("what was changed and why " * 9, ["src/mill.py"])] * 6 for _ in range(count)]
     prompt = notes_prompt(asked, engine, notes)
     assert prompt.encoded.tokens + 2048 <= 4096

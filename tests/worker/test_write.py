@@ -11,12 +11,12 @@ from tests.stack.processes import day
 from tests.worker.engines import Scripted, admitted
 from til.post import SECTIONS
 from til.request import TilRequest
-from worker.engines import Call, EngineFailed, InputTooLarge, OnText, Written
+from worker.engines import Call, Completion, EngineFailed, InputTooLarge, OnText
 from worker.writing.day_parts import PARTS_AT_ONCE
 from worker.writing.progress import Progress
 from worker.writing.schema import InvalidOutput, lengths, post_schema
 from worker.writing.template import CURRENT
-from worker.writing.write import Attempt, Post, write
+from worker.writing.write import Generation, Post, write
 
 REQUEST = TilRequest.model_validate(day())
 POINT = {"text": "The crank turns.", "sources": ["src/mill.py"]}
@@ -36,7 +36,7 @@ async def post_of(
     engine: Scripted, request: TilRequest = REQUEST, **more: Any
 ) -> tuple[Post, list[Progress]]:
     told: list[Progress] = []
-    return await write(request, engine, Attempt("a:1", 7, **more), admitted, told.append), told
+    return await write(request, engine, Generation("a:1", 7, **more), admitted, told.append), told
 
 
 async def test_a_day_that_fits_is_one_call() -> None:
@@ -111,7 +111,7 @@ async def test_a_day_that_does_not_fit_is_read_in_parts_of_which_few_are_read_at
 
 async def test_a_part_that_fails_ends_the_others() -> None:
     class Failing(Scripted):
-        async def generate(self, call: Call, on_text: OnText) -> Written:
+        async def generate(self, call: Call, on_text: OnText) -> Completion:
             if len(self.asked) == 2:
                 raise EngineFailed("no")
             return await super().generate(call, on_text)

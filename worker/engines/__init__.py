@@ -86,7 +86,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Written:
+class Completion:
     """What an engine wrote: JSON `text`, token counts; `complete` is false when it was cut off by length."""
 
     text: str
@@ -135,7 +135,7 @@ class Engine(Protocol):
     def kv_cache(self) -> KvCache | None:
         """How much it can hold at once, known once it has started; None: no bound that matters."""
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Write the answer to `call`. Cancelling the awaiting task aborts it in the engine.
 
         Raises EngineFailed when this attempt failed, EngineBusy when the call was not taken,

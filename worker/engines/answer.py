@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from worker.engines import AnswerWithheld, Call, EngineFailed, OnText, Written
+from worker.engines import AnswerWithheld, Call, Completion, EngineFailed, OnText
 from worker.engines.refusal import refused, said_by
 
 CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
@@ -53,11 +53,11 @@ class Answer:
             self._refusal += refusal
         if text or thought:
             self._tokens += 1
-            self._tell(text)
+            self._emit(text)
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
             self.reason = reason.lower()
 
-    def _tell(self, text: str) -> None:
+    def _emit(self, text: str) -> None:
         """Halves of a character that two chunks bring are one; a half alone is none."""
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
@@ -66,7 +66,7 @@ class Answer:
             self._parts.append(text)
         self._on_text(text, self._tokens)
 
-    def written(self, call: Call) -> Written:
+    def written(self, call: Call) -> Completion:
         """All of it. Raises EngineFailed when it broke off or was withheld."""
         text = "".join(self._parts)
         if self.reason in WITHHELD or (self._refusal and not text):
@@ -80,7 +80,7 @@ class Answer:
         tokens = _count(self._usage, "completion_tokens")
         prompt = prompt_tokens(call) if prompt is None else prompt
         complete = self.reason not in CUT
-        return Written(
+        return Completion(
             text, complete, prompt, min(cached, prompt), self._tokens if tokens is None else tokens
         )
 

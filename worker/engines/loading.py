@@ -34,7 +34,9 @@ class Loading:
         began, over = time.monotonic(), threading.Event()
         _enter(name)
         SECONDS.labels(name).set_function(lambda: time.monotonic() - began)
-        threading.Thread(target=self._tell, args=(name, began, over), name="loading", daemon=True).start()
+        threading.Thread(
+            target=self._log_progress, args=(name, began, over), name="loading", daemon=True
+        ).start()
         try:
             yield
         finally:
@@ -50,7 +52,7 @@ class Loading:
         SECONDS.labels("ready").set_function(lambda: took)
         log.info("engine_ready", seconds=round(took, 1), **what)
 
-    def _tell(self, name: str, began: float, over: threading.Event) -> None:
+    def _log_progress(self, name: str, began: float, over: threading.Event) -> None:
         while not over.wait(self._every_seconds):
             log.info(
                 "engine_loading",

@@ -12,6 +12,7 @@ import structlog
 from capacity.kv_budget import KvCache
 from worker.engines import (
     Call,
+    Completion,
     Encoded,
     EngineAway,
     EngineFailed,
@@ -19,7 +20,6 @@ from worker.engines import (
     EngineRefused,
     EngineTimeout,
     OnText,
-    Written,
 )
 from worker.engines.answer import Answer
 from worker.engines.events import END, chunks_of, events_of
@@ -94,7 +94,7 @@ class OpenAIEngine:
         """The server's own business."""
         return None
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge."""
         self._running += 1
         try:
@@ -112,7 +112,7 @@ class OpenAIEngine:
         finally:
             self._running -= 1
 
-    async def _generate(self, call: Call, on_text: OnText) -> Written:
+    async def _generate(self, call: Call, on_text: OnText) -> Completion:
         async with self._http.stream("POST", "chat/completions", json=self._body(call)) as response:
             if not response.is_success:
                 said = said_in(self._without_key(await _beginning(response)))

@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 from prometheus_client import REGISTRY
 
 from capacity.kv_budget import KvCache
-from worker.engines import Call, Encoded, EngineDead, EngineFailed, EngineInfo, OnText, Written, weights
+from worker.engines import Call, Completion, Encoded, EngineDead, EngineFailed, EngineInfo, OnText, weights
 from worker.engines.chat import ChatTokenizer
 from worker.engines.loading import Loading
 
@@ -112,7 +112,7 @@ class VllmEngine:
         """What the core process has set aside for sequences."""
         return self._kv_cache
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Write JSON that satisfies the schema. Cancelling aborts it in the core. Raises EngineFailed."""
         ids = call.prompt_ids
         if ids is None:
@@ -130,7 +130,7 @@ class VllmEngine:
             raise EngineDead from error
         except (EngineGenerateError, ValueError) as error:
             raise EngineFailed(f"vLLM stopped the generation ({type(error).__name__}).") from error
-        return Written(text, reason == "stop", len(ids), cached, written)
+        return Completion(text, reason == "stop", len(ids), cached, written)
 
     def _ready(self) -> AsyncLLM:
         if self._llm is None:

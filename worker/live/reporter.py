@@ -7,10 +7,10 @@ import time
 import uuid
 
 from signals.pubsub import Live
-from signals.streams import News
+from signals.streams import StreamUpdate
 from til.request import TilRequest
 from worker.live.markdown import LiveMarkdown
-from worker.live.stream_state import Telling
+from worker.live.stream_state import StreamState
 from worker.metrics import TokenRate
 from worker.writing.progress import OnProgress, Progress
 
@@ -18,7 +18,7 @@ TICK_SECONDS = 0.25
 WEBHOOK_SECONDS = 0.5
 
 
-class Watch:
+class LiveReporter:
     """Follows every run of this worker. `run` writes what is new, four times a second in one round trip."""
 
     def __init__(self, live: Live, rate: TokenRate) -> None:
@@ -60,10 +60,10 @@ class Watch:
         runs = list(self._runs.values())
         for run in runs:
             self._rate.add(run.read())
-        news = [one for run in runs if (one := run.news(now))]
-        for job_id in await self._live.text.tell(news) if news else ():
+        update = [one for run in runs if (one := run.update(now))]
+        for job_id in await self._live.text.publish(update) if update else ():
             if job_id in self._runs:
-                self._runs[job_id].telling.lose()
+                self._runs[job_id].stream.lose()
 
 
 class _Run:
@@ -74,7 +74,7 @@ class _Run:
     ) -> None:
         self.began = time.monotonic()
         self.claim_no = claim_no
-        self.telling = Telling(job_id, claim_no)
+        self.stream = StreamState(job_id, claim_no)
         self._request, self._note, self._webhook = request, note, webhook
         self._markdown = LiveMarkdown(request, note)
         self._unread: list[Progress] = []
@@ -95,26 +95,26 @@ class _Run:
         for report in self._unread:
             if report.anew:
                 self._markdown, written = LiveMarkdown(self._request, self._note), []
-                self.telling.begin_anew()
+                self.stream.begin_anew()
             written.append(report.text)
         self._unread = []
         if text := self._markdown.feed("".join(written)):
-            self.telling.add(text)
+            self.stream.add(text)
         before = self._counted_tokens
         self._counted_tokens = self._latest.completion_tokens if self._latest else 0
         return self._counted_tokens - before
 
-    def news(self, now: float) -> News | None:
+    def update(self, now: float) -> StreamUpdate | None:
         """What the readers don't know yet, if anything."""
-        if self._latest is self._shown and not self.telling.due(now):
+        if self._latest is self._shown and not self.stream.due(now):
             return None
         webhook = self._webhook and self._latest is not None and now - self._webhook_at >= WEBHOOK_SECONDS
         if webhook:
             self._webhook_at = now
         self._shown = self._latest
-        return self.telling.news(self._latest, webhook, now)
+        return self.stream.update(self._latest, webhook, now)
 
     def text(self) -> str | None:
         """The markdown so far, if anything. It ends with whatever was being typed."""
         self.read()
-        return text.rstrip() + "\n" if (text := self.telling.text()) else None
+        return text.rstrip() + "\n" if (text := self.stream.text()) else None

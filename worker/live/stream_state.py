@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from signals.streams import MOST_ENTRIES, Entry, News
+from signals.streams import MOST_ENTRIES, Entry, StreamUpdate
 from worker.writing.progress import Progress
 
 MOST_TEXT_BYTES = 49_152
@@ -15,8 +15,8 @@ AGAIN_SECONDS = 60.0
 """So long without a word, or with a stream that Redis may have dropped."""
 
 
-class Telling:
-    """The text of a run, from which `news` makes entries that leave no hole, whatever was lost before."""
+class StreamState:
+    """The text of a run, from which `update` makes entries that leave no hole, whatever was lost before."""
 
     def __init__(self, job_id: uuid.UUID, claim_no: int) -> None:
         self._job_id = job_id
@@ -49,7 +49,7 @@ class Telling:
             self._tellable += self._bytes <= MOST_TEXT_BYTES
         self._parts.append(text)
 
-    def news(self, progress: Progress | None, webhook: bool, now: float) -> News:
+    def update(self, progress: Progress | None, webhook: bool, now: float) -> StreamUpdate:
         """What to tell now."""
         whole = self.due(now) or self._kept_entries >= MOST_ENTRIES
         text = "" if whole else "".join(self._parts[self._told : self._tellable])
@@ -64,7 +64,7 @@ class Telling:
         self._told, self._offset = self._tellable, self._offset + len(text)
         self._kept_entries += 1
         self._kept_bytes += size
-        return News(self._job_id, entry, whole, webhook)
+        return StreamUpdate(self._job_id, entry, whole, webhook)
 
     def lose(self) -> None:
         """The last news may not have arrived: the next ones have the whole again."""

@@ -11,11 +11,11 @@ import structlog
 
 from base.database import Database
 from base.errors import DatabaseUnavailable, WorkerGone
-from capacity.kv_budget import Room
+from capacity.kv_budget import KvBudget
 from jobs.claim import claim, waiting
 from signals.doorbell import Ringer
 from signals.pubsub import DELIVERIES, Live
-from worker.slots.in_flight import Holdings, Run
+from worker.slots.in_flight import InFlight, Run
 
 log = structlog.get_logger()
 
@@ -27,22 +27,22 @@ class Claimer:
         self,
         database: Database,
         live: Live,
-        holdings: Holdings,
+        in_flight: InFlight,
         ringer: Ringer,
         alias: str,
         worker_id: uuid.UUID,
     ) -> None:
         self.worker_id = worker_id
         self._live = live
-        self._room_appeared = False
+        self._budget_freed = False
         self.draining = False
         self.dead = False
         self._database = database
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._ringer = ringer
         self._alias = alias
         self._waiting: list[asyncio.Future[Run | None]] = []
-        self._asking: list[asyncio.Future[Run | None]] = []
+        self._in_claim: list[asyncio.Future[Run | None]] = []
         self._claiming: asyncio.Task[None] | None = None
         self._beside: set[asyncio.Task[None]] = set()
 
@@ -58,9 +58,9 @@ class Claimer:
         """A job went back to the queue: another worker may take it now."""
         self._ringer.ring(self._alias, ["released"])
 
-    def room_appeared(self) -> None:
+    def budget_freed(self) -> None:
         """Doorbells that found no room in the engine try again, as do all of them when no more is claimed."""
-        self._room_appeared = True
+        self._budget_freed = True
         if self._waiting and (self._claiming is None or self._claiming.done()):
             self._claiming = asyncio.create_task(self._claim_all())
 
@@ -71,24 +71,24 @@ class Claimer:
                 pass
         except Exception:
             log.exception("claim_crashed")
-            for future in (*self._asking, *self._waiting):
+            for future in (*self._in_claim, *self._waiting):
                 if not future.done():
                     future.set_result(None)
             self._waiting = []
 
     async def _claim_once(self) -> bool:
         """Answer the doorbells that have gathered; whether there is reason to go on."""
-        self._room_appeared = False
-        room, most = self._holdings.ledger.room(), self._most()
+        self._budget_freed = False
+        budget, most = self._in_flight.admission.budget(), self._most()
         if most == 0:
             return False
-        async with self._holdings.lock:
-            self._asking, self._waiting = self._waiting, []
-            runs = await self._claim(min(len(self._asking), most or len(self._asking)), room)
-        served, rest = self._asking[: len(runs)], self._asking[len(runs) :]
+        async with self._in_flight.lock:
+            self._in_claim, self._waiting = self._waiting, []
+            runs = await self._claim(min(len(self._in_claim), most or len(self._in_claim)), budget)
+        served, rest = self._in_claim[: len(runs)], self._in_claim[len(runs) :]
         for future, run in zip(served, runs, strict=True):
             future.set_result(run)
-        refused = len(runs) == most or (room is not None and room.refused)
+        refused = len(runs) == most or (budget is not None and budget.refused)
         if refused:
             self._waiting = rest + self._waiting
         else:
@@ -96,12 +96,12 @@ class Claimer:
                 future.set_result(None)
         self._aside(self._say_started(runs))
         if not rest:
-            self._aside(self._ring_for_more(len(self._asking)))
-        return self._room_appeared or not refused
+            self._aside(self._ring_for_more(len(self._in_claim)))
+        return self._budget_freed or not refused
 
     def _most(self) -> int | None:
         """Jobs that a busy engine may take; a worker that claims nothing lets its doorbells go at once."""
-        return None if self.draining or self.dead else self._holdings.claimable()
+        return None if self.draining or self.dead else self._in_flight.claimable()
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         """What the next claim need not wait for."""
@@ -109,16 +109,16 @@ class Claimer:
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
 
-    async def _claim(self, k: int, room: Room | None) -> list[Run]:
+    async def _claim(self, k: int, budget: KvBudget | None) -> list[Run]:
         if self.draining or self.dead:
             return []
         try:
             async with self._database.session() as session:
-                claimed = await claim(session, self.worker_id, k, room)
+                claimed = await claim(session, self.worker_id, k, budget)
         except (DatabaseUnavailable, WorkerGone) as error:
             log.warning("not_claimed", error=type(error).__name__, cause=repr(error.__cause__)[:200])
             return []
-        return [self._holdings.take(one) for one in claimed]
+        return [self._in_flight.take(one) for one in claimed]
 
     async def _say_started(self, runs: list[Run]) -> None:
         """Some consumers want to hear that a run begins: the steward is woken."""

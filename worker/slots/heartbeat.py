@@ -18,12 +18,12 @@ from jobs.workers import asked_to_stop, heartbeat, register
 from worker.engines import Engine, EngineDead
 from worker.metrics import READY
 from worker.slots.claimer import Claimer
-from worker.slots.in_flight import Holdings
+from worker.slots.in_flight import InFlight
 
 log = structlog.get_logger()
 
 
-class Pulse:
+class Heartbeat:
     """One per worker. A beat every third of the lease; no beat while the engine's probe doesn't answer.
 
     After an outage of the database the lease has ended in its absence. A worker that has kept trying all
@@ -35,7 +35,7 @@ class Pulse:
         self,
         database: Database,
         engine: Engine,
-        holdings: Holdings,
+        in_flight: InFlight,
         claimer: Claimer,
         alias: str,
         slots: int,
@@ -46,7 +46,7 @@ class Pulse:
         self.nudged = asyncio.Event()
         self._database = database
         self._engine = engine
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._claimer = claimer
         self._alias = alias
         self._slots = slots
@@ -61,9 +61,9 @@ class Pulse:
 
     async def register(self) -> None:
         """Begin a life as a new worker: a new id, a first lease."""
-        async with self._holdings.lock:
+        async with self._in_flight.lock:
             self._claimer.worker_id = uuid.uuid4()
-            self._holdings.stop(self._holdings.claims(), "lost")
+            self._in_flight.stop(self._in_flight.claims(), "lost")
             async with self._database.session() as session:
                 await register(
                     session,
@@ -110,7 +110,7 @@ class Pulse:
             log.warning("heartbeat_failed", error=error.reason)
         except WorkerGone:
             self._through_outage = False
-            log.warning("lease_lost", held=len(self._holdings))
+            log.warning("lease_lost", held=len(self._in_flight))
             with contextlib.suppress(DatabaseUnavailable):
                 await self.register()
         except Exception:
@@ -126,7 +126,7 @@ class Pulse:
         self._awake_at = now
 
     async def _renew(self) -> None:
-        async with self._holdings.lock:
+        async with self._in_flight.lock:
             self._look_at_the_clock()
             async with self._database.session(self._lease / 3) as session:
                 await session.connection()
@@ -134,14 +134,14 @@ class Pulse:
                 heard = await heartbeat(
                     session,
                     self._claimer.worker_id,
-                    self._holdings.claims(),
+                    self._in_flight.claims(),
                     self._lease,
                     self._tokens_per_second(),
                     self._through_outage,
                 )
             self._through_outage = False
-            self._holdings.stop(heard.cancelled, "cancelled")
-            self._holdings.stop(heard.lost, "lost")
+            self._in_flight.stop(heard.cancelled, "cancelled")
+            self._in_flight.stop(heard.lost, "lost")
         if heard.released:
             log.warning("released_unknown_claims", jobs=heard.released)
 
@@ -152,10 +152,10 @@ class Pulse:
         """
         await self.nudged.wait()
         self.nudged.clear()
-        async with self._holdings.lock:
+        async with self._in_flight.lock:
             async with self._database.session() as session:
                 asked = await asked_to_stop(session, self._claimer.worker_id)
-            self._holdings.stop(asked, "cancelled")
+            self._in_flight.stop(asked, "cancelled")
 
     async def _alive(self) -> bool:
         try:
@@ -165,5 +165,5 @@ class Pulse:
             alive = False
         READY.set(int(alive and not self._claimer.draining))
         if not alive:
-            log.error("engine_silent", held=len(self._holdings))
+            log.error("engine_silent", held=len(self._in_flight))
         return alive

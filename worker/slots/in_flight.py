@@ -10,7 +10,7 @@ from typing import Literal
 
 from jobs.fence import Claim, Claimed
 from worker.engines.backpressure import Backpressure
-from worker.slots.kv_admission import Ledger
+from worker.slots.kv_admission import KvAdmission
 from worker.writing.spent import Spent
 
 Reason = Literal["cancelled", "lost", "drained", "overdue"]
@@ -40,14 +40,14 @@ class Run:
         self.stopping.set()
 
 
-class Holdings:
+class InFlight:
     """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart.
 
     `gate`: where calls and claims wait for an engine that takes no more.
     """
 
-    def __init__(self, ledger: Ledger, gate: Backpressure | None = None) -> None:
-        self.ledger = ledger
+    def __init__(self, admission: KvAdmission, gate: Backpressure | None = None) -> None:
+        self.admission = admission
         self.gate = gate or Backpressure()
         self.lock = asyncio.Lock()
         self._runs: dict[Claim, Run] = {}
@@ -61,20 +61,20 @@ class Holdings:
         """Hold a fresh claim."""
         run = Run(claimed)
         self._runs[claimed.claim] = run
-        self.ledger.expect(claimed.claim, claimed.tokens)
+        self.admission.expect(claimed.claim, claimed.tokens)
         self._empty.clear()
         return run
 
     def drop(self, run: Run) -> None:
         """The outcome of this run is known."""
         self._runs.pop(run.claimed.claim, None)
-        self.ledger.free(run.claimed.claim)
+        self.admission.free(run.claimed.claim)
         if not self._runs:
             self._empty.set()
 
     def claimable(self) -> int | None:
         """How many more jobs the engine may take now; None: there is no bound."""
-        return self.gate.claimable(len(self.ledger))
+        return self.gate.claimable(len(self.admission))
 
     def claims(self) -> list[Claim]:
         """Every claim held now."""

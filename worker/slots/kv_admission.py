@@ -7,43 +7,43 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capacity.kv_budget import KvCache, Room, job_cost
+from capacity.kv_budget import KvBudget, KvCache, job_cost
 from jobs.fence import Claim
 
 
 @dataclass(frozen=True)
-class _Asking:
+class _Waiter:
     claim: Claim
     blocks: int
     admitted: asyncio.Future[None]
 
 
-class Ledger:
+class KvAdmission:
     """A claimed job counts by its estimate until its prompt is packed, then by what it takes at the most.
 
     Jobs are admitted in the order in which they ask; one that is alone is admitted whatever it takes.
-    `on_room` is called when there may be room for another claim. Without a `cache` there is no bound.
+    `on_budget` is called when there may be room for another claim. Without a `cache` there is no bound.
     """
 
     def __init__(self, parts_at_once: int) -> None:
         self.cache: KvCache | None = None
-        self.on_room: Callable[[], None] = lambda: None
+        self.on_budget: Callable[[], None] = lambda: None
         self._parts_at_once = parts_at_once
         self._expected: dict[Claim, int] = {}
         self._admitted: dict[Claim, int] = {}
-        self._asking: deque[_Asking] = deque()
+        self._waiters: deque[_Waiter] = deque()
 
     def __len__(self) -> int:
         """Claimed jobs that have not left the engine."""
         return len(self._expected) + len(self._admitted)
 
-    def room(self) -> Room | None:
+    def budget(self) -> KvBudget | None:
         """What is left for jobs that are not claimed yet."""
         if self.cache is None:
             return None
         used = sum(self._expected.values()) + sum(self._admitted.values())
         empty = not self._expected and not self._admitted
-        return Room(self.cache, max(0, self.cache.blocks - used), empty, self._parts_at_once)
+        return KvBudget(self.cache, max(0, self.cache.blocks - used), empty, self._parts_at_once)
 
     def expect(self, claim: Claim, tokens: int) -> None:
         """A job was claimed; its size is an estimate."""
@@ -55,24 +55,24 @@ class Ledger:
             return
         blocks, expected = calls * self.cache.cost(tokens), self._expected.get(claim, 0)
         self._expected[claim] = blocks
-        asking = _Asking(claim, blocks, asyncio.get_running_loop().create_future())
-        self._asking.append(asking)
+        waiter = _Waiter(claim, blocks, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
         try:
             self._let_in()
-            await asking.admitted
+            await waiter.admitted
         finally:
-            if asking in self._asking:
-                self._asking.remove(asking)
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
                 self._let_in()
         if blocks < expected:
-            self.on_room()
+            self.on_budget()
 
     def _let_in(self) -> None:
-        while self._asking and self.cache is not None:
-            first = self._asking[0]
+        while self._waiters and self.cache is not None:
+            first = self._waiters[0]
             if self._admitted and sum(self._admitted.values()) + first.blocks > self.cache.blocks:
                 return
-            self._asking.popleft()
+            self._waiters.popleft()
             self._admitted[first.claim] = first.blocks
             self._expected.pop(first.claim, None)
             if not first.admitted.done():
@@ -83,4 +83,4 @@ class Ledger:
         known = self._expected.pop(claim, None), self._admitted.pop(claim, None)
         if known != (None, None):
             self._let_in()
-            self.on_room()
+            self.on_budget()

@@ -16,10 +16,10 @@ from jobs.retry_policy import RUN_DEADLINE
 from signals.pubsub import Live
 from til.request import TilRequest
 from worker.engines import Engine, EngineDead
-from worker.live.reporter import Watch
+from worker.live.reporter import LiveReporter
 from worker.metrics import DOORBELLS_IGNORED, QUEUE_SECONDS, RUN_SECONDS
 from worker.slots.claimer import Claimer
-from worker.slots.in_flight import Holdings, Run
+from worker.slots.in_flight import InFlight, Run
 from worker.slots.outcome import (
     Outcome,
     Stopped,
@@ -28,7 +28,7 @@ from worker.slots.outcome import (
 )
 from worker.slots.reader import Reader
 from worker.slots.settle import Settler
-from worker.writing.write import Attempt, Post, note_of, write
+from worker.writing.write import Generation, Post, note_of, write
 
 log = structlog.get_logger()
 PATIENCE = 0.5
@@ -45,21 +45,21 @@ class Runner:
         database: Database,
         engine: Engine,
         live: Live,
-        holdings: Holdings,
+        in_flight: InFlight,
         claimer: Claimer,
-        watch: Watch,
+        reporter: LiveReporter,
         beat: Callable[[], Awaitable[bool]],
         die: Callable[[str], None],
         code_tokens: int,
     ) -> None:
         self._engine = engine
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._claimer = claimer
-        self._watch = watch
+        self._reporter = reporter
         self._die = die
         self._code_tokens = code_tokens
         self._reader = Reader(database)
-        self._settler = Settler(database, live, watch, beat, claimer.ring)
+        self._settler = Settler(database, live, reporter, beat, claimer.ring)
         self._settling: set[asyncio.Task[None]] = set()
 
     async def run_one(self) -> None:
@@ -81,7 +81,7 @@ class Runner:
             except BaseException:
                 self._drop(run)
                 raise
-            self._holdings.ledger.free(claim)
+            self._in_flight.admission.free(claim)
             settling = asyncio.create_task(self._end(run, outcome, began))
         self._settling.add(settling)
         settling.add_done_callback(self._settled)
@@ -95,8 +95,8 @@ class Runner:
 
     def _drop(self, run: Run) -> None:
         """The claim is held no more; unless its outcome is written, the next heartbeat releases it."""
-        self._holdings.drop(run)
-        self._watch.forget(run.claimed.claim.job_id, run.claimed.claim.claim_no)
+        self._in_flight.drop(run)
+        self._reporter.forget(run.claimed.claim.job_id, run.claimed.claim.claim_no)
 
     def _settled(self, settling: asyncio.Task[None]) -> None:
         self._settling.discard(settling)
@@ -143,17 +143,17 @@ class Runner:
     async def _post(self, run: Run, request: TilRequest, packing: asyncio.Semaphore) -> Post:
         claimed, claim = run.claimed, run.claimed.claim
         seed = random.getrandbits(31) if request.options.seed is None else request.options.seed
-        attempt = Attempt(
+        attempt = Generation(
             f"{claim.job_id}:{claim.claim_no}",
             seed,
             claimed.template,
             self._code_tokens,
             run.spent,
-            self._holdings.gate,
+            self._in_flight.gate,
             run.began + claimed.run_seconds * PATIENCE,
             packing,
         )
         note = note_of(request, self._engine)
-        told = self._watch.of(request, claim.job_id, claim.claim_no, note, wants_progress(request))
-        admit = partial(self._holdings.ledger.admit, claim)
+        told = self._reporter.of(request, claim.job_id, claim.claim_no, note, wants_progress(request))
+        admit = partial(self._in_flight.admission.admit, claim)
         return await write(request, self._engine, attempt, admit, told)

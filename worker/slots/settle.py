@@ -15,7 +15,7 @@ from base.states import ENDINGS, Status
 from jobs import finish, give_back
 from jobs.retry_policy import Failure, GiveUp, Retry
 from signals.pubsub import DELIVERIES, ENDED, Live
-from worker.live.reporter import Watch
+from worker.live.reporter import LiveReporter
 from worker.metrics import TOKENS
 from worker.slots.in_flight import Run
 from worker.slots.outcome import UNWRITABLE, Outcome, Postponed, Stopped, decision
@@ -31,13 +31,13 @@ class Settler:
         self,
         database: Database,
         live: Live,
-        watch: Watch,
+        reporter: LiveReporter,
         beat: Callable[[], Awaitable[bool]],
         ring: Callable[[], None],
     ) -> None:
         self._database = database
         self._live = live
-        self._watch = watch
+        self._reporter = reporter
         self._beat = beat
         self._ring = ring
 
@@ -65,7 +65,7 @@ class Settler:
                 log.exception("outcome_unwritable")
                 outcome = UNWRITABLE
             else:
-                return await self._tell(run, outcome, status)
+                return await self._announce(run, outcome, status)
             await asyncio.sleep(pause)
             pause = min(2.0, pause * 2)
         log.warning("claim_lost", outcome=type(outcome).__name__)
@@ -75,7 +75,7 @@ class Settler:
         if isinstance(outcome, Post):
             result = outcome.result.model_dump(mode="json")
             return await finish.succeed(session, claim, result, outcome.usage, outcome.provenance)
-        partial = None if outcome is UNWRITABLE else self._watch.partial_text(claim.job_id)
+        partial = None if outcome is UNWRITABLE else self._reporter.partial_text(claim.job_id)
         usage = run.spent.usage()
         match outcome:
             case Stopped():
@@ -91,8 +91,8 @@ class Settler:
             case GiveUp(error):
                 return await finish.fail(session, claim, error, partial, usage)
 
-    async def _tell(self, run: Run, outcome: Outcome, status: Status) -> None:
-        seconds = {"run_seconds": round(self._watch.seconds(run.claimed.claim.job_id), 3)}
+    async def _announce(self, run: Run, outcome: Outcome, status: Status) -> None:
+        seconds = {"run_seconds": round(self._reporter.seconds(run.claimed.claim.job_id), 3)}
         code = {"code": outcome.code} if isinstance(outcome, Failure) else {}
         log.info("run_ended", status=status, **code, **seconds)
         usage = run.spent.usage()

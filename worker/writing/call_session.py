@@ -1,4 +1,4 @@
-"""Asking an engine for JSON: an answer that was cut off is closed, an unusable one asked for again."""
+"""CallSession an engine for JSON: an answer that was cut off is closed, an unusable one asked for again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from worker.engines import Call, Engine, EngineAway, EngineBusy, EngineRefused, Written
+from worker.engines import Call, Completion, Engine, EngineAway, EngineBusy, EngineRefused
 from worker.engines.answer import prompt_tokens
 from worker.engines.backpressure import Backpressure
 from worker.writing.schema import InvalidOutput
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Asking:
+class CallSession:
     """All calls of one run, and what they have cost. A server that takes no more is waited for until then."""
 
     engine: Engine
@@ -50,7 +50,7 @@ class Asking:
                     continue
         raise InvalidOutput(InvalidOutput.__doc__)
 
-    async def _generate(self, call: Call, on_text: Callable[[int, str], None]) -> Written:
+    async def _generate(self, call: Call, on_text: Callable[[int, str], None]) -> Completion:
         """Send the call as soon as the engine takes one; a refusal because it is busy is no failure."""
         while True:
             sent_at = await self.gate.enter(self.patient_until)
@@ -75,7 +75,7 @@ class Asking:
             finally:
                 self.gate.leave()
 
-    async def _send(self, call: Call, on_text: Callable[[str], None]) -> Written:
+    async def _send(self, call: Call, on_text: Callable[[str], None]) -> Completion:
         self._flying[call.id] = 0
 
         def told(text: str, tokens: int) -> None:

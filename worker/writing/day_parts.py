@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from til.tokens import size
 from worker.engines import InputTooLarge
-from worker.writing.prompt import Ruler
+from worker.writing.prompt import TokenEstimator
 from worker.writing.prompt_pieces import Piece
 
 MOST_PARTS = 32
@@ -17,9 +17,9 @@ FILL = 0.85
 """Parts are cut by estimate, and each is counted exactly before it is sent."""
 
 
-def split(changes: Sequence[Piece], ruler: Ruler, room_tokens: int) -> list[list[Piece]]:
+def split(changes: Sequence[Piece], estimator: TokenEstimator, room_tokens: int) -> list[list[Piece]]:
     """Parts of about `room_tokens` at the most, in order. Raises InputTooLarge beyond `MOST_PARTS`."""
-    room = int(room_tokens * FILL * ruler.bytes_per_token)
+    room = int(room_tokens * FILL * estimator.bytes_per_token)
     parts: list[list[Piece]] = [[]]
     left = room
     for piece in _small(changes, room):

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 
 from worker.engines import Engine, InputTooLarge
 from worker.writing.day_parts import split
-from worker.writing.prompt import Frame, Note, Prompt, Ruler, names_alone, pack_day, pack_notes, pack_part
+from worker.writing.prompt import (
+    Note,
+    Prompt,
+    PromptContext,
+    TokenEstimator,
+    names_alone,
+    pack_day,
+    pack_notes,
+    pack_part,
+)
 from worker.writing.prompt_pieces import Piece, read_day, text_of
 from worker.writing.schema import CHARACTERS_PER_TOKEN, MOST_NOTES, POINT_TOKENS
 
@@ -35,22 +44,22 @@ class Plan:
         return (engine.prompt_budget(self.max_output_tokens) or 0) + self.max_output_tokens
 
 
-def make_plan(frame: Frame, engine: Engine, code_tokens: int) -> Plan:
+def make_plan(context: PromptContext, engine: Engine, code_tokens: int) -> Plan:
     """Pack the day into one prompt, or split it. Raises InputTooLarge."""
-    output = frame.request.options.max_output_tokens
+    output = context.request.options.max_output_tokens
     budget = engine.prompt_budget(output)
     if budget is None:
-        return Plan(names_alone(frame, engine), max_output_tokens=output)
-    day = read_day(frame.request)
-    language, template = frame.request.language, frame.template
-    ruler = Ruler(engine.encode, template.for_post(language), text_of(day.changes))
-    prompt = pack_day(frame, day, ruler, budget, code_tokens)
+        return Plan(names_alone(context, engine), max_output_tokens=output)
+    day = read_day(context.request)
+    language, template = context.request.language, context.template
+    estimator = TokenEstimator(engine.encode, template.for_post(language), text_of(day.changes))
+    prompt = pack_day(context, day, estimator, budget, code_tokens)
     if prompt:
         return Plan(prompt, max_output_tokens=output)
-    empty = ruler.empty(template.for_notes(language))
-    room = part_budget(engine) - empty - ruler.tokens(frame.around(""))
-    parts = split(day.changes, ruler, max(1, room))
-    number, characters = note_lengths(frame, budget - empty, len(parts))
+    empty = estimator.empty(template.for_notes(language))
+    room = part_budget(engine) - empty - estimator.tokens(context.around(""))
+    parts = split(day.changes, estimator, max(1, room))
+    number, characters = note_lengths(context, budget - empty, len(parts))
     dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(code.path for code in day.code))]
     return Plan(None, parts, number, characters, dropped=dropped, max_output_tokens=output)
 
@@ -63,9 +72,9 @@ def part_budget(engine: Engine) -> int:
     return budget
 
 
-def note_lengths(frame: Frame, room_tokens: int, parts: int) -> tuple[int, int]:
+def note_lengths(context: PromptContext, room_tokens: int, parts: int) -> tuple[int, int]:
     """Notes a part and characters a note, so that the notes on all parts fit into the post's prompt."""
-    rate = CHARACTERS_PER_TOKEN[frame.request.language]
+    rate = CHARACTERS_PER_TOKEN[context.request.language]
     for number in range(MOST_NOTES, 0, -1):
         each = min(room_tokens / (parts * number), NOTES_TOKENS / number) - 2 * POINT_TOKENS
         if each * rate >= SHORTEST_NOTE:
@@ -73,12 +82,12 @@ def note_lengths(frame: Frame, room_tokens: int, parts: int) -> tuple[int, int]:
     return 1, SHORTEST_NOTE
 
 
-def part_prompt(frame: Frame, engine: Engine, plan: Plan, number: int) -> Prompt:
+def part_prompt(context: PromptContext, engine: Engine, plan: Plan, number: int) -> Prompt:
     """The prompt for the notes on one part."""
-    return pack_part(frame, plan.parts[number], engine.encode, part_budget(engine))
+    return pack_part(context, plan.parts[number], engine.encode, part_budget(engine))
 
 
-def notes_prompt(frame: Frame, engine: Engine, notes: Sequence[Sequence[Note]]) -> Prompt:
+def notes_prompt(context: PromptContext, engine: Engine, notes: Sequence[Sequence[Note]]) -> Prompt:
     """The prompt for the post, from all notes."""
-    budget = engine.prompt_budget(frame.request.options.max_output_tokens) or 0
-    return pack_notes(frame, notes, engine.encode, budget)
+    budget = engine.prompt_budget(context.request.options.max_output_tokens) or 0
+    return pack_notes(context, notes, engine.encode, budget)

@@ -37,7 +37,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Frame:
+class PromptContext:
     """What stands around the data of one request."""
 
     request: TilRequest
@@ -60,7 +60,7 @@ class Frame:
         return f"{marker}\n{broken_up(title + body)}{marker}\n"
 
 
-class Ruler:
+class TokenEstimator:
     """Estimates tokens by bytes, at the rate of a sample of this very text in this very tokenizer."""
 
     def __init__(self, encode: Encode, system: str, sample: str) -> None:
@@ -78,60 +78,62 @@ class Ruler:
         return int(size(text) / self.bytes_per_token) + 1
 
 
-def names_alone(frame: Frame, engine: Engine) -> Prompt:
+def names_alone(context: PromptContext, engine: Engine) -> Prompt:
     """For an engine that reads the request itself: no text, only what may be cited and what is left out."""
-    system = frame.template.for_post(frame.request.language)
-    sources, dropped = named(frame.request)
+    system = context.template.for_post(context.request.language)
+    sources, dropped = named(context.request)
     return Prompt(system, "", engine.encode(system, ""), sources, dropped)
 
 
-def pack_day(frame: Frame, day: Day, ruler: Ruler, budget: int, code_tokens: int) -> Prompt | None:
+def pack_day(
+    context: PromptContext, day: Day, estimator: TokenEstimator, budget: int, code_tokens: int
+) -> Prompt | None:
     """One prompt with every change of the day, and as much of the code as fits and is wanted.
 
     `budget` in tokens, chat template included; `code_tokens` at most for the newest code.
     Deterministic. None: the changes do not fit.
     """
-    system = frame.template.for_post(frame.request.language)
+    system = context.template.for_post(context.request.language)
     changes = text_of(day.changes)
-    used = ruler.empty(system) + ruler.tokens(frame.around(changes))
+    used = estimator.empty(system) + estimator.tokens(context.around(changes))
     room = min(code_tokens, int(budget * MARGIN) - used)
     if used > budget * NEARLY:
         return None
-    chosen, left = nearest(day.code, ruler, room)
+    chosen, left = nearest(day.code, estimator, room)
     while True:
-        user = frame.around(changes + code_text(chosen))
-        encoded = ruler.encode(system, user)
+        user = context.around(changes + code_text(chosen))
+        encoded = estimator.encode(system, user)
         if encoded.tokens <= budget:
             dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(left))]
             return Prompt(system, user, encoded, sources_of(day.changes), dropped)
         if not chosen:
             return None
         over = encoded.tokens - budget
-        while chosen and over > -ruler.tokens(CUT):
+        while chosen and over > -estimator.tokens(CUT):
             last = chosen.pop()
             left.append(last.path)
-            over -= ruler.tokens(last.text)
+            over -= estimator.tokens(last.text)
 
 
-def nearest(code: Sequence[Code], ruler: Ruler, room: int) -> tuple[list[Code], list[str]]:
+def nearest(code: Sequence[Code], estimator: TokenEstimator, room: int) -> tuple[list[Code], list[str]]:
     """The code nearest to the changes that fits into `room` tokens, and the paths of what does not."""
     chosen: list[Code] = []
     for index, one in enumerate(code):
-        room -= ruler.tokens(one.text)
+        room -= estimator.tokens(one.text)
         if room < 0:
             return chosen, [left.path for left in code[index:]]
         chosen.append(one)
     return chosen, []
 
 
-def pack_part(frame: Frame, part: Sequence[Piece], encode: Encode, budget: int) -> Prompt:
+def pack_part(context: PromptContext, part: Sequence[Piece], encode: Encode, budget: int) -> Prompt:
     """The prompt for notes on a part of the day. What was estimated badly is cut at a line's end and listed.
 
     Raises InputTooLarge when not even the names fit.
     """
-    system, pieces, cut = frame.template.for_notes(frame.request.language), list(part), list[str]()
+    system, pieces, cut = context.template.for_notes(context.request.language), list(part), list[str]()
     while True:
-        user = frame.around(text_of(pieces))
+        user = context.around(text_of(pieces))
         encoded = encode(system, user)
         if encoded.tokens <= budget:
             dropped = [f"{path} (changes, cut)" for path in dict.fromkeys(cut)]
@@ -158,11 +160,17 @@ class Note:
     sources: list[str]
 
 
-def pack_notes(frame: Frame, notes: Sequence[Sequence[Note]], encode: Encode, budget: int) -> Prompt:
+def pack_notes(
+    context: PromptContext, notes: Sequence[Sequence[Note]], encode: Encode, budget: int
+) -> Prompt:
     """The prompt for a post from the notes on each part; the last notes of the longest lists go first."""
-    system, kept, dropped = frame.template.for_post(frame.request.language), [list(part) for part in notes], 0
+    system, kept, dropped = (
+        context.template.for_post(context.request.language),
+        [list(part) for part in notes],
+        0,
+    )
     while True:
-        user = frame.around("".join(map(_notes_text, kept)))
+        user = context.around("".join(map(_notes_text, kept)))
         encoded = encode(system, user)
         if encoded.tokens <= budget:
             sources = dict.fromkeys(source for part in kept for note in part for source in note.sources)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.engines import Written
+from worker.engines import Completion
 
 
 @dataclass
 class Spent:
     """The calls of one run that the engine has worked on; those that it refused cost nothing."""
 
-    written: list[Written] = field(default_factory=list)
+    written: list[Completion] = field(default_factory=list)
 
-    def add(self, written: Written) -> None:
+    def add(self, written: Completion) -> None:
         """A call that has ended."""
         self.written.append(written)
 
     def add_broken(self, prompt_tokens: int, completion_tokens: int) -> None:
         """A call that failed or was stopped while its answer came."""
-        self.written.append(Written("", False, prompt_tokens, 0, completion_tokens))
+        self.written.append(Completion("", False, prompt_tokens, 0, completion_tokens))
 
     def usage(self) -> dict[str, Any]:
         """As the job shows it."""

@@ -17,11 +17,11 @@ from til.request import TilRequest
 from til.tokens import CODE_TOKENS
 from worker.engines import Call, Engine, EngineFailed
 from worker.engines.backpressure import Backpressure
-from worker.writing.call_session import Asking
+from worker.writing.call_session import CallSession
 from worker.writing.day_parts import PARTS_AT_ONCE
 from worker.writing.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, part_prompt
 from worker.writing.progress import OnProgress, Progress
-from worker.writing.prompt import Frame, Note, Prompt
+from worker.writing.prompt import Note, Prompt, PromptContext
 from worker.writing.schema import notes_schema, parse, parse_notes, post_schema
 from worker.writing.spent import Spent
 from worker.writing.template import CURRENT, TEMPLATES, Template
@@ -41,7 +41,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Generation:
     """One run of a request. `id` is unique; `template` is the digest that a replay asks for.
 
     `spent` tells what it has cost, also when it fails. `gate` is shared by all runs of a worker: until
@@ -60,26 +60,26 @@ class Attempt:
 
 
 async def write(
-    request: TilRequest, engine: Engine, attempt: Attempt, admit: Admit, on_progress: OnProgress
+    request: TilRequest, engine: Engine, generation: Generation, admit: Admit, on_progress: OnProgress
 ) -> Post:
     """Write the post. An answer that is no post is asked for once more, shorter and with the next seed.
 
     Raises InvalidOutput, InputTooLarge, EngineFailed, EngineDead. Cancelling aborts the engine's calls.
     """
-    frame = Frame(request, template_of(attempt.template), attempt.seed)
-    asking = Asking(engine, attempt.spent, attempt.gate, attempt.patient_until)
-    with asking.timed("pack"):
-        async with attempt.packing:
-            plan = await asyncio.to_thread(make_plan, frame, engine, attempt.code_tokens)
+    context = PromptContext(request, template_of(generation.template), generation.seed)
+    session = CallSession(engine, generation.spent, generation.gate, generation.patient_until)
+    with session.timed("pack"):
+        async with generation.packing:
+            plan = await asyncio.to_thread(make_plan, context, engine, generation.code_tokens)
     await admit(plan.largest_call(engine), min(PARTS_AT_ONCE, max(1, len(plan.parts))))
     prompt = plan.prompt
     if prompt is None:
-        with asking.timed("summarise"):
-            prompt = await _prompt_of_notes(frame, attempt, plan, asking, on_progress)
-    with asking.timed("write"):
-        draft = await _draft(frame, attempt, prompt, asking, len(plan.parts), on_progress)
-    provenance = _provenance(engine, frame, [*plan.dropped, *prompt.dropped], asking)
-    return Post(render(draft, request, note_of(request, engine)), attempt.spent.usage(), provenance)
+        with session.timed("summarise"):
+            prompt = await _prompt_of_notes(context, generation, plan, session, on_progress)
+    with session.timed("write"):
+        draft = await _draft(context, generation, prompt, session, len(plan.parts), on_progress)
+    provenance = _provenance(engine, context, [*plan.dropped, *prompt.dropped], session)
+    return Post(render(draft, request, note_of(request, engine)), generation.spent.usage(), provenance)
 
 
 def note_of(request: TilRequest, engine: Engine) -> str | None:
@@ -97,29 +97,29 @@ def template_of(digest: str | None) -> Template:
 
 
 async def _prompt_of_notes(
-    frame: Frame, attempt: Attempt, plan: Plan, asking: Asking, on_progress: OnProgress
+    context: PromptContext, generation: Generation, plan: Plan, session: CallSession, on_progress: OnProgress
 ) -> Prompt:
     """Take notes on the parts, `PARTS_AT_ONCE` at a time; the prompt for a post from them."""
     gate, total = asyncio.Semaphore(PARTS_AT_ONCE), len(plan.parts) + 1
     done: list[int] = []
 
     def told(_: int, __: str) -> None:
-        on_progress(Progress("summarise", len(done), total, asking.completion_tokens()))
+        on_progress(Progress("summarise", len(done), total, session.completion_tokens()))
 
     async def notes_on(number: int) -> list[Note]:
         async with gate:
-            async with attempt.packing:
-                prompt = await asyncio.to_thread(part_prompt, frame, asking.engine, plan, number)
+            async with generation.packing:
+                prompt = await asyncio.to_thread(part_prompt, context, session.engine, plan, number)
             plan.dropped.extend(prompt.dropped)
             labels = labels_of(prompt)
             schema = notes_schema(list(labels), plan.notes_per_part, plan.note_characters)
-            call = _calls(frame, attempt, f"n{number}", prompt, lambda _: schema, NOTES_TOKENS)
-            notes = await asking.ask(call, lambda answer: parse_notes(answer, labels), told)
+            call = _calls(context, generation, f"n{number}", prompt, lambda _: schema, NOTES_TOKENS)
+            notes = await session.ask(call, lambda answer: parse_notes(answer, labels), told)
             done.append(number)
             return notes
 
     notes = await _all([asyncio.create_task(notes_on(number)) for number in range(len(plan.parts))])
-    return await asyncio.to_thread(notes_prompt, frame, asking.engine, notes)
+    return await asyncio.to_thread(notes_prompt, context, session.engine, notes)
 
 
 async def _all(tasks: Sequence[asyncio.Task[list[Note]]]) -> list[list[Note]]:
@@ -133,23 +133,28 @@ async def _all(tasks: Sequence[asyncio.Task[list[Note]]]) -> list[list[Note]]:
 
 
 async def _draft(
-    frame: Frame, attempt: Attempt, prompt: Prompt, asking: Asking, parts: int, on_progress: OnProgress
+    context: PromptContext,
+    generation: Generation,
+    prompt: Prompt,
+    session: CallSession,
+    parts: int,
+    on_progress: OnProgress,
 ) -> Draft:
     """The post itself; its text is told as it comes, anew for each answer."""
-    most, language, begun = frame.request.options.max_output_tokens, frame.request.language, set[int]()
+    most, language, begun = context.request.options.max_output_tokens, context.request.language, set[int]()
 
     def told(number: int, text: str) -> None:
         anew = number not in begun
         begun.add(number)
-        on_progress(Progress("write", parts, parts + 1, asking.completion_tokens(), text, anew))
+        on_progress(Progress("write", parts, parts + 1, session.completion_tokens(), text, anew))
 
     def schema(number: int) -> dict[str, Any]:
-        tokens = most if asking.engine.prompt_budget(most) is not None else None
+        tokens = most if session.engine.prompt_budget(most) is not None else None
         return post_schema(list(labels), language, tokens, tight=number > 0)
 
     labels = labels_of(prompt)
-    call = _calls(frame, attempt, "p", prompt, schema, most)
-    return await asking.ask(call, lambda answer: parse(answer, labels), told)
+    call = _calls(context, generation, "p", prompt, schema, most)
+    return await session.ask(call, lambda answer: parse(answer, labels), told)
 
 
 def labels_of(prompt: Prompt) -> dict[str, str]:
@@ -161,8 +166,8 @@ def labels_of(prompt: Prompt) -> dict[str, str]:
 
 
 def _calls(
-    frame: Frame,
-    attempt: Attempt,
+    context: PromptContext,
+    generation: Generation,
     name: str,
     prompt: Prompt,
     schema: Callable[[int], dict[str, Any]],
@@ -172,13 +177,13 @@ def _calls(
 
     def call(number: int) -> Call:
         return Call(
-            id=f"{attempt.id}-{name}{number}",
-            request=frame.request,
+            id=f"{generation.id}-{name}{number}",
+            request=context.request,
             system=prompt.system,
             user=prompt.user,
             schema=schema(number),
-            temperature=frame.request.options.temperature,
-            seed=(attempt.seed + number) % 2**31,
+            temperature=context.request.options.temperature,
+            seed=(generation.seed + number) % 2**31,
             max_output_tokens=max_output_tokens,
             prompt_ids=prompt.encoded.ids,
         )
@@ -186,7 +191,9 @@ def _calls(
     return call
 
 
-def _provenance(engine: Engine, frame: Frame, dropped: Sequence[str], asking: Asking) -> dict[str, Any]:
+def _provenance(
+    engine: Engine, context: PromptContext, dropped: Sequence[str], session: CallSession
+) -> dict[str, Any]:
     info = engine.info
     return {
         "engine": info.engine,
@@ -194,12 +201,12 @@ def _provenance(engine: Engine, frame: Frame, dropped: Sequence[str], asking: As
         "model": info.model,
         "weights_digest": info.weights_digest,
         "quantization": info.quantization,
-        "prompt_digest": frame.template.digest,
-        "seed": frame.seed,
-        "temperature": frame.request.options.temperature,
+        "prompt_digest": context.template.digest,
+        "seed": context.seed,
+        "temperature": context.request.options.temperature,
         "schema": "enforced" if info.enforces_schema else "validated",
         "dropped": _first(dropped),
-        "seconds": asking.seconds,
+        "seconds": session.seconds,
     }
 
 

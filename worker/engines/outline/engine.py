@@ -8,7 +8,7 @@ from typing import Any
 
 from capacity.kv_budget import KvCache
 from til.post import SECTIONS
-from worker.engines import Call, Encoded, EngineInfo, OnText, Written
+from worker.engines import Call, Completion, Encoded, EngineInfo, OnText
 from worker.engines.outline.draft import outline
 
 CHUNKS = 20
@@ -37,7 +37,7 @@ class OutlineEngine:
         """It holds nothing."""
         return None
 
-    async def generate(self, call: Call, on_text: OnText) -> Written:
+    async def generate(self, call: Call, on_text: OnText) -> Completion:
         """The outline as JSON, in pieces spread over `seconds`."""
         self._running += 1
         try:
@@ -45,7 +45,7 @@ class OutlineEngine:
         finally:
             self._running -= 1
 
-    async def _generate(self, call: Call, on_text: OnText) -> Written:
+    async def _generate(self, call: Call, on_text: OnText) -> Completion:
         draft = await asyncio.to_thread(outline, call.request, *allowed(call.schema))
         text = draft.model_dump_json()
         if self._seconds <= 0:
@@ -55,7 +55,7 @@ class OutlineEngine:
             for begin in range(0, len(text), step):
                 await asyncio.sleep(self._seconds / CHUNKS)
                 on_text(text[begin : begin + step], 0)
-        return Written(text, True, 0, 0, 0)
+        return Completion(text, True, 0, 0, 0)
 
     async def alive(self) -> bool:
         """It answers as long as its process does."""

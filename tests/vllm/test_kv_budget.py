@@ -87,10 +87,10 @@ def test_every_key_of_a_profile_is_an_argument_of_this_vllm(name: str) -> None:
 
 
 def test_an_l4_has_room_for_so_many_posts_of_each_size(l4: VllmConfig) -> None:
-    room, double = planned(l4, torch.bfloat16), planned(l4, torch.float8_e4m3fn)
-    assert (room.full_groups, room.sliding_groups, l4.max_in_flight_tokens) == (1, 5, 2048)
+    budget, double = planned(l4, torch.bfloat16), planned(l4, torch.float8_e4m3fn)
+    assert (budget.full_groups, budget.sliding_groups, l4.max_in_flight_tokens) == (1, 5, 2048)
     for tokens, said in ((1024, 31), (2048, 26), (4096, 21), (8192, 14)):
-        assert abs(room.blocks // room.cost(tokens) - said) <= 1
+        assert abs(budget.blocks // budget.cost(tokens) - said) <= 1
         assert abs(double.blocks // double.cost(tokens) - 2 * said) <= 2
 
 
@@ -129,12 +129,12 @@ def vllm_says(name: str) -> float:
     return sum(s.value for metric in metrics for s in metric.samples if s.name == name)
 
 
-async def write(engine: VllmEngine, sizes: list[tuple[int, int]], room: int) -> tuple[float, float]:
-    """Write answers to prompts of these sizes, as many at once as cost no more blocks than `room`.
+async def write(engine: VllmEngine, sizes: list[tuple[int, int]], budget: int) -> tuple[float, float]:
+    """Write answers to prompts of these sizes, as many at once as cost no more blocks than `budget`.
 
     vLLM's preemptions, and the fullest that its cache was.
     """
-    cache, turn, left = engine.kv_cache(), asyncio.Condition(), room
+    cache, turn, left = engine.kv_cache(), asyncio.Condition(), budget
     assert cache is not None
     before, fullest = vllm_says("vllm:num_preemptions_total"), 0.0
 
@@ -161,21 +161,21 @@ async def write(engine: VllmEngine, sizes: list[tuple[int, int]], room: int) -> 
 
 @one_loop
 async def test_work_that_fits_is_never_preempted_and_fills_the_cache(small: VllmEngine) -> None:
-    room = small.kv_cache()
-    assert room is not None
-    assert (room.sliding_groups, room.blocks // room.cost(SHORT)) == (1, FIT)
-    preempted, fullest = await write(small, [(40, SHORT - 40)] * FIT, room.blocks)
+    budget = small.kv_cache()
+    assert budget is not None
+    assert (budget.sliding_groups, budget.blocks // budget.cost(SHORT)) == (1, FIT)
+    preempted, fullest = await write(small, [(40, SHORT - 40)] * FIT, budget.blocks)
     assert preempted == 0
     assert fullest > 0.75
 
 
 @one_loop
 async def test_posts_of_every_size_that_come_as_room_appears_are_never_preempted(small: VllmEngine) -> None:
-    room = small.kv_cache()
-    assert room is not None
+    budget = small.kv_cache()
+    assert budget is not None
     luck = Random(7)
     sizes = [(luck.randint(2, 900), luck.randint(8, 120)) for _ in range(60)]
-    preempted, _ = await write(small, sizes, room.blocks)
+    preempted, _ = await write(small, sizes, budget.blocks)
     assert preempted == 0
 
 
