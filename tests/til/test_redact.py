@@ -10,7 +10,7 @@ from tests.til.requests import REQUESTS
 from tests.til.secrets_corpus import as_diff, draw, positives, request_of
 from tests.til.secrets_keys import key, keys
 from tests.til.secrets_lookalikes import negatives
-from til.redaction.find import RULES, suspicious
+from til.redaction.find import OTHERS, RULES, suspicious
 from til.redaction.named import named_values
 from til.redaction.redact import redact
 from til.request import TilRequest
@@ -130,4 +130,5 @@ def test_a_redacted_request_is_valid_keeps_its_lines_and_redacts_to_itself(reque
 def test_the_prefilter_sees_whatever_the_rules_find(texts: list[str]) -> None:
     spans = [span for text in texts for rule in RULES for span in rule.spans(text)]
     spans += [span for text in texts for span in named_values(text, config=True)]
+    spans += [span for text in texts for forms in OTHERS for span in forms.spans(text)]
     assert not spans or suspicious("\n".join(texts))

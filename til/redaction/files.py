@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from til.redaction.forms import BARE, EITHER, END, LITERAL, QUOTED, Form, Forms
-from til.redaction.judge import gives_away, no_word, strange
+from til.redaction.forms import BARE, EITHER, END, LITERAL, NAME, QUOTED, REST, START, Form, Forms
+from til.redaction.judge import gives_away, no_word, spoken, strange
 
 GAP = rf"(?:[ \t]+|{END})"
 LINE = r"(?m:^)[+-]?[ \t]*"
 TEXT = r"""(?:"[^"\n]*"|'[^'\n]*'|[^,()"'\n]*)"""
 """An argument that is no secret."""
-NEXT = r"[ \t]*,[ \t]*"
+BEGIN = rf"\((?:[ \t]*|{END})"
+NEXT = rf"[ \t]*,(?:[ \t]*|{END})"
+
+IDENTIFIED = r"\bIDENTIFIED(?:[ \t]+WITH[ \t]+[\"'`]?\w+[\"'`]?)?[ \t]+BY(?:[ \t]+PASSWORD)?[ \t]+"
 
 DIRECTIVES = Forms(
     [
+        Form(
+            rf"{LINE}(?:set[ \t]+)?[\w.-]*{NAME}[ \t]+(?:ENC[ \t]+)?({START}]{REST});?[ \t]*(?m:$)", strange
+        ),
+        Form(
+            rf"{NAME}[\"'`*]*(?:[ \t]+for[ \t]+\S+)?[ \t]+(?:is|was)[ \t]+(?:{LITERAL}|({START}]{REST}))",
+            spoken,
+        ),
+        Form(rf"{NAME}[\"'`*]*[ \t]*\|[ \t]*`?({START}]{REST})`?[ \t]*\|", spoken),
+        Form(
+            rf"(?i:\b(?:login|user(?:name)?|credentials?))[`*]*:[`*]*[ \t]+`?[\w.@-]+`?[ \t]*/[ \t]*`?{BARE}",
+            spoken,
+        ),
+        Form(
+            rf"{LINE}[\"']?(?:auth|credentials?|userpass|basic_?auth|user|proxy-user)[\"']?[ \t]*[:=][ \t]*"
+            rf"[\"']?[a-zA-Z][\w.@-]*:{BARE}",
+            strange,
+        ),
+        Form(rf"\{{(?:PLAIN|CLEARTEXT)\}}{BARE}", no_word),
+        Form(rf"{LINE}\[[\w.-]+\](?::\d+)?[ \t]+[\w.@-]+:{BARE}", no_word),
         Form(
             rf"{LINE}(?:requirepass|masterauth|bindpw|rootpw(?:[ \t]+--plaintext)?|wpa-psk|wpa-passphrase"
             r"|pre-shared-key|key-string|sentinel[ \t]+auth-pass[ \t]+\S+|snmp-server[ \t]+community"
@@ -42,11 +64,8 @@ DIRECTIVES = Forms(
 )
 QUERIES = Forms(
     [
-        Form(
-            r"(?i:\bIDENTIFIED(?:[ \t]+WITH[ \t]+[\"'`]?\w+[\"'`]?)?[ \t]+BY(?:[ \t]+PASSWORD)?)"
-            rf"[ \t]+{EITHER}",
-            gives_away,
-        ),
+        Form(rf"{IDENTIFIED}{EITHER}", gives_away),
+        Form(rf"(?i:{IDENTIFIED}){EITHER}", no_word),
         Form(rf"(?i:\b(?:ROLE|USER|LOGIN)\b[^\n;]*?\bPASSWORD[ \t]*=?[ \t]*)N?{LITERAL}", gives_away),
         Form(r"""[\w.-]+:([^\s:@/"'`$%{}<>]{6,})@(?:tcp|unix|cloudsql)\(""", gives_away),
         Form(r"""\boracle:(?:thin|oci8?):[\w.]+/([^\s@"'$]{6,})@""", gives_away),
@@ -55,30 +74,39 @@ QUERIES = Forms(
 USERS = Forms(
     [
         Form(
-            rf"(?:PasswordAuthentication|UsernamePasswordCredentials|NetworkCredential|HTTP(?:Basic|Digest)Auth"
-            rf"|[bB]asic_?[aA]uth|BasicAuthentication|BasicCredentials?|AuthTokens\.basic|auth\.basic)"
+            r"(?:(?:Password|Basic|Plain|Digest)(?:Authentication|Credentials?)|(?:Basic|Digest)Auth|NetworkCredential"
+            r"|[bB]asic_?[aA]uth|AuthTokens\.basic|auth\.basic)"
             rf"[( ][ \t]*{TEXT}{NEXT}{QUOTED}",
             gives_away,
         ),
         Form(rf"\bauth[ \t]*[=:][ \t]*[(\[][ \t]*{TEXT}{NEXT}{QUOTED}", gives_away),
-        Form(rf"\w*AWSCredentials(?:\.create)?\([ \t]*{TEXT}{NEXT}{QUOTED}", gives_away, name="secret"),
-        Form(rf"\.(?:log_?[iI]n|Login|[aA]uthenticate)\([ \t]*{TEXT}{NEXT}{QUOTED}", no_word),
+        Form(rf"\w*AWSCredentials(?:\.create)?{BEGIN}{TEXT}{NEXT}{QUOTED}", gives_away, name="secret"),
+        Form(
+            rf"(?:\.(?:log_?[iI]n|Login|[aA]uthenticate|begin){BEGIN}|\bsp_addlogin[ \t]+)"
+            rf"{TEXT}{NEXT}{QUOTED}",
+            no_word,
+        ),
         Form(
             rf"(?:PlainAuth|mysqli?_connect|new[ \t]+mysqli|new[ \t]+PDO|DriverManager\.getConnection)"
-            rf"\([ \t]*{TEXT}{NEXT}{TEXT}{NEXT}{QUOTED}",
+            rf"{BEGIN}{TEXT}{NEXT}{TEXT}{NEXT}{QUOTED}",
             gives_away,
         ),
+        Form(
+            rf"\b(?:\w*[cC]onnect|Sequelize|createPool|\.start){BEGIN}(?:{TEXT}{NEXT}){{2,3}}{QUOTED}",
+            strange,
+        ),
+        Form(rf"\bsignWith{BEGIN}{TEXT}{NEXT}{QUOTED}", name="secret"),
         Form(rf"(?i:ConvertTo-SecureString)[ \t]+(?:-\w+[ \t]+)*{LITERAL}", gives_away),
         Form(
             rf"(?i:\bjwt)\.(?:sign|verify|encode|decode)\([ \t]*(?:\{{[^}}\n]*\}}|{TEXT}){NEXT}{QUOTED}",
             name="secret",
         ),
-        Form(rf"(?:create(?:Hmac|Cipheriv|Decipheriv))\([ \t]*{TEXT}{NEXT}{QUOTED}", name="secret"),
-        Form(rf"\bhash_hmac\([ \t]*{TEXT}{NEXT}{TEXT}{NEXT}{QUOTED}", name="secret"),
-        Form(rf"\bhmac\.New\([ \t]*{TEXT}{NEXT}\[\]byte\({QUOTED}", name="secret"),
+        Form(rf"(?:create(?:Hmac|Cipheriv|Decipheriv)){BEGIN}{TEXT}{NEXT}{QUOTED}", name="secret"),
+        Form(rf"\bhash_hmac{BEGIN}{TEXT}{NEXT}{TEXT}{NEXT}{QUOTED}", name="secret"),
+        Form(rf"\bhmac\.New{BEGIN}{TEXT}{NEXT}\[\]byte\({QUOTED}", name="secret"),
         Form(
             rf"(?:\bhmac\.new|SecretKeySpec|\bFernet|hmacShaKeyFor|SymmetricSecurityKey|cookieParser|NewCookieStore"
-            rf"|\bAES\.new)\([ \t]*(?:[\w.\[\]]+\()?{QUOTED}",
+            rf"|\bAES\.new|\.HMAC\d+)\([ \t]*(?:[\w.\[\]]+\()?{QUOTED}",
             name="secret",
         ),
     ]

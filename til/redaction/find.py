@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import re2
 
 from til.redaction.commands import COMMANDS, FLAGS
+from til.redaction.encoded import MANIFEST, encoded_values
 from til.redaction.files import DIRECTIVES, QUERIES, USERS
 from til.redaction.named import LINES, NAMED, named_values
 from til.redaction.rules import OWN_RULES, Span, mixed
@@ -20,7 +21,7 @@ _options.max_mem = 64 << 20  # for the states of all patterns in one: with fewer
 _options.never_capture = True
 TOKENS = re2.compile("|".join(f"(?:{rule.hint or rule.pattern})" for rule in RULES), _options)
 OTHERS = (FLAGS, COMMANDS, DIRECTIVES, QUERIES, USERS, LINES)
-OTHER = re2.compile("|".join(forms.pattern for forms in OTHERS), _options)
+OTHER = re2.compile("|".join([MANIFEST, *(forms.pattern for forms in OTHERS)]), _options)
 SUSPECT = re2.compile(f"{TOKENS.pattern}|{NAMED.pattern}|{OTHER.pattern}", _options)
 PRECEDENCE = {kind: place for place, kind in reversed(list(enumerate(rule.kind for rule in RULES)))}
 NAMED_LAST = len(RULES)
@@ -47,13 +48,15 @@ def find(text: str, config: bool, words: bool = False) -> list[Span]:
     found += named_values(text, config, words)
     if OTHER.search(text):
         found += [span for forms in OTHERS for span in forms.spans(text)]
+        found += encoded_values(text)
     return _merged(found)
 
 
 def _beside_its_id(text: str, ids: list[Span]) -> Iterator[Span]:
     """AWS's secret access key has no form of its own: 40 mixed characters within some lines of a key's id."""
-    for start, end, _ in ids:
-        for match in NEAR.finditer(text, max(0, start - NEAR_CHARACTERS), end + NEAR_CHARACTERS):
+    around = [(max(0, start - NEAR_CHARACTERS), end + NEAR_CHARACTERS, kind) for start, end, kind in ids]
+    for start, end, _ in _merged(around):
+        for match in NEAR.finditer(text, start, end):
             if mixed(match[0]):
                 yield *match.span(), "aws_secret_key"
 
@@ -63,11 +66,7 @@ def _merged(found: list[Span]) -> list[Span]:
     for start, end, kind in sorted(found):
         if merged and start < merged[-1][1]:
             first, last, before = merged[-1]
-            merged[-1] = (
-                first,
-                max(last, end),
-                min(before, kind, key=_precedence),
-            )
+            merged[-1] = (first, max(last, end), min(before, kind, key=_precedence))
         else:
             merged.append((start, end, kind))
     return merged

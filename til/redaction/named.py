@@ -35,6 +35,7 @@ SETTERS = re.compile(
     r"|data)[ (]\s*[\"'`][\w.:#\[=-]*$"
 )
 """Calls whose arguments are a name and its value."""
+STRING = re.compile(r"[\"'`][\w.:#\[=-]*$")
 STATEMENT = re.compile(
     r"(?i)(?:^|\n)[+-]?[ \t]*[\w.-]*$|#define[ \t]+\w*$|[(,:][ \t]*\w*$"
     r"|(?:setq|with|encrypted|login)[ \t]+[\w-]*$"
@@ -43,27 +44,36 @@ STATEMENT = re.compile(
 CONNECTION = re.compile(r"\b(?:host|user|uid|dbname|server|port|username)=\S+ +\w*$|[\"'`][\w-]*$")
 BARE_FORM = Form(rf"{CLOSING}{SIGN}{BARE}")
 """Without quotes: in a file in which a value has none, else in a string (`"host=db password=..."`)."""
+SPACED = Form(rf"[ \t]+{QUOTED}", no_word, before=STATEMENT, otherwise=strange)
 
 NAMED = Forms(
     [
         Form(rf"{CLOSING}{TYPE}{SIGN}(?:{MAKER})?{QUOTED}"),
+        Form(rf"{CLOSING}{TYPE}{SIGN}\w[\w.]*\([^()\n]*?\bdefault[ \t]*=[ \t]*{QUOTED}", no_word),
         Form(INLINE),
         Form(rf":[-=]?({START}:=?+-]{REST})\}}", before=re.compile(r"\$\{[\w.-]*$")),
         BARE_FORM,
+        Form(rf"s?{CLOSING}{SIGN}(?:\[\]string\{{|\[)[ \t]*{QUOTED}", strange),
+        Form(rf"[ \t]+by[ \t]+lazy[ \t]*\{{[ \t]*{QUOTED}", no_word),
         Form(ELEMENT),
         Form(rf"""["']{ATTRIBUTES}>([^<\s]{{6,}})</""", strange),
         Form(rf"""["']?(?:[ \t]*,[ \t]*|{ATTRIBUTES}[ \t]+){VALUE}(?:{QUOTED}|{BARE})""", no_word),
-        Form(rf"\([ \t]*{QUOTED}[ \t]*(?:[).]|,[ \t]*\w+[=:])", no_word, before=GETTERS),
+        Form(
+            rf"[ \t]?\([ \t]*{QUOTED}[ \t]*(?:[).]|,[ \t]*(?:\w+[=:]|(?i:true|false|null|none)))",
+            no_word,
+            GETTERS,
+        ),
         Form(rf"\.(?:equals\w*|eql\??|compareTo|contentEquals)\([ \t]*{QUOTED}", no_word),
         Form(rf"[ \t]*,[ \t]*{QUOTED}[ \t]*\)", no_word, before=re.compile(r"str\w*cmp\([ \t]*\w*$")),
         Form(
-            rf"""["'`]\]?[ \t]*,[ \t]*(?:default[ \t]*=[ \t]*|with:[ \t]*)?{QUOTED}""",
+            rf"""[\]"'`)]{{1,3}}[ \t]*,[ \t]*(?:default[ \t]*=[ \t]*|with:[ \t]*)?["']?{QUOTED}""",
             no_word,
             before=SETTERS,
             otherwise=strange,
+            needs=STRING,
         ),
         Form(rf"""["'`\]]{{1,2}}\)\.(?:type|fill|send_?[kK]eys|setValue)\([ \t]*{QUOTED}""", no_word),
-        Form(rf"[ \t]+{QUOTED}", no_word, before=STATEMENT, otherwise=strange),
+        SPACED,
     ],
     NAME,
 )
@@ -80,7 +90,7 @@ LINES = Forms(
         ),
         Form(rf"\({END}{QUOTED}", no_word, before=GETTERS),
         Form(rf"</(?:key|name)>(?:{END})?<(?:string|value)>([^<\s]{{6,}})</", no_word),
-        Form(rf"""["'][^<>\n]*>{END}<value>([^<\s]{{6,}})</""", no_word),
+        Form(rf"""["'][^<>\n]*>(?:{END})?<value>([^<\s]{{6,}})</""", no_word),
         Form(rf"""["'][ \t]*\{{(?:{END}[^\n}}]*)*{END}default[ \t]*=[ \t]*{LITERAL}""", no_word),
     ],
     NAME,
@@ -98,20 +108,23 @@ def named_values(text: str, config: bool, words: bool = False) -> Iterator[Span]
             continue
         if found.form is BARE_FORM and not (config or _in_a_string(text, found)):
             continue
-        if found.name == "pass" and found.form is BARE_FORM and not strange("pass", value, False):
+        if found.name == "pass" and not _is_passed(found.form, value):
             continue
         if is_secret(text, found):
             yield found.start, found.end, kind_of(found.name)
 
 
+def _is_passed(form: Form, value: str) -> bool:
+    """Not the verb, as in "pass `x=1`" and "PASS: 12 of 12"."""
+    return form is not SPACED and (form is not BARE_FORM or strange("pass", value, False))
+
+
 def _in_a_string(text: str, found: Found) -> bool:
     before = text[max(0, found.at - 60) : found.at]
-    closed = text[found.end : found.end + 1]
+    closed, value = text[found.end : found.end + 1], text[found.start : found.end]
+    if not CONNECTION.search(before):
+        return False
     if "=" in before:
-        return closed in (" ", '"', "'") and CONNECTION.search(before) is not None
-    value = text[found.start : found.end]
-    return (
-        closed in ('"', "'", "`")
-        and CONNECTION.search(before) is not None
-        and strange(found.name, value, False)
-    )
+        return closed in (" ", '"', "'")
+    header = closed in ('"', "'", "`") and ":" in text[found.at : found.start]
+    return header and strange(found.name, value, False)

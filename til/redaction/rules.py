@@ -66,6 +66,13 @@ def _basic(token: str) -> bool:
         return False
 
 
+def _plain(token: str) -> bool:
+    try:
+        return b"\0" in base64.b64decode(token, validate=True)
+    except binascii.Error:
+        return False
+
+
 @dataclass(frozen=True)
 class Rule:
     """`pattern` finds a candidate (its group 1, if it has one, is the secret); `accept` has the last word.
@@ -176,6 +183,12 @@ OWN_RULES: tuple[Rule, ...] = (
     Rule("authorization", r"(?i:authorization\W{1,6}(?:bearer|token)[ \t]+)([\w.~+/-]{12,}=*)", mixed),
     Rule("authorization", r"(?i:\bbasic[ \t]+)([A-Za-z0-9+/]{8,}={0,2})", _basic),
     Rule("authorization", r"(?i:\bbearer[ \t]+)([\w.~+/-]{20,}=*)", mixed),
+    Rule("authorization", r"(?i:\bAUTH[ \t]+PLAIN[ \t]+)([A-Za-z0-9+/]{8,}={0,2})", _plain),
+    Rule(
+        "authorization",
+        r"""(?:"auth"[ \t]*:[ \t]*"|\b_auth[ \t]*=[ \t]*"?)([A-Za-z0-9+/]{8,}={0,2})""",
+        _basic,
+    ),
     Rule("webhook_url", r"(https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,})"),
     Rule("google_oauth_token", r"\bya29\.[\w-]{30,}", mixed),
     Rule("new_relic_key", r"\bNRA[KAL]-[A-Z0-9]{27,}"),
