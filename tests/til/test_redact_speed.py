@@ -116,6 +116,17 @@ def test_16_kb_in_which_nothing_is_found_cost_at_most_0_3_ms() -> None:
     assert min(medians) <= 0.000_3, f"{min(medians) * 1000:.3f} ms"
 
 
+def test_texts_that_differ_cost_no_more_than_one_text_again_and_again() -> None:
+    """RE2 makes its states as it goes: with too many of them, each new text takes 100 times as long."""
+    rooms = [room for room in ROOT.iterdir() if room.is_dir() and not room.name.startswith(".")]
+    sources = [path.read_text()[:16_384] for room in sorted(rooms) for path in sorted(room.rglob("*.py"))]
+    requests = [request_of(source, "a.py") for source in sources if "\0" not in source]
+    clean = [request for request in requests if not redact(request)[1]]
+    taken = cpu_milliseconds(lambda: [redact(request) for request in clean])
+    assert len(clean) > 200
+    assert taken / len(clean) <= 1
+
+
 @pytest.mark.parametrize("kib", [16, 1024])
 async def test_a_large_request_is_searched_beside_the_loop_with_the_same_outcome(kib: int) -> None:
     token = "gh" + "p_" + draw("aZ9", 36)
