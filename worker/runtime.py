@@ -27,6 +27,8 @@ from worker.live.reporter import LiveReporter
 from worker.metrics import READY, RUNNING, WAITING, TokenRate
 from worker.settings import WorkerSettings
 from worker.slots.claimer import Claimer
+from worker.slots.consumer import Restart
+from worker.slots.doorbell_watch import DoorbellWatch
 from worker.slots.heartbeat import Heartbeat
 from worker.slots.in_flight import InFlight
 from worker.slots.kv_admission import KvAdmission
@@ -55,10 +57,10 @@ class Runtime:
         self._call(self._build())
 
     async def _build(self) -> None:
+        """On the loop, to which the connections belong."""
         settings = self._settings
         redis_url = settings.redis_url.get_secret_value()
-        rate = TokenRate()
-        self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE), Backpressure(settings.slots))
+        self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE), settings.slots, Backpressure(settings.slots))
         self.database = Database(settings.database_url.get_secret_value(), WORKER)
         self.live = Live(redis_url)
         self.ringer = Ringer(redis_url)
@@ -67,11 +69,15 @@ class Runtime:
         )
         self.in_flight.admission.on_budget = self.claimer.budget_freed
         self.in_flight.gate.on_open = self.claimer.budget_freed
-        self.reporter = LiveReporter(self.live, rate)
+        self._build_runner(TokenRate())
+
+    def _build_runner(self, rate: TokenRate) -> None:
+        settings = self._settings
         shared = (self.database, self._engine, self.in_flight, self.claimer)
         self.heartbeat = Heartbeat(
             *shared, settings.alias, settings.slots, settings.lease_seconds, rate.per_second, self._die
         )
+        self.reporter = LiveReporter(self.live, rate)
         self.runner = Runner(
             self.database,
             self._engine,
@@ -82,6 +88,9 @@ class Runtime:
             self.heartbeat.beat,
             self._die,
             settings.code_tokens,
+        )
+        self.watch = DoorbellWatch(
+            self.database, self.in_flight, self.claimer, settings.alias, self.runner.run_one, Restart()
         )
 
     def start(self) -> None:
@@ -102,9 +111,11 @@ class Runtime:
             "listen_cancels", lambda: self.live.listen(CANCEL, lambda _: self.heartbeat.nudged.set()), None
         )
         self._loops.start("live_text", self.reporter.next_tick)
+        self._loops.start("watch_doorbells", self.watch.look)
 
     def serve_doorbell(self) -> None:
         """Run one job to its end; called in one of Celery's threads, which this blocks."""
+        self.watch.heard()
         self._call(self.runner.run_one())
 
     def drain(self) -> None:

@@ -90,6 +90,19 @@ def flush_redis(chaos: Chaos, _: random.Random) -> None:
         chaos.note("redis was away")
 
 
+def reset_redis_clients(chaos: Chaos, draw: random.Random) -> None:
+    """Every connection to Redis is reset three times within two seconds."""
+    chaos.note("redis resets")
+    for _ in range(3):
+        try:
+            with Redis.from_url(chaos.cluster.valkey.url) as redis:
+                redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        except RedisError:
+            chaos.note("redis was away")
+        time.sleep(draw.uniform(0.05, 0.65))
+
+
 def restart_redis(chaos: Chaos, draw: random.Random) -> None:
     """Redis is away for a while, and empty afterwards."""
     chaos.note("redis restart")
@@ -144,4 +157,5 @@ FAULTS: dict[Callable[[Chaos, random.Random], None], float] = {
     fail_engine: 1.5,
     kill_engine: 1,
     lame_consumer: 2,
+    reset_redis_clients: 2,
 }

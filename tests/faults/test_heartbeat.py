@@ -68,7 +68,7 @@ class Parts:
     died: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE))
+        self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE), 30)
         self.claimer = Claimer(self.far, self.live, self.in_flight, self.ringer, "default", uuid.uuid4())
         shared = (self.far, self.engine, self.in_flight, self.claimer)
         self.pulse = Heartbeat(*shared, "default", 30, LEASE_SECONDS, lambda: 0.0, self.died.append)

@@ -85,7 +85,7 @@ class Backpressure:
         """A call has ended, in whatever way."""
         self._inside -= 1
         if self._limit is not None:
-            self._export()
+            self._wake()
 
     def taken(self) -> None:
         """A call has ended well."""
@@ -94,7 +94,7 @@ class Backpressure:
             self._limit += 1 if self._limit < self._threshold else 1 / self._limit
             if self._limit >= self._slots:
                 self._limit = None
-                self._export()
+                self._wake()
 
     def pushed_back(self, sent_at: float, asked_seconds: float | None) -> None:
         """A call was not taken. Those sent before the gate was closed last do not make the pauses longer."""
@@ -122,9 +122,9 @@ class Backpressure:
         pause *= 1 + JITTER * random.random()  # noqa: S311
         self._closed_at = time.monotonic()
         self._opens_at = max(self._opens_at, self._closed_at + pause)
-        asyncio.get_running_loop().call_later(self.seconds() + 0.01, self._export)
+        asyncio.get_running_loop().call_later(self.seconds() + 0.01, self._wake)
 
-    def _export(self) -> None:
+    def _wake(self) -> None:
         """Those who wait look again; the gate may have been closed for longer meanwhile."""
         if self.seconds() > 0:
             return

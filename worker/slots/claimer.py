@@ -54,6 +54,10 @@ class Claimer:
             self._claiming = asyncio.create_task(self._claim_all())
         return await future
 
+    def has_doorbells(self) -> bool:
+        """Whether doorbells wait for the engine to have room."""
+        return bool(self._waiting)
+
     def ring(self) -> None:
         """A job went back to the queue: another worker may take it now."""
         self._ringer.ring(self._alias, ["released"])
@@ -100,7 +104,7 @@ class Claimer:
         return self._budget_freed or not refused
 
     def _most(self) -> int | None:
-        """Jobs that a busy engine may take; a worker that claims nothing lets its doorbells go at once."""
+        """Jobs that may be taken; a worker that claims nothing lets its doorbells go at once."""
         return None if self.draining or self.dead else self._in_flight.claimable()
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:

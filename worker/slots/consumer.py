@@ -76,6 +76,27 @@ def make_consumer(redis_url: str, alias: str, serve_doorbell: Callable[[], None]
     return app
 
 
+class Restart:
+    """Lets the consumer of this process connect anew, as if its connection had broken. Safe in any thread."""
+
+    def __init__(self) -> None:
+        self._consumer: Any = None
+        signals.worker_ready.connect(self._ready, weak=False)
+
+    def _ready(self, sender: Any, **_: object) -> None:
+        self._consumer = sender
+
+    def __call__(self) -> None:
+        """Once the consumer's loop looks what is to be done: within a second, unless it hangs."""
+        if self._consumer is not None:
+            log.warning("consumer_restarting")
+            self._consumer.call_soon(_break)
+
+
+def _break() -> None:
+    raise ConnectionResetError("No doorbell has come for a while.")
+
+
 def consume(app: Celery, slots: int, drain: Callable[[], None]) -> None:
     """Serve doorbells in `slots` threads until SIGTERM, of which `drain` is told, each time that it comes."""
 

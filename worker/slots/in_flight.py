@@ -43,11 +43,13 @@ class Run:
 class InFlight:
     """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart.
 
-    `gate`: where calls and claims wait for an engine that takes no more.
+    `slots`: jobs that may be in the engine at once. `gate`: where calls and claims wait for an engine that
+    takes no more.
     """
 
-    def __init__(self, admission: KvAdmission, gate: Backpressure | None = None) -> None:
+    def __init__(self, admission: KvAdmission, slots: int, gate: Backpressure | None = None) -> None:
         self.admission = admission
+        self._slots = slots
         self.gate = gate or Backpressure()
         self.lock = asyncio.Lock()
         self._runs: dict[Claim, Run] = {}
@@ -72,9 +74,11 @@ class InFlight:
         if not self._runs:
             self._empty.set()
 
-    def claimable(self) -> int | None:
-        """How many more jobs the engine may take now; None: there is no bound."""
-        return self.gate.claimable(len(self.admission))
+    def claimable(self) -> int:
+        """How many more jobs may be taken now: as many as there are slots, unless the engine takes fewer."""
+        used = len(self.admission)
+        free, wanted = max(0, self._slots - used), self.gate.claimable(used)
+        return free if wanted is None else min(free, wanted)
 
     def claims(self) -> list[Claim]:
         """Every claim held now."""
