@@ -68,6 +68,7 @@ def main() -> int:
         host=settings.api_host,
         port=settings.api_port,
         http=connections.protocol(),
+        loop="uvloop",
         ws="none",
         backlog=BACKLOG,
         log_config=None,

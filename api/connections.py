@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from prometheus_client import Gauge
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BACKLOG = 128
 """So many connections wait to be accepted, and as many are accepted in one turn of the event loop."""
@@ -16,6 +16,8 @@ RESERVED_FILES = 512
 SPARE = 64
 """Connections over the limit on which `/healthz` and `/readyz` are still answered, all else with 503."""
 HEAD_SECONDS = 10
+HEAD_BYTES = 64 * 1024
+"""Of a head, or of what else is no body: trailers; sizes and extensions of chunks between two parts of it."""
 LOG_EVERY_SECONDS = 10.0
 OPEN = Gauge("til_connections", "Open connections of clients.")
 
@@ -63,10 +65,13 @@ class Connections:
             self._waiting.pop(one, None)
 
 
-class Connection(H11Protocol):
-    """One client's connection. A head that does not come whole in `HEAD_SECONDS` ends it.
+class HeadTooLarge(Exception):
+    """The parser answers 400 and closes the connection."""
 
-    h11 also where uvicorn would take another parser: it bounds the size of a head.
+
+class Connection(HttpToolsProtocol):
+    """One client's connection. A head that does not come whole in `HEAD_SECONDS`, or is larger than
+    `HEAD_BYTES`, ends it: httptools itself bounds neither.
     """
 
     all: Connections
@@ -74,6 +79,7 @@ class Connection(H11Protocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._unread_bytes = self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected: its first head is waited for."""
@@ -84,13 +90,51 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some of a head, of a body, or of what comes after it."""
+        self._unread_bytes += len(data)
         super().data_received(data)
+        if self._unread_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head is too large.")
         serving = self.cycle is not None and not self.cycle.response_complete
         if serving:
             self._stop_timer()
         elif self._head_timer is None and not self.transport.is_closing():
             self._await_head()
         self.all.waits(self, not (serving or self.transport.is_closing()))
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request's line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head, or a trailer."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES:
+            raise HeadTooLarge
+
+    def on_headers_complete(self) -> None:
+        """The request is served from now on."""
+        self._unread_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, which is bounded where it is read."""
+        self._unread_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request has come whole."""
+        self._unread_bytes = 0
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """A request has been answered; uvicorn closes the connection where no other one begins soon."""

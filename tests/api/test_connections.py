@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
+import pytest
 
 from tests.stack.few_files import FILES
 from tests.stack.processes import Stack, day, until
@@ -67,3 +68,29 @@ def test_a_head_and_a_body_that_do_not_come_end_in_time(stack: Stack) -> None:
         answer = read_to_the_end(in_body)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in answer
+
+
+ENDLESS = {
+    "a field": (b"GET /healthz HTTP/1.1\r\nHost: til\r\nX-Long: ", b"x" * 1000),
+    "fields": (b"GET /healthz HTTP/1.1\r\nHost: til\r\n", b"X-More: 1\r\n" * 100),
+    "an address": (b"GET /", b"x" * 1000),
+    "an extension of a chunk": (b"POST /v1/til HTTP/1.1\r\nHost: til\r\n{0}\r\n1;x=", b"x" * 1000),
+    "trailers": (b"POST /v1/til HTTP/1.1\r\nHost: til\r\n{0}\r\n1\r\n{\r\n0\r\n", b"X-More: 1\r\n" * 100),
+}
+
+
+@pytest.mark.parametrize("of", ENDLESS)
+def test_what_is_no_body_is_bounded(stack: Stack, of: str) -> None:
+    api = stack.api()
+    begin, more = ENDLESS[of]
+    key = f"Authorization: Bearer {stack.keys['key']}\r\nContent-Type: application/json\r\n"
+    begin = begin.replace(b"{0}", f"{key}Transfer-Encoding: chunked\r\n".encode())
+    with connection(stack, begin) as client:
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 30 * 2**20:
+                client.sendall(more)
+                sent += len(more)
+        assert sent < 15 * 2**20  # What the sockets hold is a few MiB.
+    assert "Traceback" not in api.log.read_text()
+    assert healthy(stack)
