@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -19,34 +20,57 @@ from base.database import Database
 from tenants.keys import Caller, find_caller, key_hash
 
 REMEMBERED = 10_000
+"""Hashes of keys, and as many of what is no key: a client that goes on with a wrong one costs few queries."""
 REMEMBERED_SECONDS = 10.0
+UNKNOWN_SECONDS = 5.0
 LONGEST_KEY = 200
 NEED_A_KEY = "/v1/"
 """Every path below it needs a key, also one that no route answers."""
+T = TypeVar("T")
 bearer = HTTPBearer(auto_error=False, description="An API key, `til_...`.")
 
 
 class Keys:
-    """Finds the caller of a key. A revoked key stops working within `REMEMBERED_SECONDS`."""
+    """Finds the caller of a key. A revoked key stops working within `REMEMBERED_SECONDS`, and one that was
+    shown before it was made begins to work within `UNKNOWN_SECONDS`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
-        self._known: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+        self._clock = clock
+        self._known: _Remembered[Caller] = _Remembered(REMEMBERED_SECONDS)
+        self._unknown: _Remembered[None] = _Remembered(UNKNOWN_SECONDS)
 
     async def caller(self, key: str) -> Caller | None:
         """The key's owner, or None. Only hashes are compared, so timing tells nothing of a key."""
-        hashed = key_hash(key)
-        remembered = self._known.get(hashed)
-        if remembered and time.monotonic() - remembered[0] < REMEMBERED_SECONDS:
-            return remembered[1]
+        hashed, now = key_hash(key), self._clock()
+        for memory in (self._known, self._unknown):
+            if remembered := memory.get(hashed, now):
+                return remembered[0]
         async with self._database.session() as session:
             caller = await find_caller(session, hashed)
-        self._known.pop(hashed, None)
         if caller:
-            self._known[hashed] = (time.monotonic(), caller)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+            self._known.keep(hashed, caller, now)
+        else:
+            self._unknown.keep(hashed, None, now)
         return caller
+
+
+class _Remembered(Generic[T]):
+    """What was found for a hash in the last `seconds`, for the `REMEMBERED` hashes looked up last."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._found: OrderedDict[bytes, tuple[float, T]] = OrderedDict()
+
+    def get(self, hashed: bytes, now: float) -> tuple[T] | None:
+        known = self._found.get(hashed)
+        return (known[1],) if known and now - known[0] < self._seconds else None
+
+    def keep(self, hashed: bytes, found: T, now: float) -> None:
+        self._found.pop(hashed, None)
+        self._found[hashed] = (now, found)
+        if len(self._found) > REMEMBERED:
+            self._found.popitem(last=False)
 
 
 async def authenticate(scope: Scope, keys: Keys) -> Caller:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.arrays import among, not_among
 from base.clock import NOW, STATEMENT_NOW
 from base.errors import ClaimLost, WorkerGone
 from base.states import Status
@@ -70,7 +71,7 @@ async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: in
     chosen = [row for row in rows if row.id not in suspects[1:]]
     if len(suspects) > 1:
         taken = [row.id for row in chosen]
-        others = _waiting(model, k - len(chosen), innocent, Job.id.not_in(taken))
+        others = _waiting(model, k - len(chosen), innocent, not_among(Job.id, taken))
         chosen += (await session.execute(others)).all()
     return chosen
 
@@ -106,7 +107,7 @@ async def _start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id:
     """queued -> running. The caller holds the locks of these rows and of the worker's."""
     statement = (
         update(Job)
-        .where(Job.id.in_(job_ids), Job.status == Status.QUEUED)
+        .where(among(Job.id, job_ids), Job.status == Status.QUEUED)
         .values(
             status=Status.RUNNING,
             claim_no=Job.claim_no + 1,

@@ -18,12 +18,12 @@ from sqlalchemy import (
     func,
     literal,
     null,
-    or_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.arrays import among
 from base.clock import NOW
 from base.errors import ClaimLost
 from base.states import ENDINGS, Status
@@ -100,7 +100,9 @@ def fence(claim: Claim) -> ColumnElement[bool]:
 
 def fence_any(claims: Sequence[Claim]) -> ColumnElement[bool]:
     """Any of these runs."""
-    return or_(literal(False), *(fence(claim) for claim in claims))
+    return and_(
+        among(Job.id, [claim.job_id for claim in claims]), Job.status == Status.RUNNING, _is_one_of(claims)
+    )
 
 
 def fence_alive(claim: Claim) -> ColumnElement[bool]:
@@ -116,11 +118,14 @@ def fence_asked(claim: Claim) -> ColumnElement[bool]:
 
 def fence_unknown(worker: CTE, held: Sequence[Claim]) -> ColumnElement[bool]:
     """Any run of this worker (a row of `id`) other than these."""
-    ids, numbers = [claim.job_id for claim in held], [claim.claim_no for claim in held]
+    return and_(Job.worker_id == worker.c.id, Job.status == Status.RUNNING, ~_is_one_of(held))
+
+
+def _is_one_of(claims: Sequence[Claim]) -> ColumnElement[bool]:
+    ids, numbers = [claim.job_id for claim in claims], [claim.claim_no for claim in claims]
     pairs = func.unnest(literal(ids, ARRAY(Uuid)), literal(numbers, ARRAY(BigInteger)))
     known = pairs.table_valued("job_id", "claim_no").render_derived(name="held")
-    same = exists().where(known.c.job_id == Job.id, known.c.claim_no == Job.claim_no)
-    return and_(Job.worker_id == worker.c.id, Job.status == Status.RUNNING, ~same)
+    return exists().where(known.c.job_id == Job.id, known.c.claim_no == Job.claim_no)
 
 
 def ending(status: Status) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from base.states import Status
 from base.tables import Job
 from jobs.fence import (
+    NO_IDENTITY_MAP,
     Claim,
     back_to_queue,
     fence_alive,
@@ -60,7 +61,7 @@ async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) 
     """running -> queued for the jobs of a dead worker, `losses + 1` if charged; cancelled ones end so."""
     values = back_to_queue() | {"losses": Job.losses + int(charged)}
     statement = update(Job).where(fence_any(claims)).values(values).returning(Job.id, Job.status)
-    rows = (await session.execute(statement)).all()
+    rows = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).all()
     await enqueue_deliveries(session, [row.id for row in rows if row.status == Status.CANCELLED], "cancelled")
     return [row.id for row in rows]
 

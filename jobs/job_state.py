@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.arrays import among
 from base.errors import NoSuchJob
 from base.states import Status
 from base.tables import Job
@@ -33,6 +34,6 @@ async def job_state(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UU
 
 async def job_states(session: AsyncSession, job_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, JobState]:
     """Where each of these jobs stands; those that are gone are left out."""
-    query = select(Job.id, Job.status, Job.claim_no).where(Job.id.in_(job_ids))
+    query = select(Job.id, Job.status, Job.claim_no).where(among(Job.id, job_ids))
     rows = (await session.execute(query)).all()
     return {row.id: JobState(Status(row.status), row.claim_no) for row in rows}

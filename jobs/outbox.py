@@ -9,6 +9,7 @@ from sqlalchemy import any_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.arrays import among
 from base.tables import Delivery, Job
 
 
@@ -20,7 +21,7 @@ async def enqueue_deliveries(session: AsyncSession, job_ids: Sequence[uuid.UUID]
     if not job_ids:
         return
     wanted = select(func.gen_random_uuid(), Job.id, Job.tenant_id, literal(event), Job.webhook_url).where(
-        Job.id.in_(job_ids), literal(event) == any_(Job.webhook_events)
+        among(Job.id, job_ids), literal(event) == any_(Job.webhook_events)
     )
     names = ["id", "job_id", "tenant_id", "event", "url"]
     await session.execute(insert(Delivery).from_select(names, wanted))

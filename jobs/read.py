@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from base.arrays import among
 from base.errors import NoSuchJob
 from base.states import ENDINGS, Status
 from base.tables import Delivery, Job, JobEvent
@@ -104,7 +105,7 @@ async def position(session: AsyncSession, job: Job) -> int | None:
 
 async def ended(session: AsyncSession, job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these have ended: one query for all the readers that wait in one api."""
-    query = select(Job.id).where(Job.id.in_(job_ids), Job.status.in_(ENDINGS))
+    query = select(Job.id).where(among(Job.id, job_ids), Job.status.in_(ENDINGS))
     return set((await session.scalars(query)).all())
 
 
@@ -154,7 +155,7 @@ async def _latest_deliveries(session: AsyncSession, job_ids: list[uuid.UUID]) ->
     query = (
         select(Delivery)
         .ext(distinct_on(Delivery.job_id))
-        .where(Delivery.job_id.in_(job_ids))
+        .where(among(Delivery.job_id, job_ids))
         .order_by(Delivery.job_id, Delivery.event_at.desc())
     )
     return {delivery.job_id: delivery for delivery in await session.scalars(query)}

@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import LargeBinary, Uuid, func, literal, select, true
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import LargeBinary, Text, Uuid, cast, func, literal, select, text, true
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.database import JsonText, as_json
+from base.errors import DatabaseUnavailable
 from base.states import Status
 from base.tables import Job
 from jobs.idempotency import forget_old_keys, replayed
@@ -17,14 +19,57 @@ from jobs.outbox import enqueue_deliveries
 from jobs.submission import Submission, Submitted
 
 UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
+JSON = {"request", "metadata", "redactions", "result", "usage", "provenance"}
+ROUNDS = 3
+"""A key that was in the way may be forgotten before it is read: then its submission is inserted once more."""
+
+INSERT = text("""
+INSERT INTO jobs (id, tenant_id, status, reused, model, priority, queue_seconds, run_seconds, username, repo,
+    date, language, request, request_hash, request_mac, first_saw_end, content_hash, idempotency_key,
+    webhook_url, webhook_events, metadata, tokens, template, replay_of, redactions, result, usage, provenance)
+SELECT id, tenant_id, status, reused, model, priority, queue_seconds, run_seconds, username, repo,
+    date, language, request, request_hash, request_mac, first_saw_end, content_hash, idempotency_key,
+    webhook_url, string_to_array(webhook_events, ','), metadata, tokens, template, replay_of, redactions,
+    result, usage, provenance
+FROM unnest(
+    CAST(:id AS uuid[]), CAST(:tenant_id AS uuid[]), CAST(:status AS text[]), CAST(:reused AS boolean[]),
+    CAST(:model AS text[]), CAST(:priority AS integer[]), CAST(:queue_seconds AS integer[]),
+    CAST(:run_seconds AS integer[]), CAST(:username AS text[]), CAST(:repo AS text[]), CAST(:date AS date[]),
+    CAST(:language AS text[]), CAST(:request AS jsonb[]), CAST(:request_hash AS bytea[]),
+    CAST(:request_mac AS bytea[]), CAST(:first_saw_end AS boolean[]), CAST(:content_hash AS bytea[]),
+    CAST(:idempotency_key AS text[]), CAST(:webhook_url AS text[]), CAST(:webhook_events AS text[]),
+    CAST(:metadata AS jsonb[]), CAST(:tokens AS integer[]), CAST(:template AS text[]),
+    CAST(:replay_of AS uuid[]), CAST(:redactions AS jsonb[]), CAST(:result AS jsonb[]),
+    CAST(:usage AS jsonb[]), CAST(:provenance AS jsonb[])
+) WITH ORDINALITY AS row (id, tenant_id, status, reused, model, priority, queue_seconds, run_seconds,
+    username, repo, date, language, request, request_hash, request_mac, first_saw_end, content_hash,
+    idempotency_key, webhook_url, webhook_events, metadata, tokens, template, replay_of, redactions,
+    result, usage, provenance, place)
+ORDER BY place
+ON CONFLICT DO NOTHING RETURNING id
+""")
+"""One statement whatever the rows hold: an array for each column."""
 
 
 async def insert_batch(
     session: AsyncSession, batch: Sequence[Submission]
 ) -> dict[uuid.UUID, Submitted | Exception]:
     """Insert the batch in the order of its keys (or two apis deadlock); what became of each, by its id."""
-    ordered = sorted(batch, key=lambda s: (str(s.tenant_id), s.idempotency_key or "", s.id))
-    await forget_old_keys(session, ordered)
+    left = sorted(batch, key=lambda s: (str(s.tenant_id), s.idempotency_key or "", s.id))
+    await forget_old_keys(session, left)
+    outcomes: dict[uuid.UUID, Submitted | Exception] = {}
+    for _ in range(ROUNDS):
+        outcomes |= await _insert_or_find(session, left)
+        left = [submission for submission in left if submission.id not in outcomes]
+        if not left:
+            break
+    return outcomes | {submission.id: DatabaseUnavailable() for submission in left}
+
+
+async def _insert_or_find(
+    session: AsyncSession, ordered: Sequence[Submission]
+) -> dict[uuid.UUID, Submitted | Exception]:
+    """What became of each, but for those whose row was neither made nor found in the way."""
     rows = {submission.id: submission.row for submission in ordered}
     reusable = await _results_to_reuse(session, ordered, rows)
     inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
@@ -34,14 +79,23 @@ async def insert_batch(
     }
     for submission in ordered:
         if submission.id not in inserted:
-            outcomes[submission.id] = await replayed(session, submission, rows[submission.id])
+            found = await replayed(session, submission, rows[submission.id])
+            outcomes |= {submission.id: found} if found else {}
     return outcomes
 
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> set[uuid.UUID]:
-    named = [{("job_metadata" if name == "metadata" else name): v for name, v in row.items()} for row in rows]
-    statement = insert(Job).on_conflict_do_nothing().returning(Job.id)
-    return set((await session.scalars(statement, named)).all())
+    columns = {name: [_sent(name, row[name]) for row in rows] for name in rows[0]}
+    return set((await session.scalars(INSERT, columns)).all())
+
+
+def _sent(name: str, value: Any) -> Any:
+    """A value as `INSERT` takes it; an array's elements can't be arrays of different lengths."""
+    if value is None:
+        return None
+    if name in JSON:
+        return as_json(value)
+    return ",".join(value) if name == "webhook_events" else value
 
 
 async def _results_to_reuse(
@@ -55,7 +109,7 @@ async def _results_to_reuse(
     columns = ("id", "tenant_id", "content_hash")
     asked = func.unnest(*arrays).table_valued(*columns).render_derived(name="asked")
     newest = (
-        select(Job.result, Job.provenance)
+        select(cast(Job.result, Text).label("result"), cast(Job.provenance, Text).label("provenance"))
         .where(Job.tenant_id == asked.c.tenant_id, Job.content_hash == asked.c.content_hash)
         .where(Job.status == Status.SUCCEEDED, Job.erased_at.is_(None))
         .order_by(Job.finished_at.desc())
@@ -66,11 +120,11 @@ async def _results_to_reuse(
     return {i: _finished(*found) for i, *found in await session.execute(query)}
 
 
-def _finished(result: dict[str, Any], provenance: dict[str, Any] | None) -> dict[str, Any]:
+def _finished(result: str, provenance: str | None) -> dict[str, Any]:
     return {
         "status": Status.SUCCEEDED.value,
         "reused": True,
-        "result": result,
+        "result": JsonText(result),
         "usage": {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "calls": 0},
-        "provenance": provenance,
+        "provenance": None if provenance is None else JsonText(provenance),
     }

@@ -13,7 +13,7 @@ from base.tables import Job, Worker
 from capacity.queue_depth import steady
 from jobs import expire, finish, give_back
 from jobs.claim import SUSPECT_LOSSES
-from jobs.fence import Claim
+from jobs.fence import NO_IDENTITY_MAP, Claim
 from jobs.retry_policy import QUEUE_DEADLINE, WORKER_LOST
 
 BATCH = 500
@@ -21,9 +21,12 @@ LONGEST_LEASES = 4
 """A worker's lease may be set to so many times the steward's."""
 STEP_BACK = [
     text(f"""
-UPDATE {table} SET {column} = {column} - make_interval(secs => :seconds) WHERE id = ANY (ARRAY(
+WITH late AS MATERIALIZED (
     SELECT id FROM {table} WHERE {waits} ORDER BY {column} LIMIT 5000 FOR UPDATE SKIP LOCKED
-))""")  # noqa: S608 - three constants each
+)
+UPDATE {table} SET {column} = {column} - make_interval(secs => :seconds)
+WHERE id = ANY (ARRAY(SELECT id FROM late))
+""")  # noqa: S608 - three constants each
     for table, column, waits in (
         (
             "workers",
@@ -105,5 +108,8 @@ async def forget_idempotency_keys(session: AsyncSession) -> None:
         .order_by(Job.created_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
+        .cte("old")
+        .prefix_with("MATERIALIZED")
     )
-    await session.execute(update(Job).where(Job.id.in_(old)).values(idempotency_key=None))
+    forget = update(Job).where(Job.id == old.c.id).values(idempotency_key=None)
+    await session.execute(forget, execution_options=NO_IDENTITY_MAP)

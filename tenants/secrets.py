@@ -23,8 +23,11 @@ def new_webhook_secret() -> str:
 
 
 async def rotate_webhook_secret(session: AsyncSession, tenant_id: uuid.UUID, overlap_seconds: int) -> str:
-    """A new secret, shown this once; for the overlap the one before signs too, as do those before it."""
-    row = select(Tenant, NOW).where(Tenant.id == tenant_id).with_for_update()
+    """A new secret, shown this once; for the overlap the one before signs too, as do those before it.
+
+    Locked `FOR NO KEY UPDATE`, so that rows which refer to the tenant are inserted meanwhile.
+    """
+    row = select(Tenant, NOW).where(Tenant.id == tenant_id).with_for_update(key_share=True)
     tenant, now = (await session.execute(row)).one()
     until = now + datetime.timedelta(seconds=overlap_seconds)
     replaced = {"secret": tenant.webhook_secret, "until": until.isoformat()}

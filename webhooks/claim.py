@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from base.arrays import among
 from base.clock import NOW
 from base.states import Status
 from base.tables import Delivery, Job, Tenant
@@ -26,11 +27,12 @@ BEFORE_ALL = Lane(uuid.UUID(int=0), "")
 AFTER_ALL_HOSTS = "\x7f"
 
 FALL_DUE = text("""
-UPDATE deliveries SET phase = 'due' WHERE id IN (
+WITH fallen AS MATERIALIZED (
     SELECT id FROM deliveries
     WHERE state = 'pending' AND phase <> 'due' AND next_attempt_at <= statement_timestamp()
     ORDER BY next_attempt_at LIMIT :most FOR UPDATE SKIP LOCKED
-) RETURNING id
+)
+UPDATE deliveries AS d SET phase = 'due' FROM fallen WHERE d.id = fallen.id RETURNING d.id
 """)
 LANES = text("""
 WITH RECURSIVE lanes (tenant_id, host, number) AS (
@@ -58,9 +60,9 @@ WITH picked AS MATERIALIZED (
         ORDER BY next_attempt_at LIMIT lane.room FOR UPDATE SKIP LOCKED
     ) AS d
 )
-UPDATE deliveries SET phase = 'posting', lease_no = lease_no + 1,
+UPDATE deliveries AS d SET phase = 'posting', lease_no = d.lease_no + 1,
     next_attempt_at = clock_timestamp() + make_interval(secs => :lease)
-WHERE id IN (SELECT id FROM picked) RETURNING id
+FROM picked WHERE d.id = picked.id RETURNING d.id
 """)
 
 
@@ -144,7 +146,7 @@ async def _load(session: AsyncSession, ids: Sequence[uuid.UUID], post_before: fl
         .join(Job, Job.id == Delivery.job_id)
         .join(Tenant, Tenant.id == Delivery.tenant_id)
         .options(defer(Job.request))
-        .where(Delivery.id.in_(ids))
+        .where(among(Delivery.id, ids))
     )
     return [
         Due(
@@ -172,7 +174,7 @@ async def progress_of(
         select(Job, Tenant.webhook_secret, Tenant.previous_secrets, NOW)
         .join(Tenant, Tenant.id == Job.tenant_id)
         .options(defer(Job.request))
-        .where(Job.id.in_(told), Job.status == Status.RUNNING, ~Job.webhook_disabled)
+        .where(among(Job.id, told), Job.status == Status.RUNNING, ~Job.webhook_disabled)
     )
     return [
         Due(_unstored(job, now), job, signing(secret, previous, now), 0.0, post_before, told[job.id])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.arrays import among
 from base.clock import NOW
 from base.errors import EndpointDisabled, NoSuchDelivery, NoSuchJob
 from base.tables import Delivery, DeliveryAttempt, Job, is_disabled
@@ -38,7 +39,7 @@ async def deliveries(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.U
     )
     attempts = await session.scalars(
         select(DeliveryAttempt)
-        .where(DeliveryAttempt.delivery_id.in_([delivery.id for delivery in found]))
+        .where(among(DeliveryAttempt.delivery_id, [delivery.id for delivery in found]))
         .order_by(DeliveryAttempt.number)
         .limit(MOST)
     )
@@ -111,7 +112,7 @@ async def resend_some(
     if not rows:
         return 0, None
     count = await _send_again(
-        session, Delivery.id.in_([row.id for row in rows]), Delivery.state == state, ~OFF
+        session, among(Delivery.id, [row.id for row in rows]), Delivery.state == state, ~OFF
     )
     return count, Place(*rows[-1]) if len(rows) == MOST else None
 

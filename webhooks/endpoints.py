@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from base.arrays import among
 from base.clock import NOW, STATEMENT_NOW
 from base.states import DISABLED
 from base.tables import Delivery, WebhookEndpoint
@@ -74,7 +75,7 @@ def _days_ago(days: int) -> ColumnElement[datetime.datetime]:
 async def end_disabled(session: AsyncSession, delivery_ids: Collection[uuid.UUID]) -> None:
     """End these deliveries untried, since their URL is disabled."""
     gone = {"state": "failed", "last_error": DISABLED, "next_attempt_at": None, "finished_at": NOW}
-    await session.execute(update(Delivery).where(Delivery.id.in_(delivery_ids)).values(gone))
+    await session.execute(update(Delivery).where(among(Delivery.id, delivery_ids)).values(gone))
 
 
 async def forget_old(session: AsyncSession) -> None:
@@ -83,10 +84,11 @@ async def forget_old(session: AsyncSession) -> None:
     well = (disabled_at.is_(None), last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS))
     long_off = (disabled_at < _days_ago(FORGOTTEN_AFTER_DAYS),)
     place: ColumnClause[object] = literal_column("ctid")
-    for old, age in ((well, last_failed_at), (long_off, disabled_at)):
-        some = select(place).select_from(WebhookEndpoint).where(*old).order_by(age)
+    for condition, age in ((well, last_failed_at), (long_off, disabled_at)):
+        some = select(place.label("place")).select_from(WebhookEndpoint).where(*condition).order_by(age)
         locked = some.limit(AT_ONCE).with_for_update(skip_locked=True)
-        gone = place == any_(func.array(locked.scalar_subquery()))
+        old = locked.cte("old").prefix_with("MATERIALIZED")
+        gone = place == any_(func.array(select(old.c.place).scalar_subquery()))
         await session.execute(delete(WebhookEndpoint).where(gone), execution_options=NOT_IN_MEMORY)
 
 

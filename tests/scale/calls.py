@@ -125,8 +125,8 @@ CALLS: dict[str, Call] = {
         s, w.tenant_id, LONG_AGO, SOON, "failed", None
     ),
     "jobs.replay.replay": lambda s, w: replay.replay(s, w.tenant_id, w.waits.id, False),
-    "jobs.job_state.standing": lambda s, w: job_state.job_state(s, w.tenant_id, w.done),
-    "jobs.job_state.standings": lambda s, w: job_state.job_states(s, [w.done, w.run.job_id]),
+    "jobs.job_state.job_state": lambda s, w: job_state.job_state(s, w.tenant_id, w.done),
+    "jobs.job_state.job_states": lambda s, w: job_state.job_states(s, [w.done, w.run.job_id]),
     "jobs.submit.insert_batch": submit_many,
     "jobs.sweep.rescue_one_worker": lambda s, w: sweep.rescue_one_worker(s, 15),
     "jobs.sweep.shorten_leases": lambda s, w: sweep.shorten_leases(s, 15),

@@ -45,17 +45,37 @@ async def faults(
 
     How many statements there were, and what is wrong with them.
     """
+    sent, wrong = await sent_by(engine, session, work), []
+    connection = await session.connection()
+    for one in sent:
+        wrong += [f"{fault}: {one.statement}" for fault in await _faults(connection, one)]
+    return len(sent), wrong
+
+
+async def sent_by(
+    engine: AsyncEngine, session: AsyncSession, work: Callable[[], Awaitable[object]]
+) -> list[Sent]:
+    """The statements of this work, which is taken back."""
     savepoint = await session.begin_nested()
     with recorded(engine) as sent:
         await work()
         await session.flush()
     await savepoint.rollback()
-    connection = await session.connection()
-    wrong = []
-    for one in sent:
-        if not one.statement.startswith("SAVEPOINT"):
-            wrong += [f"{fault}: {one.statement}" for fault in await _faults(connection, one)]
-    return len(sent), wrong
+    return [one for one in sent if not one.statement.startswith("SAVEPOINT")]
+
+
+async def changes_what_it_chose(connection: AsyncConnection, one: Sent) -> bool:
+    """Whether the rows that it locks are chosen in a CTE, once: a subquery may be done again for each row
+    that another has changed meanwhile, and so choose others."""
+    explained = f"EXPLAIN (FORMAT JSON) {one.statement}"
+    plan = (await connection.exec_driver_sql(explained, one.parameters)).scalar_one()[0]["Plan"]
+    return not any(_changes(node) for node in _nodes(plan)) or not _locks_outside_a_cte(plan)
+
+
+def _locks_outside_a_cte(node: dict[str, Any]) -> bool:
+    if node.get("Subplan Name", "").startswith("CTE "):
+        return False
+    return node["Node Type"] == "LockRows" or any(map(_locks_outside_a_cte, node.get("Plans", ())))
 
 
 async def _faults(connection: AsyncConnection, one: Sent) -> list[str]:
