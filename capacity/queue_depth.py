@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 
-from sqlalchemy import ColumnElement, exists, func, select, text
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from base.tables import Table, Time
+from base.tables import Json, Table, Time
+from capacity.measure import LIMITS, MEASURE, WRITE
+from capacity.model_depth import ModelDepth
 
-COUNT_LIMIT = 100_000
-CHEAP_LIMIT = 5_000
-"""So many waiting jobs are counted each second; more of them, up to `COUNT_LIMIT`, every ten seconds."""
-LIMITS = {"few_limit": CHEAP_LIMIT, "most_limit": COUNT_LIMIT}
 COLD_START_SECONDS = 180.0
 DRAIN_SECONDS = 300.0
 TARGET_LOAD = 0.8
@@ -23,7 +21,7 @@ class QueueDepth(Table):
     """The one row of depth figures that the steward writes each second and every api reads.
 
     `steady_since`: since when the stewards have been writing it without a break. `counted_at`: when all that
-    waits was last counted.
+    waits was last counted. `models`: the same figures for each model, as `capacity.model_depth` reads them.
     """
 
     __tablename__ = "figures"
@@ -40,67 +38,20 @@ class QueueDepth(Table):
     mean_run_seconds: Mapped[float | None]
     arrivals_per_second: Mapped[float]
     workers_desired: Mapped[int]
+    models: Mapped[Json] = mapped_column(server_default="{}")
 
-
-MEASURE = text("""
-WITH clock AS (SELECT clock_timestamp() AS now), w AS (
-    SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots,
-           coalesce(sum(tokens_per_second), 0) AS tokens_per_second
-    FROM workers WHERE lease_expires_at > clock_timestamp() AND NOT draining
-), few AS (
-    SELECT count(*) AS queued, min(created_at) AS oldest FROM (
-        SELECT created_at FROM jobs WHERE status = 'queued' ORDER BY created_at LIMIT :few_limit
-    ) AS waiting
-), last AS (
-    SELECT max(queued) AS queued, coalesce(max(counted_at) > max(now) - interval '10 s', false) AS fresh,
-           max(counted_at) AS counted_at
-    FROM figures, clock WHERE id = 1 AND counted_at <= now
-), q AS (
-    SELECT oldest, CASE WHEN few.queued = :few_limit AND fresh THEN counted_at ELSE now END AS counted_at,
-        CASE WHEN few.queued < :few_limit THEN few.queued
-             WHEN fresh THEN greatest(last.queued, few.queued)
-             ELSE (SELECT count(*) FROM (SELECT FROM jobs WHERE status = 'queued'
-                                         ORDER BY created_at LIMIT :most_limit) AS most) END AS queued
-    FROM few, last, clock
-), r AS (SELECT count(*) AS running FROM jobs WHERE status = 'running'),
-newest AS (SELECT coalesce(max(id), 0) AS id FROM job_events),
-minute AS (
-    SELECT coalesce(min(back), 20000) AS back FROM unnest(ARRAY[100, 1000, 5000]) AS back, newest
-    WHERE (SELECT at FROM job_events WHERE id <= newest.id - back ORDER BY id DESC LIMIT 1)
-        < statement_timestamp() - interval '1 minute'
-), a AS (
-    SELECT count(*) / 60.0 AS arrivals FROM job_events
-    WHERE id > (SELECT newest.id - back FROM newest, minute)
-      AND verb = 'submit' AND at > statement_timestamp() - interval '1 minute' AND at <= statement_timestamp()
-), s AS (
-    SELECT avg(greatest(0, extract(epoch FROM finished_at - claimed_at))) AS mean FROM (
-        SELECT finished_at, claimed_at FROM jobs
-        WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
-    ) AS recent WHERE claimed_at IS NOT NULL
-)
-SELECT now AS at, counted_at, queued, running, workers, slots, oldest, tokens_per_second, mean, arrivals
-FROM clock, w, q, r, a, s
-""")
-
-WRITE = text("""
-INSERT INTO figures (id, at, steady_since, counted_at, queued, running, workers, slots, oldest_queued_at,
-                     tokens_per_second, mean_run_seconds, arrivals_per_second, workers_desired)
-VALUES (1, :at, :at, :counted_at, :queued, :running, :workers, :slots, :oldest,
-        :tokens_per_second, :mean, :arrivals, :desired)
-ON CONFLICT (id) DO UPDATE SET
-    steady_since = CASE WHEN figures.at < excluded.at - make_interval(secs => :gap)
-                          OR figures.at > excluded.at + make_interval(secs => :gap)
-                        THEN excluded.at ELSE figures.steady_since END,
-    at = excluded.at, counted_at = excluded.counted_at,
-    queued = excluded.queued, running = excluded.running, workers = excluded.workers,
-    slots = excluded.slots, oldest_queued_at = excluded.oldest_queued_at,
-    tokens_per_second = excluded.tokens_per_second, mean_run_seconds = excluded.mean_run_seconds,
-    arrivals_per_second = excluded.arrivals_per_second, workers_desired = excluded.workers_desired
-""")
+    def of(self, model: str) -> ModelDepth:
+        """The figures of one model; where no steward has counted by model yet, those of all."""
+        if not self.models:
+            return ModelDepth(
+                self.queued, self.running, self.workers, self.slots, mean_run_seconds=self.mean_run_seconds
+            )
+        return ModelDepth.read(self.models.get(model, {}), self.at, self.mean_run_seconds)
 
 
 async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: float) -> QueueDepth:
-    """Count, write the row and return it. Waiting rows are counted up to 100,000, many of them not each time.
+    """Count, write the row and return it. Of a model up to 100,000 waiting rows are counted, many of them
+    not each time.
 
     A break of more than `longest_gap_seconds` in this begins `steady_since` anew.
     """
@@ -155,6 +106,7 @@ async def read(session: AsyncSession) -> QueueDepth:
         tokens_per_second=0.0,
         arrivals_per_second=0.0,
         workers_desired=0,
+        models={},
     )
 
 

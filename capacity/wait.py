@@ -1,13 +1,13 @@
-"""How long a queued job will wait, from its position and the depth of the queue. Pure."""
+"""How long a queued job will wait, from its position and the depth of its model's queue. Pure."""
 
 from __future__ import annotations
 
 import math
 
-from capacity.queue_depth import QueueDepth
+from capacity.model_depth import ModelDepth
 
 
-def estimate(position: int | None, depth: QueueDepth | None) -> dict[str, int] | None:
+def estimate(position: int | None, depth: ModelDepth | None) -> dict[str, int] | None:
     """Seconds until this place is served: rounds of all slots times the mean run. None: unknown."""
     if position is None or depth is None or not depth.slots or depth.mean_run_seconds is None:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from base.states import DISABLED, Status
 from base.tables import Delivery, Job
+from capacity.model_depth import ModelDepth
 from capacity.queue_depth import QueueDepth
 from capacity.wait import estimate
 from til.redaction.summary import MOST, summed
@@ -28,7 +29,6 @@ def job_view(
     In a list it has no `result.content` and little of what was dropped. In a list and in a webhook its
     redactions are summed up by kind.
     """
-    queued = job.status == Status.QUEUED
     return {
         "id": str(job.id),
         "status": job.status,
@@ -46,8 +46,7 @@ def job_view(
         "replay_of": str(job.replay_of) if job.replay_of else None,
         "cancel_requested": job.cancel_requested_at is not None,
         "position": position,
-        "wait": estimate(position, depth) if queued else None,
-        "waiting_for": _waiting_for(job, depth) if queued else None,
+        **_wait(job, position, depth.of(job.model) if depth else None),
         "progress": progress if job.status == Status.RUNNING else None,
         "result": _without_content(job.result) if in_a_list and job.result else job.result,
         "partial_text": job.partial_text,
@@ -67,7 +66,13 @@ def when(time: datetime.datetime | None) -> str | None:
     return time.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _waiting_for(job: Job, depth: QueueDepth | None) -> str:
+def _wait(job: Job, position: int | None, depth: ModelDepth | None) -> dict[str, Any]:
+    if job.status != Status.QUEUED:
+        return {"wait": None, "waiting_for": None}
+    return {"wait": estimate(position, depth), "waiting_for": _waiting_for(job, depth)}
+
+
+def _waiting_for(job: Job, depth: ModelDepth | None) -> str:
     if job.not_before is not None:
         return "retry"
     return "capacity" if depth is None or depth.workers else "cold_start"

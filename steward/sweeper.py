@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 
 import structlog
 from prometheus_client import Gauge
@@ -12,6 +13,7 @@ from base.database import Database
 from base.loops import Loops
 from base.metrics import FINISHED
 from capacity import queue_depth
+from capacity.model_depth import ModelDepth
 from capacity.queue_depth import QueueDepth
 from jobs import sweep
 from jobs.claim import waiting_models
@@ -25,6 +27,9 @@ log = structlog.get_logger()
 
 JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
 OLDEST = Gauge("til_oldest_queued_seconds", "Age of the oldest queued job.")
+MODEL_JOBS = Gauge("til_model_jobs", "Jobs by model and state.", ["model", "state"])
+MODEL_OLDEST = Gauge("til_model_oldest_queued_seconds", "Age of the model's oldest queued job.", ["model"])
+MODEL_SLOTS = Gauge("til_model_slots", "Slots of live workers that serve the model.", ["model"])
 SLOTS = Gauge("til_slots", "Slots of live workers.")
 WORKERS = Gauge("til_workers", "Live workers.")
 DESIRED = Gauge("til_workers_desired", "Workers that the load asks for.")
@@ -52,6 +57,7 @@ class Sweeper:
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
         self._nudged = asyncio.Event()
+        self._models: set[str] = set()
 
     def start(self, loops: Loops) -> None:
         """Sweep from now on."""
@@ -86,6 +92,8 @@ class Sweeper:
         if back:
             log.warning("database_clock_stepped_back", seconds=round(back, 1))
         show(now)
+        self._models |= now.models.keys()
+        show_models(now, self._models)
         return now
 
     async def _rescue(self) -> None:
@@ -125,3 +133,13 @@ def show(now: QueueDepth) -> None:
     SLOTS.set(now.slots)
     WORKERS.set(now.workers)
     DESIRED.set(now.workers_desired)
+
+
+def show_models(now: QueueDepth, models: Collection[str]) -> None:
+    """The figures of each of these models, zeros for those of which nothing is left."""
+    for model in models:
+        depth = now.of(model) if now.models else ModelDepth()
+        MODEL_JOBS.labels(model, "queued").set(depth.queued)
+        MODEL_JOBS.labels(model, "running").set(depth.running)
+        MODEL_OLDEST.labels(model).set(depth.oldest_queued_seconds)
+        MODEL_SLOTS.labels(model).set(depth.slots)

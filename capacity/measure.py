@@ -1,0 +1,96 @@
+"""The statements that count the depth of the queue, in all and by model, and write it down."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+COUNT_LIMIT = 100_000
+CHEAP_LIMIT = 5_000
+"""So many waiting jobs of a model are counted each second; more, up to `COUNT_LIMIT`, every ten seconds."""
+LIMITS = {"few_limit": CHEAP_LIMIT, "most_limit": COUNT_LIMIT}
+
+MEASURE = text("""
+WITH RECURSIVE clock AS MATERIALIZED (SELECT clock_timestamp() AS now), waiting_models (model) AS (
+    (SELECT model FROM jobs WHERE status = 'queued' ORDER BY model, created_at LIMIT 1)
+    UNION ALL
+    SELECT next.model FROM waiting_models CROSS JOIN LATERAL (
+        SELECT j.model FROM jobs AS j WHERE j.status = 'queued' AND j.model > waiting_models.model
+        ORDER BY j.model, j.created_at LIMIT 1
+    ) AS next
+), few AS (
+    SELECT m.model, w.queued, w.oldest FROM waiting_models AS m CROSS JOIN LATERAL (
+        SELECT count(*) AS queued, min(created_at) AS oldest FROM (
+            SELECT created_at FROM jobs WHERE status = 'queued' AND jobs.model = m.model
+            ORDER BY created_at LIMIT :few_limit
+        ) AS first
+    ) AS w
+), last AS (
+    SELECT models, counted_at FROM figures, clock
+    WHERE id = 1 AND counted_at <= now AND counted_at > now - interval '10 s'
+), known AS (
+    SELECT few.*, counted_at, CAST(last.models -> few.model ->> 'queued' AS integer) AS before
+    FROM few LEFT JOIN last ON few.queued = :few_limit
+), q AS (
+    SELECT model, oldest, CASE WHEN before IS NOT NULL THEN counted_at END AS counted_at,
+        CASE WHEN queued < :few_limit THEN queued
+             WHEN before IS NOT NULL THEN greatest(before, queued)
+             ELSE (SELECT count(*) FROM (SELECT FROM jobs WHERE status = 'queued' AND jobs.model = known.model
+                                         ORDER BY created_at LIMIT :most_limit) AS most) END AS queued
+    FROM known
+), r AS (
+    SELECT model, count(*) AS running FROM jobs WHERE status = 'running' GROUP BY model
+), w AS (
+    SELECT model, count(*) AS workers, sum(slots) AS slots, sum(tokens_per_second) AS tokens_per_second
+    FROM workers WHERE lease_expires_at > clock_timestamp() AND NOT draining GROUP BY model
+), recent AS MATERIALIZED (
+    SELECT model, greatest(0, extract(epoch FROM finished_at - claimed_at)) AS seconds FROM (
+        SELECT model, finished_at, claimed_at FROM jobs
+        WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
+    ) AS finished WHERE claimed_at IS NOT NULL
+), s AS (
+    SELECT model, avg(seconds) AS mean FROM recent GROUP BY model
+), by_model AS (
+    SELECT model, coalesce(queued, 0) AS queued, coalesce(running, 0) AS running, oldest, q.counted_at,
+        coalesce(workers, 0) AS workers, coalesce(slots, 0) AS slots, tokens_per_second, mean
+    FROM q FULL JOIN r USING (model) FULL JOIN w USING (model) LEFT JOIN s USING (model)
+), newest AS (SELECT coalesce(max(id), 0) AS id FROM job_events),
+minute AS (
+    SELECT coalesce(min(back), 20000) AS back FROM unnest(ARRAY[100, 1000, 5000]) AS back, newest
+    WHERE (SELECT at FROM job_events WHERE id <= newest.id - back ORDER BY id DESC LIMIT 1)
+        < statement_timestamp() - interval '1 minute'
+), a AS (
+    SELECT count(*) / 60.0 AS arrivals FROM job_events
+    WHERE id > (SELECT newest.id - back FROM newest, minute)
+      AND verb = 'submit' AND at > statement_timestamp() - interval '1 minute' AND at <= statement_timestamp()
+), total AS (
+    SELECT coalesce(sum(queued), 0) AS queued, coalesce(sum(running), 0) AS running, min(oldest) AS oldest,
+        min(counted_at) AS counted_at, coalesce(sum(workers), 0) AS workers, coalesce(sum(slots), 0) AS slots,
+        coalesce(sum(tokens_per_second), 0) AS tokens_per_second,
+        coalesce(jsonb_object_agg(model, jsonb_build_object('queued', queued, 'running', running,
+            'workers', workers, 'slots', slots, 'oldest_queued_at', oldest, 'mean_run_seconds', mean)), '{}')
+            AS models
+    FROM by_model
+)
+SELECT now AS at, coalesce(counted_at, now) AS counted_at, CAST(queued AS integer) AS queued,
+    CAST(running AS integer) AS running, CAST(workers AS integer) AS workers, CAST(slots AS integer) AS slots,
+    oldest, tokens_per_second, CAST(models AS text) AS models, (SELECT avg(seconds) FROM recent) AS mean,
+    arrivals
+FROM clock, total, a
+""")
+
+WRITE = text("""
+INSERT INTO figures (id, at, steady_since, counted_at, queued, running, workers, slots, oldest_queued_at,
+                     tokens_per_second, mean_run_seconds, arrivals_per_second, workers_desired, models)
+VALUES (1, :at, :at, :counted_at, :queued, :running, :workers, :slots, :oldest,
+        :tokens_per_second, :mean, :arrivals, :desired, CAST(:models AS jsonb))
+ON CONFLICT (id) DO UPDATE SET
+    steady_since = CASE WHEN figures.at < excluded.at - make_interval(secs => :gap)
+                          OR figures.at > excluded.at + make_interval(secs => :gap)
+                        THEN excluded.at ELSE figures.steady_since END,
+    at = excluded.at, counted_at = excluded.counted_at,
+    queued = excluded.queued, running = excluded.running, workers = excluded.workers,
+    slots = excluded.slots, oldest_queued_at = excluded.oldest_queued_at,
+    tokens_per_second = excluded.tokens_per_second, mean_run_seconds = excluded.mean_run_seconds,
+    arrivals_per_second = excluded.arrivals_per_second, workers_desired = excluded.workers_desired,
+    models = excluded.models
+""")

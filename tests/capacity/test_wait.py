@@ -1,0 +1,34 @@
+"""How long a job waits: on its own model's workers alone."""
+
+from __future__ import annotations
+
+import datetime
+
+from capacity.queue_depth import QueueDepth
+from capacity.wait import estimate
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+SMALL = {"queued": 40, "running": 4, "workers": 1, "slots": 4, "mean_run_seconds": 10.0}
+
+
+def depth(**models: object) -> QueueDepth:
+    """100 slots in all."""
+    totals = {"queued": 50, "running": 4, "workers": 9, "slots": 100, "mean_run_seconds": 60.0}
+    return QueueDepth(id=1, at=NOW, models=models, **totals)
+
+
+def test_the_slots_of_other_models_shorten_no_wait() -> None:
+    assert estimate(8, depth(small=SMALL).of("small")) == {"low_seconds": 10, "high_seconds": 45}
+
+
+def test_nobody_knows_how_long_it_takes_where_nobody_serves_the_model() -> None:
+    assert estimate(1, depth(small=SMALL).of("large")) is None
+
+
+def test_before_a_model_has_run_anything_the_mean_of_all_is_taken() -> None:
+    found = depth(small=SMALL | {"mean_run_seconds": None, "unknown": 1}).of("small")
+    assert found.mean_run_seconds == 60
+
+
+def test_figures_of_the_version_before_count_for_every_model() -> None:
+    assert estimate(1, depth().of("small")) == {"low_seconds": 0, "high_seconds": 90}
