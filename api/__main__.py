@@ -8,6 +8,7 @@ import sys
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import start_http_server
 from starlette.datastructures import State
 
@@ -63,7 +64,14 @@ def main() -> int:
 
     connections = Connections(allow_many_files())
     app = create_app(settings, WebhookSettings(), stop, connections)
-    config = uvicorn.Config(
+    server = Server(_config(app, settings, connections), app.state)
+    server.run()
+    died = DIED if app.state.loops.dead else 0
+    return died if server.started else 1
+
+
+def _config(app: FastAPI, settings: ApiSettings, connections: Connections) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=settings.api_host,
         port=settings.api_port,
@@ -76,10 +84,6 @@ def main() -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
-    server = Server(config, app.state)
-    server.run()
-    died = DIED if app.state.loops.dead else 0
-    return died if server.started else 1
 
 
 async def _look_at_servers(settings: ApiSettings) -> None:
