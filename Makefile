@@ -1,5 +1,6 @@
 # make run    everything on this machine, from nothing     make test   every test, from nothing
-# make check  lint, types, architecture                    make lock   renew requirements/*.txt
+# make quick  pure tests and one whole path, in a minute   make check  lint, types, architecture
+# make lock   renew requirements/*.txt
 # make chaos  JOBS=10000 FAULTS=50 SEED=1: everything under random faults
 
 PYTHON ?= python3
@@ -8,9 +9,9 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 CONSTRAINTS = requirements/constraints.txt
 PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help run test check core vllm chaos lock clean
+.PHONY: help run test quick check core vllm chaos lock clean
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 run: .venv/.run
 	@.venv/bin/python -m deploy.local $(if $(filter 1 yes true,$(ONCE)),--once)
@@ -24,8 +25,18 @@ check: .venv/.dev
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/test_architecture.py
 
+# Most tests wait for servers, so two processes run them side by side; those that measure, or break what all share,
+# run alone.
+ALONE = tests/bench tests/chaos tests/faults tests/local tests/main_job tests/scale tests/til/test_redact_speed.py
 core: .venv/.dev
-	.venv/bin/python -m pytest -q --ignore=tests/vllm --durations=10
+	.venv/bin/python -m pytest -q -n 2 --dist=loadfile --ignore=tests/vllm $(ALONE:%=--ignore=%) --durations=10
+	.venv/bin/python -m pytest -q $(ALONE) --durations=10
+
+# Pure functions, and one path through everything: less than a minute.
+quick: .venv/.dev
+	.venv/bin/python -m pytest -q -n 2 tests/test_architecture.py tests/test_architecture_page.py tests/base tests/til \
+		tests/worker $(MAIN_PATH) --ignore=tests/til/test_redact_speed.py
+MAIN_PATH = tests/main_job/test_outline.py::test_a_submitted_day_comes_back_by_polling_and_by_a_signed_webhook
 
 # What needs vLLM's CPU build, Linux on x86-64; there it must be there. Its older FastAPI serves the api tests too.
 ifeq ($(PLATFORM),Linux-x86_64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +124,16 @@ def test_a_redacted_request_is_valid_keeps_its_lines_and_redacts_to_itself(reque
     for old, new in zip(request.files, after.files, strict=True):
         assert new.latest_code.count("\n") == old.latest_code.count("\n")
         assert [p.patch.count("\n") for p in new.patches] == [p.patch.count("\n") for p in old.patches]
+
+
+@pytest.mark.parametrize("length", range(35, 62))
+def test_a_name_that_is_cut_keeps_no_part_of_a_placeholder(length: int) -> None:
+    name = f"{'x' * (length - 28)} //r.example/:_authToken=npm_HwX9i"[:64]
+    before = TilRequest.model_validate(day(metadata={name: "v"}))
+    after, redactions = redact(before)
+    assert redact(after) == (after, [])
+    assert sum(one["count"] for one in redactions) == 1
+    assert "npm_HwX9i" not in str(after.metadata)
 
 
 @settings(max_examples=300, deadline=None)

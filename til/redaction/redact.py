@@ -142,8 +142,18 @@ def _clean(
         if not spans:
             break
         kinds.update(kind for _, _, kind in spans)
-        text = _replaced(text, spans, is_diff)[:limit]
+        text = _cut(_replaced(text, spans, is_diff), limit)
     return text
+
+
+def _cut(text: str, limit: int | None) -> str:
+    """At most `limit` characters, without a part of a placeholder at their end."""
+    if limit is None or len(text) <= limit:
+        return text
+    text, mark = text[:limit], "[redacted:"
+    last = text.rfind("[")
+    cut_through = "]" not in text[last:] and mark.startswith(text[last : last + len(mark)])
+    return text[:last] if last >= 0 and cut_through else text
 
 
 def _without_placeholders(text: str) -> str:
