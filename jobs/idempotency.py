@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Text, Uuid, and_, func, literal, or_, select, update
+from sqlalchemy import Row, Text, Uuid, func, literal, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,17 @@ from base.errors import IdempotencyKeyReused
 from base.tables import Job
 from jobs.fence import NO_IDENTITY_MAP
 from jobs.submission import Submission, Submitted
+
+IN_THE_WAY = text("""
+SELECT asked.id AS asked, found.*
+FROM unnest(CAST(:id AS uuid[]), CAST(:tenant_id AS uuid[]), CAST(:idempotency_key AS text[]))
+    AS asked (id, tenant_id, key) CROSS JOIN LATERAL (
+    SELECT id, request_hash, request_mac, reused, first_saw_end FROM jobs WHERE id = asked.id
+    UNION ALL
+    SELECT id, request_hash, request_mac, reused, first_saw_end FROM jobs
+    WHERE tenant_id = asked.tenant_id AND idempotency_key = asked.key AND id <> asked.id
+) AS found ORDER BY found.id <> asked.id DESC
+""")
 
 
 async def forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) -> None:
@@ -38,25 +49,23 @@ async def forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) ->
 
 
 async def replayed(
-    session: AsyncSession, submission: Submission, inserting: dict[str, Any]
-) -> Submitted | IdempotencyKeyReused | None:
-    """The row in the way is this very one, from a COMMIT whose outcome was unknown, or the key's first.
+    session: AsyncSession, submissions: Sequence[Submission]
+) -> dict[uuid.UUID, Submitted | IdempotencyKeyReused]:
+    """The row in the way of each is this very one, from a COMMIT whose outcome was unknown, or its key's
+    first. Left out: where there is none any more, since the key has been forgotten meanwhile."""
+    if not submissions:
+        return {}
+    names = ("id", "tenant_id", "idempotency_key")
+    columns = {name: [getattr(s, name) for s in submissions] for name in names}
+    rows = {row.asked: row for row in await session.execute(IN_THE_WAY, columns)}  # Its own comes last.
+    return {s.id: _outcome(s, rows[s.id]) for s in submissions if s.id in rows}
 
-    None: there is none any more, since the key has been forgotten meanwhile.
-    """
-    in_the_way = Job.id == submission.id
-    if submission.idempotency_key is not None:
-        key = and_(Job.tenant_id == submission.tenant_id, Job.idempotency_key == submission.idempotency_key)
-        in_the_way = or_(in_the_way, key)
-    query = select(Job.id, Job.request_hash, Job.request_mac, Job.reused, Job.first_saw_end).where(in_the_way)
-    own_first = query.order_by((Job.id == submission.id).desc()).limit(1)
-    row = (await session.execute(own_first)).one_or_none()
-    if row is None:
-        return None
+
+def _outcome(submission: Submission, row: Row[Any]) -> Submitted | IdempotencyKeyReused:
     if row.id == submission.id:
         return Submitted(row.id, reused=row.reused)
     by = "request_mac" if row.request_mac and submission.request_mac else "request_hash"
-    if getattr(row, by) != inserting[by]:
+    if getattr(row, by) != submission.row[by]:
         return IdempotencyKeyReused()
     return Submitted(row.id, replayed=True, first_saw_end=row.reused or row.first_saw_end)
 

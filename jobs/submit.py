@@ -74,14 +74,8 @@ async def _insert_or_find(
     reusable = await _results_to_reuse(session, ordered, rows)
     inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
     await enqueue_deliveries(session, [i for i in reusable if i in inserted], Status.SUCCEEDED)
-    outcomes: dict[uuid.UUID, Submitted | Exception] = {
-        i: Submitted(i, reused=i in reusable) for i in inserted
-    }
-    for submission in ordered:
-        if submission.id not in inserted:
-            found = await replayed(session, submission, rows[submission.id])
-            outcomes |= {submission.id: found} if found else {}
-    return outcomes
+    made = {i: Submitted(i, reused=i in reusable) for i in inserted}
+    return {**made, **await replayed(session, [one for one in ordered if one.id not in inserted])}
 
 
 async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> set[uuid.UUID]:

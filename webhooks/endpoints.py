@@ -9,16 +9,19 @@ from collections.abc import Collection
 from sqlalchemy import (
     ColumnClause,
     ColumnElement,
+    TableValuedAlias,
+    Text,
+    Uuid,
     any_,
     case,
     delete,
     func,
+    literal,
     literal_column,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from base.arrays import among
@@ -39,14 +42,17 @@ Endpoint = tuple[uuid.UUID, str]
 
 async def succeeded(session: AsyncSession, endpoints: Collection[Endpoint]) -> None:
     """These have answered well: whatever was held against them is forgotten, except a disabling by rule."""
-    pair = tuple_(WebhookEndpoint.tenant_id, WebhookEndpoint.url)
-    well = delete(WebhookEndpoint).where(pair.in_(sorted(endpoints)), WebhookEndpoint.disabled_at.is_(None))
-    await session.execute(well)
+    these = _table(endpoints)
+    well = delete(WebhookEndpoint).where(
+        WebhookEndpoint.tenant_id == these.c.tenant_id,
+        WebhookEndpoint.url == these.c.url,
+        WebhookEndpoint.disabled_at.is_(None),
+    )
+    await session.execute(well, execution_options=NOT_IN_MEMORY)
 
 
 async def failed(session: AsyncSession, endpoints: Collection[Endpoint]) -> list[Endpoint]:
     """Hold a failure against each; those that are disabled by that."""
-    rows = [{"tenant_id": tenant_id, "url": url} for tenant_id, url in sorted(endpoints)]
     anew = WebhookEndpoint.last_failed_at < _days_ago(BEGINS_ANEW_AFTER_DAYS)
     since = case((anew, NOW), else_=WebhookEndpoint.failing_since)
     failures = case((anew, 1), else_=WebhookEndpoint.failures + 1)
@@ -59,13 +65,20 @@ async def failed(session: AsyncSession, endpoints: Collection[Endpoint]) -> list
     }
     holding = (
         insert(WebhookEndpoint)
-        .values(rows)
+        .from_select(["tenant_id", "url"], select(_table(endpoints)))
         .on_conflict_do_update(
             index_elements=["tenant_id", "url"], set_=values, where=WebhookEndpoint.disabled_at.is_(None)
         )
         .returning(WebhookEndpoint.tenant_id, WebhookEndpoint.url, WebhookEndpoint.disabled_at)
     )
     return [(row.tenant_id, row.url) for row in await session.execute(holding) if row.disabled_at]
+
+
+def _table(endpoints: Collection[Endpoint]) -> TableValuedAlias:
+    """As rows of `tenant_id` and `url`, in one order for all stewards, or two of them deadlock."""
+    tenants, urls = zip(*sorted(endpoints), strict=True)
+    arrays = func.unnest(literal(tenants, ARRAY(Uuid)), literal(urls, ARRAY(Text)))
+    return arrays.table_valued("tenant_id", "url").render_derived(name="these")
 
 
 def _days_ago(days: int) -> ColumnElement[datetime.datetime]:

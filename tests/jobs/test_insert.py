@@ -7,17 +7,19 @@ import hashlib
 import uuid
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from api.group_commit import Submitter
 from base.database import ADMIN, Database
+from base.errors import IdempotencyKeyReused
 from base.tables import Job
 from jobs import finish
 from jobs.submission import Submission, Submitted
 from jobs.submit import insert_batch
 from tests.jobs.conftest import NewWorker, claimed, job
 from tests.jobs.test_submit import waits_for_a_lock
+from tests.scale.explain import recorded
 from tests.stack.processes import day
 from til.request import TilRequest
 
@@ -52,11 +54,9 @@ async def test_rows_of_every_mixture_are_one_statement_and_are_stored_as_they_ar
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     batch = [submission(tenant_id, number) for number in range(100)]
-    sent: list[str] = []
-    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
-    async with database.session() as session:
-        done = await insert_batch(session, batch)
-    assert len([one for one in sent if "INSERT" in one]) == 1
+    with recorded(database.engine) as sent:
+        done = await store(database, batch)
+    assert len([one for one in sent if "INSERT" in one.statement]) == 1
     assert set(done.values()) == {Submitted(one.id) for one in batch}
     for one in batch:
         stored = await job(database, one.id)
@@ -66,6 +66,21 @@ async def test_rows_of_every_mixture_are_one_statement_and_are_stored_as_they_ar
 
 def column(stored: Job, name: str) -> object:
     return getattr(stored, {"metadata": "job_metadata"}.get(name, name))
+
+
+async def test_replays_are_found_in_one_statement(database: Database, tenant_id: uuid.UUID) -> None:
+    first = [keyed(tenant_id, str(number)) for number in range(50)]
+    await store(database, first)
+    again = [keyed(tenant_id, str(number)) for number in range(60)]
+    other = Submission(tenant_id, TilRequest.model_validate(day(language="ko")), "default", "7")
+    with recorded(database.engine) as sent:
+        done = await store(database, [*again, other, first[3]])
+    assert len(sent) == 3
+    assert [one.job_id for i in range(50) if isinstance(one := done[again[i].id], Submitted)] == [
+        one.id for one in first
+    ]
+    assert all(done[one.id] == Submitted(one.id) for one in [*again[50:], first[3]])
+    assert isinstance(done[other.id], IdempotencyKeyReused)
 
 
 async def test_a_reused_result_is_the_same_json(
@@ -105,7 +120,7 @@ async def test_a_key_that_is_forgotten_between_the_insert_and_the_look_is_free(
     async with patient.session() as session:
         await insert_batch(session, [keyed(tenant_id, "b")])
         batch = [keyed(tenant_id, key) for key in "abc"]
-        storing = asyncio.create_task(stored(database, batch))
+        storing = asyncio.create_task(store(database, batch))
         while not await waits_for_a_lock(database):
             await asyncio.sleep(0.01)
         async with database.session() as other:
@@ -120,6 +135,6 @@ def keyed(tenant_id: uuid.UUID, key: str) -> Submission:
     return Submission(tenant_id, TilRequest.model_validate(day()), "default", key)
 
 
-async def stored(database: Database, batch: list[Submission]) -> dict[uuid.UUID, Submitted | Exception]:
+async def store(database: Database, batch: list[Submission]) -> dict[uuid.UUID, Submitted | Exception]:
     async with database.session() as session:
         return await insert_batch(session, batch)

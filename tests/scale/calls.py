@@ -110,7 +110,7 @@ CALLS: dict[str, Call] = {
     "capacity.queue_depth.stepped_back_seconds": lambda s, w: queue_depth.stepped_back_seconds(s, 15),
     "capacity.queue_depth.read": lambda s, w: queue_depth.read(s),
     "jobs.idempotency.forget_old_keys": lambda s, w: idempotency.forget_old_keys(s, [keyed(w)]),
-    "jobs.idempotency.replayed": lambda s, w: idempotency.replayed(s, w.first, w.first.row),
+    "jobs.idempotency.replayed": lambda s, w: idempotency.replayed(s, [w.first, keyed(w)]),
     "jobs.idempotency.answered": lambda s, w: idempotency.answered(s, w.done, True),
     "jobs.outbox.enqueue_deliveries": lambda s, w: outbox.enqueue_deliveries(s, [w.run.job_id], "succeeded"),
     "jobs.read.show": lambda s, w: read.show(s, w.tenant_id, w.waits.id),
