@@ -10,8 +10,9 @@ from operator import attrgetter
 from sqlalchemy.exc import DBAPIError
 
 from api.waiting_room import Waiting, WaitingRoom
+from base.batcher import Batcher
 from base.database import Database, sqlstate
-from base.errors import DatabaseUnavailable, LockTimeout, TooManyWaiting
+from base.errors import DatabaseUnavailable, LockTimeout
 from jobs.submission import Submission, Submitted
 from jobs.submit import insert_batch
 
@@ -45,38 +46,20 @@ class _Way:
     def __init__(self, database: Database, most_bytes: int, thread: ThreadPoolExecutor | None = None) -> None:
         self._database = database
         self._thread = thread
-        self._room: WaitingRoom = WaitingRoom(MOST_WAITING, most_bytes)
-        self._storing: asyncio.Task[None] | None = None
+        self._batcher: Batcher[Waiting, Submitted] = Batcher(
+            self._store, WaitingRoom(MOST_WAITING, most_bytes)
+        )
 
     async def submit(self, submission: Submission, size_bytes: int) -> Submitted:
-        outcome: asyncio.Future[Submitted] = asyncio.get_running_loop().create_future()
-        if not self._room.enter(Waiting(submission, size_bytes, outcome)):
-            raise TooManyWaiting
-        if self._storing is None or self._storing.done():
-            self._storing = asyncio.create_task(self._store_all())
-        return await outcome
+        return await self._batcher.add(Waiting(submission, size_bytes))
 
-    async def _store_all(self) -> None:
-        while self._room:
-            group = self._room.next_group()
-            try:
-                outcomes = await self._store([one.submission for one in group])
-            finally:
-                self._room.left(group)
-            for one, outcome in zip(group, outcomes, strict=True):
-                if one.outcome.done():
-                    continue
-                if isinstance(outcome, Submitted):
-                    one.outcome.set_result(outcome)
-                else:
-                    one.outcome.set_exception(outcome)
-
-    async def _store(self, group: Sequence[Submission]) -> list[Outcome]:
+    async def _store(self, group: Sequence[Waiting]) -> list[Outcome]:
+        submissions = [one.submission for one in group]
         if self._thread:
             loop = asyncio.get_running_loop()
-            for submission in group:
+            for submission in submissions:
                 await loop.run_in_executor(self._thread, attrgetter("row"), submission)
-        return await self._commit(group)
+        return await self._commit(submissions)
 
     async def _commit(self, group: Sequence[Submission], again: bool = False) -> list[Outcome]:
         """What became of each. Where the outcome of COMMIT is unknown, the same rows are inserted again: that

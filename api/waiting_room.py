@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 
-from jobs.submission import Submission, Submitted
+from jobs.submission import Submission
 
 GROUP_SIZE = 100
 GROUP_BYTES = 8 * 2**20
@@ -18,11 +17,10 @@ TENANT_SHARE = 0.75
 
 @dataclass(frozen=True)
 class Waiting:
-    """A submission that waits; `outcome` is what its submitter awaits."""
+    """A submission that waits."""
 
     submission: Submission
     size_bytes: int
-    outcome: asyncio.Future[Submitted]
 
     @property
     def tenant_id(self) -> uuid.UUID:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from base.batcher import Batcher
 from base.database import Database
 from base.errors import DatabaseUnavailable
 from webhooks import endpoints
@@ -24,28 +25,16 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[tuple[RecordedAttempt, asyncio.Future[None]]] = []
-        self._recording: asyncio.Task[None] | None = None
+        self._batcher: Batcher[RecordedAttempt, None] = Batcher(self._store)
 
     async def add(self, recorded: RecordedAttempt) -> None:
         """Return once it is recorded, or can't be for long: then it is posted again after its lease."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((recorded, future))
-        if self._recording is None or self._recording.done():
-            self._recording = asyncio.create_task(self._record_all())
-        await future
+        await self._batcher.add(recorded)
 
-    async def _record_all(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            recorded = [one for one, _ in batch]
-            try:
-                await self._record(recorded)
-                await self._judge(recorded)
-            except Exception as error:  # noqa: BLE001 - handed to every post of the batch, which logs it
-                _resolve(batch, error)
-            else:
-                _resolve(batch, None)
+    async def _store(self, batch: Sequence[RecordedAttempt]) -> list[Exception | None]:
+        await self._record(batch)
+        await self._judge(batch)
+        return [None] * len(batch)
 
     async def _record(self, recorded: Sequence[RecordedAttempt]) -> None:
         for _ in range(TRIES):
@@ -83,13 +72,3 @@ class Recorder:
             return
         for tenant_id, url in disabled:
             log.warning("endpoint_disabled", tenant_id=str(tenant_id), host=host_of(url))
-
-
-def _resolve(batch: Sequence[tuple[RecordedAttempt, asyncio.Future[None]]], error: Exception | None) -> None:
-    for _, future in batch:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 
 import pytest
@@ -16,64 +15,56 @@ A, B = uuid.uuid4(), uuid.uuid4()
 MIB = 2**20
 
 
-@pytest.fixture
-async def loop() -> asyncio.AbstractEventLoop:
-    """For futures."""
-    return asyncio.get_running_loop()
-
-
-def one(loop: asyncio.AbstractEventLoop, tenant_id: uuid.UUID, size_bytes: int = 1000) -> Waiting:
+def one(tenant_id: uuid.UUID, size_bytes: int = 1000) -> Waiting:
     submission = Submission(tenant_id, TilRequest.model_validate(day()), "default")
-    return Waiting(submission, size_bytes, loop.create_future())
+    return Waiting(submission, size_bytes)
 
 
 def tenants(group: list[Waiting]) -> list[uuid.UUID]:
     return [waiting.tenant_id for waiting in group]
 
 
-async def test_a_group_takes_from_each_tenant_in_turn(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_group_takes_from_each_tenant_in_turn() -> None:
     room = WaitingRoom(1000, MIB)
     for tenant_id in [A] * 5 + [B] * 2:
-        assert room.enter(one(loop, tenant_id))
+        assert room.enter(one(tenant_id))
     assert tenants(room.next_group()) == [A, B, A, B, A, A, A]
     assert not room
 
 
-async def test_who_comes_late_is_in_the_next_group(loop: asyncio.AbstractEventLoop) -> None:
+def test_who_comes_late_is_in_the_next_group() -> None:
     room = WaitingRoom(1000, MIB)
     for tenant_id in [A] * 3 * GROUP_SIZE + [B]:
-        room.enter(one(loop, tenant_id))
+        room.enter(one(tenant_id))
     assert B in tenants(room.next_group())
     assert len(room.next_group()) == GROUP_SIZE
 
 
-async def test_a_group_is_bounded_in_bytes_but_never_empty(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_group_is_bounded_in_bytes_but_never_empty() -> None:
     room = WaitingRoom(1000, 1000 * MIB)
     for size in (2 * GROUP_BYTES, GROUP_BYTES - 1000, 500, 501, 5):
-        room.enter(one(loop, A, size))
+        room.enter(one(A, size))
     sizes = [[waiting.size_bytes for waiting in room.next_group()] for _ in range(3)]
     assert sizes == [[2 * GROUP_BYTES], [GROUP_BYTES - 1000, 500], [501, 5]]
 
 
 @pytest.mark.parametrize(("most", "most_bytes"), [(8, 1000 * MIB), (1000, 8 * MIB)])
-async def test_a_tenant_gets_most_of_the_room_and_leaves_some_to_others(
-    loop: asyncio.AbstractEventLoop, most: int, most_bytes: int
-) -> None:
+def test_a_tenant_gets_most_of_the_room_and_leaves_some_to_others(most: int, most_bytes: int) -> None:
     room = WaitingRoom(most, most_bytes)
-    assert sum(room.enter(one(loop, A, MIB)) for _ in range(20)) == 6
-    assert sum(room.enter(one(loop, B, MIB)) for _ in range(20)) == 2
+    assert sum(room.enter(one(A, MIB)) for _ in range(20)) == 6
+    assert sum(room.enter(one(B, MIB)) for _ in range(20)) == 2
 
 
-async def test_a_place_is_free_again_when_its_group_has_left(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_place_is_free_again_when_its_group_has_left() -> None:
     room = WaitingRoom(4, MIB)
-    while room.enter(one(loop, A)):
+    while room.enter(one(A)):
         pass
     group = room.next_group()
-    assert not room.enter(one(loop, A))
+    assert not room.enter(one(A))
     room.left(group)
-    assert room.enter(one(loop, A))
+    assert room.enter(one(A))
 
 
-async def test_what_is_larger_than_the_room_may_wait_alone(loop: asyncio.AbstractEventLoop) -> None:
+def test_what_is_larger_than_the_room_may_wait_alone() -> None:
     room = WaitingRoom(1000, MIB)
-    assert [room.enter(one(loop, A, 2 * MIB)) for _ in range(2)] == [True, False]
+    assert [room.enter(one(A, 2 * MIB)) for _ in range(2)] == [True, False]
