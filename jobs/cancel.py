@@ -8,9 +8,10 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from base.clock import NOW
-from base.errors import AlreadyFinished, NoSuchJob
+from base.errors import AlreadyFinished
 from base.states import ENDINGS, Status
 from base.tables import Job
+from jobs import own
 from jobs.outbox import enqueue_deliveries
 
 
@@ -22,7 +23,7 @@ async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID)
     queued = Job.status == Status.QUEUED
     statement = (
         update(Job)
-        .where(Job.id == job_id, Job.tenant_id == tenant_id, Job.status.not_in(ENDINGS))
+        .where(own.own(tenant_id, job_id), Job.status.not_in(ENDINGS))
         .values(
             status=case((queued, Status.CANCELLED.value), else_=Job.status),
             finished_at=case((queued, NOW)),
@@ -33,8 +34,8 @@ async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID)
     )
     status = (await session.execute(statement)).scalar_one_or_none()
     if status is None:
-        known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
-        raise AlreadyFinished if (await session.execute(known)).scalar_one_or_none() else NoSuchJob
+        await own.one(session, tenant_id, job_id, select(Job.id))
+        raise AlreadyFinished
     if status == Status.CANCELLED:
         await enqueue_deliveries(session, [job_id], "cancelled")
     return Status(status)

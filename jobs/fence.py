@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -30,6 +31,9 @@ from base.states import ENDINGS, Status
 from base.tables import Job, Worker
 from jobs.outbox import enqueue_deliveries
 
+SPENT = ("prompt_tokens", "cached_tokens", "completion_tokens", "calls")
+Usage = dict[str, Any] | None
+"""What one run has spent, by the names above; None: not known."""
 NO_IDENTITY_MAP = {"synchronize_session": False}
 """No session here holds jobs as objects, so none is searched for those that a statement has changed."""
 
@@ -162,6 +166,16 @@ def if_queued(value: Any) -> Any:
 def later(seconds: float) -> Any:
     """`not_before` of a job that does go back to the queue, to be claimed so much later."""
     return if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds))
+
+
+def with_usage(usage: Usage) -> Any:
+    """The job's usage: what all of its runs have spent, this one's added, and how long this one was."""
+    spent = [
+        (name, func.coalesce(Job.usage[name].astext.cast(BigInteger), 0) + (usage or {}).get(name, 0))
+        for name in SPENT
+    ]
+    run = ("run_seconds", func.round(func.extract("epoch", NOW - Job.claimed_at), 3))
+    return func.jsonb_build_object(*chain.from_iterable([*spent, run]))
 
 
 async def write_fenced(

@@ -10,15 +10,16 @@ from base.states import Status
 from base.tables import Job
 from jobs.fence import (
     Claim,
+    Usage,
     ending,
     fence,
     fence_alive,
     fence_asked,
     if_cancelled,
     unless_cancelled,
+    with_usage,
     write_fenced,
 )
-from jobs.usage import Usage, with_usage
 
 
 async def succeed(

@@ -14,16 +14,17 @@ from base.tables import Job
 from jobs.fence import (
     NO_IDENTITY_MAP,
     Claim,
+    Usage,
     back_to_queue,
     fence_alive,
     fence_any,
     fence_unknown,
     if_cancelled,
     later,
+    with_usage,
     write_fenced,
 )
 from jobs.outbox import enqueue_deliveries
-from jobs.usage import Usage, with_usage
 
 
 async def retry(

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from base.arrays import among
-from base.errors import NoSuchJob
 from base.states import Status
 from base.tables import Job
+from jobs import own
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,7 @@ class JobState:
 
 async def job_state(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> JobState:
     """Where this job of the tenant stands. Raises NoSuchJob, also for another tenant's."""
-    query = select(Job.status, Job.claim_no).where(Job.id == job_id, Job.tenant_id == tenant_id)
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
-        raise NoSuchJob
+    row = await own.one(session, tenant_id, job_id, select(Job.status, Job.claim_no))
     return JobState(Status(row.status), row.claim_no)
 
 

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from base.arrays import among
-from base.errors import NoSuchJob
 from base.states import ENDINGS, Status
 from base.tables import Delivery, Job, JobEvent
 from capacity import queue_depth
+from jobs import own
 from jobs.view import job_view, when
 
 FURTHEST_POSITION = 1000
@@ -50,10 +50,7 @@ async def show(
     session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, progress: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The job as the contract shows it. Raises NoSuchJob, also for another tenant's."""
-    query = select(Job).options(defer(Job.request)).where(Job.id == job_id, Job.tenant_id == tenant_id)
-    job = (await session.execute(query)).scalar_one_or_none()
-    if job is None:
-        raise NoSuchJob
+    (job,) = await own.one(session, tenant_id, job_id, select(Job).options(defer(Job.request)))
     delivery = await latest_delivery(session, job_id)
     if job.status != Status.QUEUED:
         return job_view(job, delivery, progress=progress)
@@ -62,9 +59,7 @@ async def show(
 
 async def history(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> list[dict[str, Any]]:
     """What happened to the job, oldest first. Raises NoSuchJob, also for another tenant's."""
-    known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
-    if (await session.execute(known)).scalar_one_or_none() is None:
-        raise NoSuchJob
+    await own.one(session, tenant_id, job_id, select(Job.id))
     events = await session.scalars(
         select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id).limit(MOST_EVENTS)
     )

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from base.errors import NoSuchJob, NotFinished, RequestErased
+from base.errors import NotFinished, RequestErased
 from base.states import ENDINGS
 from base.tables import Job
+from jobs import own
 from jobs.submission import Submission
 from til.request import TilRequest
 
@@ -22,10 +23,7 @@ async def replay(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID,
     Raises NoSuchJob (also for another tenant's), RequestErased, and NotFinished for the same of a job that
     has not ended: its seed is not known yet.
     """
-    query = select(Job).where(Job.id == job_id, Job.tenant_id == tenant_id)
-    job = (await session.execute(query)).scalar_one_or_none()
-    if job is None:
-        raise NoSuchJob
+    (job,) = await own.one(session, tenant_id, job_id, select(Job))
     if job.request is None:
         raise RequestErased
     if same and job.status not in ENDINGS:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from base.arrays import among
 from base.clock import NOW
-from base.errors import EndpointDisabled, NoSuchDelivery, NoSuchJob
+from base.errors import EndpointDisabled, NoSuchDelivery
 from base.tables import Delivery, DeliveryAttempt, Job, is_disabled
+from jobs import own
 from jobs.view import when
 
 MOST = 1000
@@ -29,9 +30,7 @@ class Place(NamedTuple):
 
 async def deliveries(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> list[dict[str, Any]]:
     """The job's deliveries, oldest first, each with every attempt. Raises NoSuchJob."""
-    known = select(Job.id).where(Job.id == job_id, Job.tenant_id == tenant_id)
-    if (await session.execute(known)).scalar_one_or_none() is None:
-        raise NoSuchJob
+    await own.one(session, tenant_id, job_id, select(Job.id))
     found = list(
         await session.scalars(
             select(Delivery).where(Delivery.job_id == job_id).order_by(Delivery.event_at).limit(MOST)

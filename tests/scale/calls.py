@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from itertools import product
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from admin import bootstrap
+from base.tables import Job
 from capacity import queue_depth
 from jobs import (
     cancel,
@@ -22,6 +24,7 @@ from jobs import (
     idempotency,
     job_state,
     outbox,
+    own,
     read,
     replay,
     submit,
@@ -113,6 +116,7 @@ CALLS: dict[str, Call] = {
     "jobs.idempotency.replayed": lambda s, w: idempotency.replayed(s, [w.first, keyed(w)]),
     "jobs.idempotency.answered": lambda s, w: idempotency.answered(s, w.done, True),
     "jobs.outbox.enqueue_deliveries": lambda s, w: outbox.enqueue_deliveries(s, [w.run.job_id], "succeeded"),
+    "jobs.own.one": lambda s, w: own.one(s, w.tenant_id, w.done, select(Job.id)),
     "jobs.read.show": lambda s, w: read.show(s, w.tenant_id, w.waits.id),
     "jobs.read.history": lambda s, w: read.history(s, w.tenant_id, w.done),
     "jobs.read.latest_delivery": lambda s, w: read.latest_delivery(s, w.done),

@@ -1,0 +1,27 @@
+"""A tenant sees only its own jobs: another's is not there."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from base.errors import NoSuchJob
+from base.tables import Job
+
+
+def own(tenant_id: uuid.UUID, job_id: uuid.UUID) -> ColumnElement[bool]:
+    """This job, if it is the tenant's."""
+    return and_(Job.id == job_id, Job.tenant_id == tenant_id)
+
+
+async def one(
+    session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, query: Select[*tuple[Any, ...]]
+) -> Any:
+    """The row of this query of jobs, narrowed to the tenant's one. Raises NoSuchJob."""
+    row = (await session.execute(query.where(own(tenant_id, job_id)))).one_or_none()
+    if row is None:
+        raise NoSuchJob
+    return row
