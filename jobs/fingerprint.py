@@ -18,12 +18,14 @@ def digest(text: str) -> bytes:
 def request_mac(key: bytes, request: TilRequest) -> bytes:
     """HMAC-SHA-256 of a request before its redaction: so two that differ only in a secret are two.
 
-    Without the tenant's key nobody can try which secret it was. Defaults are left out: a field that a later
-    version adds changes no hash.
+    Without the tenant's key nobody can try which secret it was.
     """
-    return hmac.digest(
-        key, canonical(request.model_dump(mode="json", exclude_defaults=True)).encode(), "sha256"
-    )
+    return hmac.digest(key, canonical(as_sent(request)).encode(), "sha256")
+
+
+def as_sent(request: TilRequest) -> dict[str, Any]:
+    """The request without its defaults: a field that a later version adds changes no hash."""
+    return request.model_dump(mode="json", exclude_defaults=True)
 
 
 def canonical(value: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from base.clock import NOW
 from base.errors import IdempotencyKeyReused
 from base.tables import Job
 from jobs.fence import NO_IDENTITY_MAP
+from jobs.fingerprint import digest
 from jobs.submission import Submission, Submitted
 
 IN_THE_WAY = text("""
@@ -64,10 +65,16 @@ async def replayed(
 def _outcome(submission: Submission, row: Row[Any]) -> Submitted | IdempotencyKeyReused:
     if row.id == submission.id:
         return Submitted(row.id, reused=row.reused)
-    by = "request_mac" if row.request_mac and submission.request_mac else "request_hash"
-    if getattr(row, by) != submission.row[by]:
+    if not _is_same(submission, row):
         return IdempotencyKeyReused()
     return Submitted(row.id, replayed=True, first_saw_end=row.reused or row.first_saw_end)
+
+
+def _is_same(submission: Submission, row: Row[Any]) -> bool:
+    """Also where the first came before hashes left out defaults: then its hash is that of what is stored."""
+    if row.request_mac and submission.request_mac:
+        return bool(row.request_mac == submission.request_mac)
+    return row.request_hash in (submission.row["request_hash"], digest(submission.row["request"]))
 
 
 async def answered(session: AsyncSession, job_id: uuid.UUID, saw_end: bool) -> None:

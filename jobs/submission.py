@@ -9,7 +9,7 @@ from typing import Any
 
 from base.database import JsonText
 from base.ids import uuid7
-from jobs.fingerprint import canonical, digest
+from jobs.fingerprint import as_sent, canonical, digest
 from til.redaction.summary import summed
 from til.request import TilRequest
 from til.tokens import job_tokens
@@ -45,9 +45,9 @@ class Submission:
     @cached_property
     def row(self) -> dict[str, Any]:
         """The row to insert, made once; the database fills in its times."""
-        request = self.request.model_dump(mode="json")
-        text = canonical(request)
-        content = {name: value for name, value in request.items() if name not in NOT_CONTENT}
+        text = canonical(self.request.model_dump(mode="json"))
+        sent = as_sent(self.request)
+        content = {name: value for name, value in sent.items() if name not in NOT_CONTENT}
         webhook = self.request.webhook
         return {
             "id": self.id,
@@ -58,7 +58,7 @@ class Submission:
             "run_seconds": self.request.run_seconds,
             **self.request.model_dump(include={"username", "repo", "date", "language"}),
             "request": JsonText(text),
-            "request_hash": digest(text),
+            "request_hash": digest(canonical(sent)),
             "request_mac": self.request_mac,
             "first_saw_end": None if self.waits else False,
             "content_hash": digest(canonical(content | {"model": self.model})),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from api.group_commit import Submitter
 from base.database import ADMIN, Database
@@ -46,6 +47,34 @@ async def test_the_same_key_and_body_make_one_job_also_through_two_apis(
     done = await asyncio.gather(*asked)
     assert len({one.job_id for one in done}) == 1 == await count(database)
     assert sum(not one.replayed for one in done) == 1
+
+
+class Later(TilRequest):
+    """The request of a version that knows one field more."""
+
+    tone: str = "plain"
+
+
+async def test_a_field_that_a_later_version_adds_changes_no_hash(tenant_id: uuid.UUID) -> None:
+    now = submission(tenant_id).row
+    later = Submission(tenant_id, Later.model_validate(day()), "default").row
+    other = Submission(tenant_id, Later.model_validate(day(tone="loud")), "default").row
+    for name in ("request_hash", "content_hash"):
+        assert now[name] == later[name] != other[name]
+
+
+async def test_a_key_whose_hash_covered_defaults_is_still_replayed(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
+    submitter = Submitter(database)
+    first = await submitter.submit(submission(tenant_id, "k"))
+    earlier = hashlib.sha256(submission(tenant_id).row["request"].encode()).digest()
+    async with database.session() as session:
+        await session.execute(update(Job).values(request_hash=earlier))
+    again = await submitter.submit(submission(tenant_id, "k"))
+    assert (again.job_id, again.replayed) == (first.job_id, True)
+    with pytest.raises(IdempotencyKeyReused):
+        await submitter.submit(submission(tenant_id, "k", language="ko"))
 
 
 async def test_the_same_key_with_another_body_is_refused_and_hurts_nobody_else(

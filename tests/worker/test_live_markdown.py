@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -125,18 +126,27 @@ TYPED = '{"title": "A mill", "keywords":["Python"], "learned": [{"text": "It tur
 def test_words_show_while_they_are_typed_and_nothing_stands_without_them(end: str, text: str) -> None:
     typed = TYPED[: TYPED.index(end) + len(end)]
     (so_far,) = said(typed, [])
-    assert so_far == text or so_far.endswith(text.removeprefix("…"))
+    assert so_far.endswith(text[1:]) if text.startswith("…") else so_far == text
     assert not set(so_far) & set('{}"')
+
+
+def as_mended(value: Any) -> Any:
+    """With a space for white space that was raw, and a sign for half a pair of surrogates."""
+    if isinstance(value, str):
+        return re.sub("[\\ud800-\\udfff?]", "\N{REPLACEMENT CHARACTER}", re.sub(r"\s", " ", value))
+    if isinstance(value, dict):
+        return {name: as_mended(one) for name, one in value.items()}
+    return [as_mended(one) for one in value]
 
 
 @settings(max_examples=200, deadline=None)
 @given(written(), st.integers(0, 10**6))
 def test_a_cut_answer_keeps_what_is_complete(draft: tuple[Draft, str], end: int) -> None:
     cut = draft[1][: end % (len(draft[1]) + 1)]
-    found, whole = complete(cut), draft[0].model_dump()
+    found, whole = as_mended(complete(cut)), as_mended(draft[0].model_dump())
     assert list(found) == list(whole)[: len(found)]
     assert all(found[name] == whole[name] for name in list(found)[:-1])
-    assert complete(draft[1]) == whole
+    assert as_mended(complete(draft[1])) == whole
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, '"' * 99_999, "\\", "}" * 10])

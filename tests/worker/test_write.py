@@ -45,7 +45,7 @@ async def test_a_day_that_fits_is_one_call() -> None:
     (call,) = engine.asked
     assert (call.seed, call.max_output_tokens) == (7, 2048)
     assert post.usage == {"prompt_tokens": 100, "cached_tokens": 50, "completion_tokens": 2, "calls": 1}
-    assert (post.provenance["seed"], post.provenance["prompt_digest"]) == (7, CURRENT.digest)
+    assert (post.provenance["seed"], post.provenance["prompt_digest"]) == (7, CURRENT.digest("en"))
     assert post.provenance["seconds"].keys() == {"pack", "write"}
     assert "".join(one.text for one in told) == ANSWER
     assert [(one.stage, one.done, one.total, one.anew) for one in told] == [
@@ -130,8 +130,8 @@ async def test_only_what_is_beyond_the_bound_is_too_large() -> None:
 async def test_a_template_that_is_gone_fails_the_run_here_only() -> None:
     with pytest.raises(EngineFailed, match="no prompt template"):
         await post_of(Scripted([]), template="f" * 64)
-    post, _ = await post_of(Scripted([(ANSWER, True)]), template=CURRENT.digest)
-    assert post.provenance["prompt_digest"] == CURRENT.digest
+    post, _ = await post_of(Scripted([(ANSWER, True)]), template=CURRENT.digest("en"))
+    assert post.provenance["prompt_digest"] == CURRENT.digest("en")
 
 
 @pytest.mark.parametrize("tokens", [256, 512, 1024, 2048, 8192])

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections import deque
 from typing import Any
 
-PIECE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)|[{}\[\]]', re.DOTALL)
-CLOSERS = {"{": "}", "[": "]"}
-TRIES = 4
-"""The last value may have been a key, and what a comma or a bracket ends is whole before it."""
-Open = tuple[str, "Open"] | None
-"""What closes the innermost open bracket, and those around it."""
+from pydantic_core import from_json
+
+BLANKS = {code: " " for code in range(32)}
+"""Line ends and tabs that a model wrote raw into a string, where JSON allows none."""
+ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+"""A pair of surrogates; half of one, which is no character; any other escape."""
 
 
 def complete(text: str) -> dict[str, Any]:
-    """The JSON object that a cut text begins, closed after its last complete value. O(characters)."""
-    for end, opened in reversed(_ends(text)):
-        try:
-            value = json.loads(text[:end] + _closing(opened), strict=False)
-        except (ValueError, RecursionError):
-            continue
-        return value if isinstance(value, dict) else {}
-    return {}
-
-
-def _ends(text: str) -> deque[tuple[int, Open]]:
-    """The last places where a value may have ended, and what is open there."""
-    opened: Open = None
-    ends: deque[tuple[int, Open]] = deque(maxlen=TRIES)
-    for piece in PIECE.finditer(text):
-        mark = piece[0][0]
-        if mark in CLOSERS:
-            opened = (CLOSERS[mark], opened)
-            continue
-        if mark != '"':
-            opened = opened[1] if opened else None
-        elif not piece[1]:
-            break
-        ends.append((piece.end(), opened))
-    return ends
-
-
-def _closing(opened: Open) -> str:
-    marks = []
-    while opened:
-        mark, opened = opened
-        marks.append(mark)
-    return "".join(marks)
+    """The JSON object that a cut text begins, without the string that was cut. O(characters)."""
+    text = ESCAPE.sub(lambda found: "\\ufffd" if found[1] else found[0], text.translate(BLANKS))
+    try:
+        value = from_json(text.encode(errors="replace"), allow_partial=True)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

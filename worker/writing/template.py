@@ -6,7 +6,8 @@ A template that has been released is never changed or removed: another one is ad
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from typing import get_args
 
 from til.request import Language
 
@@ -22,10 +23,10 @@ class Template:
     ja: str
     zh: str
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over all of its texts."""
-        return hashlib.sha256("\x00".join(astuple(self)).encode()).hexdigest()
+    def digest(self, language: Language) -> str:
+        """SHA-256 over what a prompt in this language uses: other languages may come and go."""
+        texts = (self.post, self.notes, getattr(self, language))
+        return hashlib.sha256("\x00".join(texts).encode()).hexdigest()
 
     def for_post(self, language: Language) -> str:
         """Instructions for a whole post."""
@@ -74,4 +75,7 @@ Say only what the commits show.
     zh="用简体中文书写，语句简洁。代码中的名称和技术术语保持原文。",
 )
 CURRENT = FIRST
-TEMPLATES = {template.digest: template for template in (FIRST,)}
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+OVER_ALL_LANGUAGES = {"db06e4e9afc9cca77a55d66106c3b1c852e2f9756365710f109983a4d6667388": FIRST}
+"""Digests of earlier jobs, which were over every language."""
+TEMPLATES = OVER_ALL_LANGUAGES | {one.digest(language): one for one in (FIRST,) for language in LANGUAGES}

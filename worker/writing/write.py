@@ -201,7 +201,7 @@ def _provenance(
         "model": info.model,
         "weights_digest": info.weights_digest,
         "quantization": info.quantization,
-        "prompt_digest": context.template.digest,
+        "prompt_digest": context.template.digest(context.request.language),
         "seed": context.seed,
         "temperature": context.request.options.temperature,
         "schema": "enforced" if info.enforces_schema else "validated",
