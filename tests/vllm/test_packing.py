@@ -20,6 +20,7 @@ from worker.writing.prompt import PromptContext
 from worker.writing.template import CURRENT
 
 ROOT = Path(__file__).parent.parent.parent
+ROOMS = ("jobs", "worker", "webhooks", "api")
 ALLOWED_MILLISECONDS = 20
 
 
@@ -41,7 +42,7 @@ class Tokenizing(OutlineEngine):
 
 def large_day(files: int, code_bytes: int, diff_bytes: int) -> TilRequest:
     """Our own source code, with diffs cut out of it."""
-    source = "".join(path.read_text() for path in sorted((ROOT / "jobs").glob("*.py")))
+    source = "".join(path.read_text() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))
     made = []
     for number in range(files):
         code = (source[number * 3000 :] + source)[:code_bytes]
