@@ -1,4 +1,4 @@
-"""`til-server`: administration that needs the database. Reads only `DATABASE_URL`."""
+"""`til-server`: administration that needs the database. Reads `DATABASE_URL` and `TIL_SECRET_KEYS`."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
 from alembic.util import CommandError
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from admin.bootstrap import bootstrap
 from admin.migrate import migrate
+from admin.sealing import new_secret, reencrypt
 from base import preflight
 from base.database import ADMIN, Database
 from base.errors import JobError
 from signals.preflight import redis
+from tenants.sealing import SecretBox, new_sealing_key
+from tenants.settings import SecretSettings
+
+PLAIN = "TIL_SECRET_KEYS is not set: webhook secrets are stored as plain text."
 
 
-async def make_keys(url: str, tenant: str, as_json: bool) -> None:
+async def make_keys(database: Database, tenant: str, as_json: bool, box: SecretBox) -> None:
     """Make the tenant unless it is there, and new keys for it; print them: this once."""
-    database = Database(url, ADMIN)
-    try:
-        await preflight.postgres(database)
-        async with database.session() as session:
-            made = await bootstrap(session, tenant)
-    finally:
-        await database.close()
+    async with database.session() as session:
+        made = await bootstrap(session, tenant, box)
+    if not box.seals:
+        print(f"til-server: {PLAIN}", file=sys.stderr)
     if as_json:
         print(json.dumps(made))
         return
@@ -37,23 +40,59 @@ async def make_keys(url: str, tenant: str, as_json: bool) -> None:
         print(f"{name:15} {value}")
 
 
-def main() -> int:
-    """The command line; exit code 1 and one sentence on failure."""
-    parser = argparse.ArgumentParser(prog="til-server", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The commands and what they take."""
+    made = argparse.ArgumentParser(prog="til-server", description=__doc__)
+    commands = made.add_subparsers(dest="command", required=True)
     migration = commands.add_parser("migrate", help="create or update the tables")
     migration.add_argument("revision", nargs="?", default="head", help="head, or an older one")
     keys = commands.add_parser("bootstrap", help="make a tenant with its first keys")
     keys.add_argument("--tenant", default="default")
     keys.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    commands.add_parser("secret-key", help="print a new key for TIL_SECRET_KEYS")
+    commands.add_parser("reencrypt", help="seal all webhook secrets with the newest of TIL_SECRET_KEYS")
+    secret = commands.add_parser("new-secret", help="replace a tenant's webhook secret at once and print it")
+    secret.add_argument("--tenant", required=True)
+    return made
+
+
+def main() -> int:
+    """The command line; exit code 1 and one sentence on failure."""
+    arguments = parser().parse_args()
+    if arguments.command == "secret-key":
+        print(new_sealing_key())
+        return 0
     url = os.environ.get("DATABASE_URL")
     if not url:
         print("til-server: set DATABASE_URL, e.g. postgresql://user:password@host/til", file=sys.stderr)
         return 1
     if arguments.command == "migrate":
         return _run(_migrate_and_look(url, arguments.revision, os.environ.get("REDIS_URL")))
-    return _run(make_keys(url, arguments.tenant, arguments.json))
+    return _run(_with_database(url, lambda database: _do(database, arguments)))
+
+
+async def _do(database: Database, arguments: argparse.Namespace) -> None:
+    try:
+        box = SecretSettings().box()
+    except ValidationError as error:
+        raise JobError(f"TIL_SECRET_KEYS: {error.errors()[0]['msg']}.") from None
+    match arguments.command:
+        case "bootstrap":
+            await make_keys(database, arguments.tenant, arguments.json, box)
+        case "reencrypt":
+            await reencrypt(database, box)
+            print("All webhook secrets are sealed with the newest key.")
+        case _:
+            print(await new_secret(database, arguments.tenant, box))
+
+
+async def _with_database(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
+    database = Database(url, ADMIN)
+    try:
+        await preflight.postgres(database)
+        await work(database)
+    finally:
+        await database.close()
 
 
 async def _migrate_and_look(url: str, revision: str, redis_url: str | None) -> None:

@@ -9,14 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from base.ids import uuid7
 from base.tables import Tenant
 from tenants.keys import make_key
+from tenants.sealing import SecretBox
 from tenants.secrets import new_webhook_secret
 
 
-async def bootstrap(session: AsyncSession, name: str) -> dict[str, str]:
+async def bootstrap(session: AsyncSession, name: str, box: SecretBox) -> dict[str, str]:
     """Make the tenant unless it is there, and two new keys. Of the webhook secret only a new one is told."""
     secret = new_webhook_secret()
+    stored = box.seal(secret)
     await session.execute(
-        insert(Tenant).values(id=uuid7(), name=name, webhook_secret=secret).on_conflict_do_nothing()
+        insert(Tenant).values(id=uuid7(), name=name, webhook_secret=stored).on_conflict_do_nothing()
     )
     tenant = (await session.execute(select(Tenant).where(Tenant.name == name))).scalar_one()
     made = {
@@ -24,4 +26,4 @@ async def bootstrap(session: AsyncSession, name: str) -> dict[str, str]:
         "admin_key": await make_key(session, tenant.id, ["admin", "submit"]),
         "key": await make_key(session, tenant.id, ["submit"]),
     }
-    return made | ({"webhook_secret": secret} if tenant.webhook_secret == secret else {})
+    return made | ({"webhook_secret": secret} if tenant.webhook_secret == stored else {})

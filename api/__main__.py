@@ -21,6 +21,7 @@ from base.files import allow_many_files
 from base.logs import set_up_logs
 from base.loops import DIED
 from signals.servers import unless_unfit
+from tenants.secrets import look_at_secrets
 from webhooks.settings import WebhookSettings
 
 GRACE_SECONDS = 1
@@ -89,7 +90,8 @@ def _config(app: FastAPI, settings: ApiSettings, connections: Connections) -> uv
 async def _look_at_servers(settings: ApiSettings) -> None:
     database = Database(settings.database_url.get_secret_value(), API)
     try:
-        await unless_unfit(database, settings.redis_url.get_secret_value())
+        redis_url = settings.redis_url.get_secret_value()
+        await unless_unfit(database, redis_url, lambda: look_at_secrets(database, settings.box()))
     finally:
         await database.close()
 

@@ -90,6 +90,7 @@ async def connections(
     )
     state.keys = Keys(state.database)
     state.aliases = settings.aliases()
+    state.secret_box = settings.box()
     state.loops = Loops(on_dead)
     state.waiters.start(state.loops)
     state.followers.start(state.loops)

@@ -6,9 +6,10 @@ from pydantic import Field
 
 from api.group_commit import MOST_WAITING_BYTES
 from base.settings import ServerSettings
+from tenants.settings import SecretSettings
 
 
-class ApiSettings(ServerSettings):
+class ApiSettings(ServerSettings, SecretSettings):
     """`models`: the aliases that a request may name, the first is the default. Sizes in bytes.
 
     `waiting_bytes`: how much may wait to be stored, of small submits and of large ones each. `event_streams`:

@@ -50,6 +50,10 @@ class TooManyWaiting(JobError):
     """Too many submits wait to be stored; try again in a moment."""
 
 
+class SecretUnreadable(JobError):
+    """TIL_SECRET_KEYS holds no key that opens it; a lost key: `til-server new-secret --tenant NAME`."""
+
+
 class DatabaseUnavailable(JobError):
     """PostgreSQL can't be reached at the moment."""
 

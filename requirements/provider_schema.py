@@ -1,4 +1,4 @@
-"""The Google provider's schema out of its wheel: provider_schema.py wheel target. The wheel is then removed."""
+"""The Google provider's schema out of its wheel, which is then removed: provider_schema.py wheel target."""
 
 from __future__ import annotations
 

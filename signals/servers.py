@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -12,6 +13,7 @@ from base.preflight import postgres
 from signals.preflight import redis
 
 SECONDS = 5.0
+Look = Callable[[], Awaitable[list[str]]]
 log = structlog.get_logger()
 
 
@@ -23,10 +25,12 @@ async def ready_to_start(database: Database, redis_url: str) -> None:
         log.warning("postgres", note=note)
 
 
-async def unless_unfit(database: Database, redis_url: str) -> None:
-    """The same for a process that waits for its servers. Raises UnfitServer."""
+async def unless_unfit(database: Database, redis_url: str, look: Look | None = None) -> None:
+    """The same for a process that waits for its servers, and what else it looks at. Raises UnfitServer."""
     try:
         async with asyncio.timeout(SECONDS):
             await ready_to_start(database, redis_url)
+            for note in await look() if look else []:
+                log.warning("secrets", note=note)
     except (DatabaseUnavailable, TimeoutError) as error:
         log.warning("database_unavailable", error=repr(error.__cause__ or error)[:200])

@@ -49,7 +49,7 @@ async def delivering(
     live, loops = Live(settings.redis_url.get_secret_value()), Loops(on_dead)
     agent = f"til-queue/{version('til-queue')}"
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
-    deliverer = Deliverer(database, sender, webhooks.schedule_seconds)
+    deliverer = Deliverer(database, sender, webhooks.schedule_seconds, settings.box())
     loops.start("deliver", deliverer.step)
     loops.start("fall_due", deliverer.fall_due)
     loops.start("tell_progress", Progress(live, deliverer).step)

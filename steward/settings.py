@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from base.settings import ServerSettings
+from tenants.settings import SecretSettings
 
 
-class StewardSettings(ServerSettings):
+class StewardSettings(ServerSettings, SecretSettings):
     """`slots_per_worker`: C of the autoscaling formula. `lease_seconds`: that of the workers."""
 
     slots_per_worker: int = 30

@@ -7,14 +7,19 @@ import datetime
 import secrets
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from base.clock import NOW
+from base.database import Database
+from base.errors import SecretUnreadable, UnfitServer
 from base.tables import Tenant
+from tenants.sealing import SEALED, SecretBox
 
 MOST_PREVIOUS_SECRETS = 5
 """As many sign beside the present one; an older one gives way, whatever its overlap."""
+TENANTS_AT_ONCE = 100
+LOOKED_AT = 1000
 
 
 def new_webhook_secret() -> str:
@@ -22,7 +27,9 @@ def new_webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-async def rotate_webhook_secret(session: AsyncSession, tenant_id: uuid.UUID, overlap_seconds: int) -> str:
+async def rotate_webhook_secret(
+    session: AsyncSession, tenant_id: uuid.UUID, overlap_seconds: int, box: SecretBox
+) -> str:
     """A new secret, shown this once; for the overlap the one before signs too, as do those before it.
 
     Locked `FOR NO KEY UPDATE`, so that rows which refer to the tenant are inserted meanwhile.
@@ -36,6 +43,47 @@ async def rotate_webhook_secret(session: AsyncSession, tenant_id: uuid.UUID, ove
         for one in [replaced, *tenant.previous_secrets]
         if datetime.datetime.fromisoformat(one["until"]) > now
     ][:MOST_PREVIOUS_SECRETS]
-    tenant.webhook_secret = new_webhook_secret()
+    secret = new_webhook_secret()
+    tenant.webhook_secret = box.seal(secret)
     await session.flush()
-    return str(tenant.webhook_secret)
+    return secret
+
+
+async def seal_again(
+    session: AsyncSession, after: uuid.UUID | None, box: SecretBox, at_once: int = TENANTS_AT_ONCE
+) -> uuid.UUID | None:
+    """Seal the secrets of the next tenants with the newest key; the last of them, or None at the end.
+
+    Raises SecretUnreadable.
+    """
+    some = select(Tenant).order_by(Tenant.id).limit(at_once).with_for_update(key_share=True)
+    tenants = (await session.scalars(some if after is None else some.where(Tenant.id > after))).all()
+    for tenant in tenants:
+        tenant.webhook_secret = box.seal(box.open(tenant.webhook_secret))
+        tenant.previous_secrets = [
+            one | {"secret": box.seal(box.open(one["secret"]))} for one in tenant.previous_secrets
+        ]
+    await session.flush()
+    return tenants[-1].id if tenants else None
+
+
+async def look_at_secrets(database: Database, box: SecretBox) -> list[str]:
+    """What an operator should know of the stored secrets. Raises UnfitServer where one can't be opened."""
+    sealed = Tenant.webhook_secret.startswith(SEALED)
+    async with database.session() as session:
+        plain = await session.scalar(select(func.count()).select_from(Tenant).where(~sealed))
+        for tenant in await session.scalars(select(Tenant).where(sealed).limit(LOOKED_AT)):
+            _must_open(tenant, box)
+    if not box.seals:
+        return [
+            "TIL_SECRET_KEYS is not set: webhook secrets are stored as plain text. `til-server secret-key`."
+        ]
+    return [f"{plain} tenants' webhook secrets are plain text: run `til-server reencrypt`."] if plain else []
+
+
+def _must_open(tenant: Tenant, box: SecretBox) -> None:
+    try:
+        for stored in (tenant.webhook_secret, *(one["secret"] for one in tenant.previous_secrets)):
+            box.open(stored)
+    except SecretUnreadable as error:
+        raise UnfitServer(f"The webhook secret of tenant {tenant.name} is sealed. {error}") from None

@@ -22,6 +22,7 @@ from deploy.local.valkey import ValkeyServer
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
 from tests.stack.receiver import Receiver
+from tests.stack.sealing import BOX
 
 LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -117,7 +118,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def tenant_id(database: Database) -> uuid.UUID:
     """A tenant."""
     async with database.session() as session:
-        return uuid.UUID((await bootstrap(session, "tests"))["tenant_id"])
+        return uuid.UUID((await bootstrap(session, "tests", BOX))["tenant_id"])
 
 
 @pytest.fixture

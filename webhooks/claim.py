@@ -70,7 +70,8 @@ FROM picked WHERE d.id = picked.id RETURNING d.id
 class Due:
     """A delivery claimed by this steward, or a progress webhook, which is stored nowhere.
 
-    `post_before`: on this process's monotonic clock; later its lease may end before the post does.
+    `secrets`: as stored, perhaps sealed. `post_before`: on this process's monotonic clock; later its lease
+    may end before the post does.
     """
 
     delivery: Delivery
@@ -161,7 +162,7 @@ async def _load(session: AsyncSession, ids: Sequence[uuid.UUID], post_before: fl
 
 
 def signing(secret: str, previous: Sequence[dict[str, str]], now: datetime.datetime) -> tuple[str, ...]:
-    """The secrets that sign at this time."""
+    """The secrets that sign at this time, as stored."""
     overlapping = [one for one in previous if datetime.datetime.fromisoformat(one["until"]) > now]
     return (secret, *(one["secret"] for one in overlapping))
 

@@ -14,13 +14,15 @@ from typing import Any
 import structlog
 
 from base.database import Database
+from base.errors import SecretUnreadable
+from tenants.sealing import SecretBox
 from webhooks import claim
 from webhooks.claim import FALL_DUE_AT_ONCE, Due
 from webhooks.concurrency import IN_FLIGHT, ConcurrencyLimiter, Lane
 from webhooks.record import RecordedAttempt, observe
 from webhooks.recorder import Recorder
 from webhooks.retry_schedule import after_attempt
-from webhooks.sender import CRASHED, Attempt, Sender
+from webhooks.sender import CRASHED, UNSIGNED, Attempt, Sender
 
 CLAIM_AT_ONCE = 100
 LANES_AT_ONCE = 500
@@ -34,10 +36,13 @@ log = structlog.get_logger()
 class Deliverer:
     """Claims due deliveries, posts them, records the attempts. `wake` tells that there may be something."""
 
-    def __init__(self, database: Database, sender: Sender, schedule_seconds: Sequence[float]) -> None:
+    def __init__(
+        self, database: Database, sender: Sender, schedule_seconds: Sequence[float], box: SecretBox
+    ) -> None:
         self._database = database
         self._sender = sender
         self._schedule = schedule_seconds
+        self._box = box
         self._recorder = Recorder(database)
         self._places = ConcurrencyLimiter()
         self._woken = asyncio.Event()
@@ -113,6 +118,9 @@ class Deliverer:
             return
         try:
             recorded = self._decided(due, await self._send(due))
+        except SecretUnreadable:
+            log.error("secret_unreadable", delivery=due.message_id, tenant=str(due.delivery.tenant_id))
+            recorded = self._decided(due, Attempt(0, error=UNSIGNED))
         except Exception as error:  # noqa: BLE001 - the outermost place of this post
             log.error("post_crashed", delivery=due.message_id, error=type(error).__name__)
             recorded = self._decided(due, Attempt(0, error=CRASHED))
@@ -127,7 +135,8 @@ class Deliverer:
     async def _send(self, due: Due) -> Attempt:
         strained = True
         try:
-            attempt = await self._sender.post(due.delivery.url, due.message_id, due.secrets, due.body())
+            secrets = [self._box.open(stored) for stored in due.secrets]
+            attempt = await self._sender.post(due.delivery.url, due.message_id, secrets, due.body())
             strained = attempt.strained
         finally:
             self._places.ended(due.lane, strained)

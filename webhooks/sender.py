@@ -36,6 +36,7 @@ KEEPALIVE_SECONDS = 2
 SLOW_MILLISECONDS = 1000
 CONNECT_ROUNDED_MILLISECONDS = 100
 CRASHED = "internal_error"
+UNSIGNED = "secret_unreadable"
 
 
 @dataclass(frozen=True)

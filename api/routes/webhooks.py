@@ -21,6 +21,7 @@ from base.text import STORABLE
 from jobs.view import when
 from signals.pubsub import DELIVERIES
 from tenants import secrets
+from tenants.sealing import SecretBox
 from webhooks import deliveries, endpoints
 
 router = APIRouter(tags=["webhooks"], route_class=BoundedRoute)
@@ -109,7 +110,7 @@ async def webhook_secret(request: Request, caller: CallerOf) -> JSONResponse:
     """Never the secret itself: only its last characters, to tell two apart, and how long an overlap lasts."""
     async with request.app.state.database.session() as session:
         tenant = await session.get_one(Tenant, caller.tenant_id)
-    return JSONResponse(_about(tenant))
+    return JSONResponse(_about(tenant, request.app.state.secret_box))
 
 
 @router.post("/v1/webhook-secret/rotate", summary="A new signing secret")
@@ -118,22 +119,23 @@ async def rotate(request: Request, caller: CallerOf, rotation: Rotation | None =
 
     Up to five secrets before it go on signing, each for the overlap that it was given.
     """
+    box: SecretBox = request.app.state.secret_box
     overlap = (rotation or Rotation()).overlap_seconds
     async with request.app.state.database.session() as session:
-        secret = await secrets.rotate_webhook_secret(session, caller.tenant_id, overlap)
+        secret = await secrets.rotate_webhook_secret(session, caller.tenant_id, overlap, box)
         tenant = await session.get_one(Tenant, caller.tenant_id, populate_existing=True)
     log.info("webhook_secret_rotated", overlap_seconds=overlap)
     return JSONResponse(
-        {"secret": secret, **_about(tenant)},
+        {"secret": secret, **_about(tenant, box)},
         headers={"Cache-Control": "no-store"},
     )
 
 
-def _about(tenant: Tenant) -> dict[str, Any]:
+def _about(tenant: Tenant, box: SecretBox) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
     until = [datetime.datetime.fromisoformat(one["until"]) for one in tenant.previous_secrets]
     last = max((one for one in until if one > now), default=None)
-    return {"ends_with": tenant.webhook_secret[-5:], "previous_valid_until": when(last)}
+    return {"ends_with": box.open(tenant.webhook_secret)[-5:], "previous_valid_until": when(last)}
 
 
 @router.get("/v1/webhook-endpoints", summary="URLs that fail or are disabled")

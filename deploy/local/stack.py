@@ -22,9 +22,10 @@ from deploy.local.checks import CanNotRun, port_of
 from deploy.local.child import Child
 from deploy.local.guard import Guard
 from deploy.local.postgres import PostgresServer
-from deploy.local.stack_file import read_stack, write_stack
+from deploy.local.stack_file import read_stack, sealing_key, write_stack
 from deploy.local.valkey import ValkeyServer, free_port
 from tenants.keys import find_caller, key_hash
+from tenants.sealing import SecretBox
 from tenants.secrets import rotate_webhook_secret
 
 START_SECONDS = 60
@@ -62,6 +63,7 @@ class LocalStack:
     def start(self) -> None:
         """Start everything and return when all of it is healthy. Raises CanNotRun, ChildFailed."""
         self._guard.start()
+        self.secret_keys = os.environ.get("TIL_SECRET_KEYS") or sealing_key(self.folder)
         self._start_servers()
         self._migrate()
         self.secrets = asyncio.run(self._keys())
@@ -105,9 +107,10 @@ class LocalStack:
                 key = str(known.get("api_key"))
                 if known.get("webhook_secret") and await find_caller(session, key_hash(key)):
                     return {name: known[name] for name in ("api_key", "admin_key", "webhook_secret")}
-                made = await bootstrap(session, "dev")
+                box = SecretBox(self.secret_keys.split(","))
+                made = await bootstrap(session, "dev", box)
                 tenant_id = uuid.UUID(made["tenant_id"])
-                secret = made.get("webhook_secret") or await rotate_webhook_secret(session, tenant_id, 0)
+                secret = made.get("webhook_secret") or await rotate_webhook_secret(session, tenant_id, 0, box)
         finally:
             await database.close()
         return {"api_key": made["key"], "admin_key": made["admin_key"], "webhook_secret": secret}
@@ -119,6 +122,7 @@ class LocalStack:
             | {
                 "DATABASE_URL": self.database_url,
                 "REDIS_URL": self.redis_url,
+                "TIL_SECRET_KEYS": self.secret_keys,
                 "TIL_WEBHOOK_ALLOW_HTTP": "1",
                 "TIL_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
                 "PYTHONUNBUFFERED": "1",

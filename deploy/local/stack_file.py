@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tenants.sealing import new_sealing_key
+
 NAME = "stack.json"
+SEALING_KEY = "secret-key"
 
 
 def read_stack(folder: Path) -> dict[str, Any]:
@@ -18,9 +21,22 @@ def read_stack(folder: Path) -> dict[str, Any]:
 
 
 def write_stack(folder: Path, values: dict[str, Any]) -> None:
-    """Replace the file at once; its mode is 600 before anything is in it."""
-    fresh = folder / f"{NAME}.new"
+    """Replace the file."""
+    _write(folder / NAME, json.dumps(values, indent=2))
+
+
+def sealing_key(folder: Path) -> str:
+    """The key that seals webhook secrets in this folder's database; the first run makes it."""
+    file = folder / SEALING_KEY
+    if not file.exists():
+        _write(file, new_sealing_key())
+    return file.read_text()
+
+
+def _write(file: Path, text: str) -> None:
+    """At once; its mode is 600 before anything is in it."""
+    fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(values, indent=2))
-    fresh.rename(folder / NAME)
+    fresh.write_text(text)
+    fresh.rename(file)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -32,10 +34,18 @@ def identity(data: Path) -> dict[str, Any]:
 
 
 def _system_user() -> pwd.struct_passwd:
+    """Under a lock, because two `useradd`s of one name at once leave it with the second one's number."""
+    folder = os.open("/etc", os.O_RDONLY)
     try:
-        return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        pass
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(SYSTEM_USER)
+        return _make_system_user()
+    finally:
+        os.close(folder)
+
+
+def _make_system_user() -> pwd.struct_passwd:
     program = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if program is None:
         raise ChildFailed("PostgreSQL can't run as root and no user can be made here; run it as another user")

@@ -15,6 +15,7 @@ from base.errors import TooManyWaiting
 from jobs.submission import Submission, Submitted
 from tests.jobs.conftest import job
 from tests.stack.processes import day
+from tests.stack.sealing import BOX
 from til.request import TilRequest
 
 LINE = "def turn(crank):  # as code usually is\n"
@@ -35,7 +36,7 @@ async def test_a_small_submit_does_not_wait_for_the_large_ones_before_it(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     async with database.session() as session:
-        other = uuid.UUID((await bootstrap(session, "another"))["tenant_id"])
+        other = uuid.UUID((await bootstrap(session, "another", BOX))["tenant_id"])
     submitter = Submitter(database)
     asked = [asyncio.create_task(submitter.submit(large(tenant_id))) for _ in range(12)]
     await asyncio.sleep(0)

@@ -22,6 +22,7 @@ from jobs import finish, give_back, sweep
 from jobs.fence import Claim
 from jobs.workers import register
 from tests.jobs.test_transitions import SETS
+from tests.stack.sealing import BOX
 
 LEASE = 3600.0
 RESULT = {"content": "# t"}
@@ -112,7 +113,7 @@ class World:
     async def _open(self, url: str) -> Database:
         pool = Database(url, API)
         async with pool.session() as session:
-            self.tenant_id = uuid.UUID((await bootstrap(session, "life"))["tenant_id"])
+            self.tenant_id = uuid.UUID((await bootstrap(session, "life", BOX))["tenant_id"])
         return pool
 
     def run(self, work: Awaitable[Any]) -> Any:

@@ -36,6 +36,7 @@ from jobs.read import Filter
 from jobs.submission import Submission
 from tenants import keys, secrets
 from tests.scale.world import World, submission
+from tests.stack.sealing import BOX
 from webhooks import claim as webhook_claim
 from webhooks import deliveries, endpoints, record
 from webhooks.concurrency import Lane
@@ -139,8 +140,10 @@ CALLS: dict[str, Call] = {
     "jobs.sweep.forget_idempotency_keys": lambda s, w: sweep.forget_idempotency_keys(s),
     "tenants.keys.find_caller": lambda s, w: keys.find_caller(s, b"x" * 32),
     "tenants.keys.make_key": lambda s, w: keys.make_key(s, w.tenant_id, ["submit"]),
-    "tenants.secrets.rotate_webhook_secret": lambda s, w: secrets.rotate_webhook_secret(s, w.tenant_id, 60),
-    "admin.bootstrap.bootstrap": lambda s, w: bootstrap.bootstrap(s, "another"),
+    "tenants.secrets.rotate_webhook_secret": lambda s, w: secrets.rotate_webhook_secret(
+        s, w.tenant_id, 60, BOX
+    ),
+    "admin.bootstrap.bootstrap": lambda s, w: bootstrap.bootstrap(s, "another", BOX),
     "jobs.fence.write_fenced": lambda s, w: fence.write_fenced(s, fence.fence(w.run), {"partial_text": None}),
     "jobs.finish.succeed": lambda s, w: finish.succeed(s, w.run, {"content": "x"}, {}, {}),
     "jobs.finish.fail": lambda s, w: finish.fail(s, w.run, ERROR),

@@ -18,6 +18,7 @@ import httpx
 from admin.bootstrap import bootstrap
 from base.database import ADMIN, Database
 from deploy.local.valkey import free_port
+from tests.stack.sealing import BOX, SECRET_KEYS
 
 LOOPBACK = "127.0.0.0/8"
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class Stack:
     async def _bootstrap(self, tenant: str) -> dict[str, str]:
         pool = Database(self.database_url, ADMIN)
         async with pool.session() as session:
-            made = await bootstrap(session, tenant)
+            made = await bootstrap(session, tenant, BOX)
         await pool.close()
         return made
 
@@ -100,6 +101,7 @@ class Stack:
         """What every process of this stack is started with."""
         return {
             "DATABASE_URL": self.database_url,
+            "TIL_SECRET_KEYS": SECRET_KEYS,
             "REDIS_URL": self.redis_url,
             "TIL_ENGINE": "outline",
             "TIL_WEBHOOK_ALLOW_HTTP": "1",

@@ -24,6 +24,7 @@ from jobs.outbox import enqueue_deliveries
 from jobs.submission import Submission
 from jobs.workers import register
 from tests.stack.processes import day
+from tests.stack.sealing import BOX
 from til.request import TilRequest
 from webhooks.deliverer import Deliverer
 from webhooks.sender import Sender
@@ -107,7 +108,7 @@ async def at_work(
     database: Database, sender: Sender, schedule: Sequence[float] = SCHEDULE
 ) -> AsyncIterator[Deliverer]:
     """A postman that works as the steward's does, until the end of the block."""
-    deliverer = Deliverer(database, sender, schedule)
+    deliverer = Deliverer(database, sender, schedule, BOX)
 
     async def for_ever(step: Callable[[], Awaitable[None]]) -> None:
         while True:

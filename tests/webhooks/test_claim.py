@@ -12,6 +12,7 @@ from sqlalchemy import text
 from admin.bootstrap import bootstrap
 from base.database import Database
 from tests.conftest import execute
+from tests.stack.sealing import BOX
 from tests.webhooks.conftest import Tell, rows
 from webhooks import claim as webhook_claim
 from webhooks import deliveries
@@ -76,7 +77,7 @@ async def test_the_database_sees_the_same_host_in_a_url(
 
 async def test_ports_of_a_host_are_one_lane_and_tenants_two(database: Database, tell: Tell) -> None:
     async with database.session() as session:
-        other = uuid.UUID((await bootstrap(session, "others"))["tenant_id"])
+        other = uuid.UUID((await bootstrap(session, "others", BOX))["tenant_id"])
     await tell("https://a.example.com:8443/", "https://a.example.com/", "https://b.example.com/")
     await tell("https://a.example.com/", tenant=other)
     found = await lanes(database)
@@ -89,7 +90,7 @@ async def test_lanes_come_in_turn_and_full_tenants_are_stepped_over(
 ) -> None:
     hosts = [f"{letter}.example.com" for letter in "abc"]
     async with database.session() as session:
-        other = uuid.UUID((await bootstrap(session, "others"))["tenant_id"])
+        other = uuid.UUID((await bootstrap(session, "others", BOX))["tenant_id"])
     for tenant in (tenant_id, other):
         await tell(*(f"https://{host}/" for host in hosts), tenant=tenant)
     first, second = sorted([tenant_id, other])

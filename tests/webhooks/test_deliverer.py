@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from admin.bootstrap import bootstrap
 from base.database import Database
+from tests.stack.sealing import BOX
 from tests.webhooks.conftest import LOOPBACK, Tell, at_work, eventually, rows
 from tests.webhooks.consumers import ACCEPTED, Consumers, address, consumers, many_loopback_addresses
 from tests.webhooks.names import name_server
@@ -33,7 +34,7 @@ async def recorded(database: Database, count: int) -> bool:
 
 async def another_tenant(database: Database, name: str) -> uuid.UUID:
     async with database.session() as session:
-        return uuid.UUID((await bootstrap(session, name))["tenant_id"])
+        return uuid.UUID((await bootstrap(session, name, BOX))["tenant_id"])
 
 
 @pytest.mark.parametrize("header", [FAR_AHEAD, "Retry-After: " + "9" * 400, "Retry-After: \xe9"])

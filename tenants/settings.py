@@ -1,0 +1,35 @@
+"""What processes that handle tenants' secrets read from their environment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tenants.sealing import SecretBox
+
+
+def _keys(value: SecretStr) -> SecretStr:
+    try:
+        SecretBox(split(value))
+    except ValueError:
+        raise ValueError("comma-separated keys as `til-server secret-key` makes them") from None
+    return value
+
+
+def split(value: SecretStr) -> list[str]:
+    """The keys, the newest first."""
+    return [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
+
+
+class SecretSettings(BaseSettings):
+    """`secret_keys`: seal the webhook secrets in the database; the first seals, every one opens."""
+
+    model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", hide_input_in_errors=True)
+
+    secret_keys: Annotated[SecretStr, AfterValidator(_keys)] = SecretStr("")
+
+    def box(self) -> SecretBox:
+        """Seals and opens with these keys."""
+        return SecretBox(split(self.secret_keys))
