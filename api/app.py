@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 from api.auth import Keys
 from api.connections import Connections
 from api.document import DocumentedApi
 from api.follow import Followers
 from api.group_commit import Submitter
+from api.job_watch import JobWatch
 from api.middleware import RequestMiddleware
 from api.problems import handle_problems
 from api.routes import events, jobs, queue, replay, submit
@@ -65,6 +67,15 @@ def create_app(
     return app
 
 
+def _start_readers(state: State, settings: ApiSettings) -> None:
+    """Requests that wait for a job or follow it."""
+    watch = JobWatch(state.database, state.live)
+    state.waiters = Waiters(state.database, watch)
+    state.followers = Followers(watch, state.live, settings.event_streams, settings.event_streams_per_tenant)
+    watch.start(state.loops)
+    state.followers.start(state.loops)
+
+
 async def _follow_slots(database: Database, ringer: Ringer) -> None:
     """The window of the run-queue follows the number of live slots."""
     async with database.session() as session:
@@ -84,16 +95,11 @@ async def connections(
     state.ringer = Ringer(redis_url)
     state.submitter = Submitter(state.database, settings.waiting_bytes)
     state.redactor = Redactor(settings.waiting_bytes)
-    state.waiters = Waiters(state.database, state.live)
-    state.followers = Followers(
-        state.database, state.live, settings.event_streams, settings.event_streams_per_tenant
-    )
     state.keys = Keys(state.database)
     state.aliases = settings.aliases()
     state.secret_box = settings.box()
     state.loops = Loops(on_dead)
-    state.waiters.start(state.loops)
-    state.followers.start(state.loops)
+    _start_readers(state, settings)
     state.loops.start("follow_slots", lambda: _follow_slots(state.database, state.ringer))
     state.body_thread = ThreadPoolExecutor(1, "large-bodies")
     gc.collect()

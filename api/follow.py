@@ -1,4 +1,4 @@
-"""The jobs that clients of this api follow: one reader of Redis and one query for all of them."""
+"""The jobs that clients of this api follow: one reader of Redis for all of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from prometheus_client import Gauge
 
+from api.job_watch import JobWatch
 from api.problems import Problem
 from api.transcript import Transcript
-from base.database import Database
 from base.loops import Loops
-from jobs.job_state import JobState, job_states
-from signals.pubsub import ENDED, Live
+from jobs.job_state import JobState
+from signals.pubsub import Live
 from signals.streams import START
 
-RECHECK_SECONDS = 2.0
 WAIT_SECONDS = 0.5
 PAUSE_SECONDS = 0.05
 """Between two reads, so that many workers' entries are read together."""
@@ -30,30 +29,26 @@ OPEN = Gauge("til_event_streams", "Open event streams.")
 class Followers:
     """One per api. At most `most` streams are open at once, and `most_per_tenant` of one tenant."""
 
-    def __init__(self, database: Database, live: Live, most: int, most_per_tenant: int) -> None:
-        self._database = database
+    def __init__(self, watch: JobWatch, live: Live, most: int, most_per_tenant: int) -> None:
+        self._watch = watch
         self._live = live
         self._most = most
         self._most_per_tenant = most_per_tenant
         self._seats: Counter[uuid.UUID] = Counter()
-        self._followed: dict[uuid.UUID, tuple[Transcript, set[asyncio.Event]]] = {}
+        self._followed: dict[uuid.UUID, _Followed] = {}
         self._someone = asyncio.Event()
-        self._ended: set[uuid.UUID] = set()
-        self._nudged = asyncio.Event()
         self._redis_away = False
         self.closing = False
 
     def start(self, loops: Loops) -> None:
-        """Keep the transcripts up to date and wake who follows them, from now on."""
+        """Keep the transcripts' text up to date and wake who follows them, from now on."""
         loops.start("read_streams", self._read, None)
-        loops.start("recheck_streams", self._recheck)
-        loops.start("check_ended_streams", self._check_ended, None)
-        loops.start("hear_ended_streams", lambda: self._live.listen(ENDED, self._heard), None)
 
     def close(self) -> None:
         """End every stream now; clients come back with `Last-Event-ID`."""
         self.closing = True
-        self._wake(self._followed)
+        for followed in self._followed.values():
+            followed.wake()
 
     @contextlib.contextmanager
     def seat(self, tenant_id: uuid.UUID) -> Iterator[None]:
@@ -76,16 +71,18 @@ class Followers:
     @contextlib.contextmanager
     def follow(self, job_id: uuid.UUID, state: JobState) -> Iterator[tuple[Transcript, asyncio.Event]]:
         """The job's transcript, shared by all who follow it, and an event that is set when it changes."""
-        transcript, followers = self._followed.setdefault(job_id, (Transcript(job_id, state), set()))
-        transcript.stands(state)
+        followed = self._followed.get(job_id) or _Followed(Transcript(job_id, state), self._watch)
+        self._followed[job_id] = followed
+        followed.transcript.stands(state)
         woken = asyncio.Event()
-        followers.add(woken)
+        followed.clients.add(woken)
         self._someone.set()
         try:
-            yield transcript, woken
+            with self._watch.watch(job_id, followed):
+                yield followed.transcript, woken
         finally:
-            followers.discard(woken)
-            if not followers:
+            followed.clients.discard(woken)
+            if not followed.clients:
                 del self._followed[job_id]
             if not self._followed:
                 self._someone.clear()
@@ -97,7 +94,7 @@ class Followers:
 
     async def _read(self) -> None:
         await self._someone.wait()
-        transcripts = {job_id: transcript for job_id, (transcript, _) in self._followed.items()}
+        transcripts = {job_id: followed.transcript for job_id, followed in self._followed.items()}
         if self._redis_away:
             self._redis_away = not await self._take_after_absence(transcripts)
         else:
@@ -129,39 +126,30 @@ class Followers:
             transcripts[job_id].position = position
             for entry in entries:
                 transcripts[job_id].take(entry)
-        self._wake(found)
+            if job_id in self._followed:
+                self._followed[job_id].wake()
         return True
 
-    def _heard(self, message: str) -> None:
-        with contextlib.suppress(ValueError):
-            job_id = uuid.UUID(message)
-            if job_id in self._followed:
-                self._ended.add(job_id)
-                self._nudged.set()
 
-    async def _recheck(self) -> None:
-        """What was said between a COMMIT and its word may be lost, so all are asked for, in one query."""
-        await asyncio.sleep(RECHECK_SECONDS)
-        await self._check(list(self._followed))
+class _Followed:
+    """One job with its transcript and the clients that follow it."""
 
-    async def _check_ended(self) -> None:
-        await self._nudged.wait()
-        self._nudged.clear()
-        heard, self._ended = self._ended, set()
-        await self._check(heard)
+    def __init__(self, transcript: Transcript, watch: JobWatch) -> None:
+        self.transcript = transcript
+        self.clients: set[asyncio.Event] = set()
+        self._watch = watch
 
-    async def _check(self, job_ids: Collection[uuid.UUID]) -> None:
-        if not job_ids:
-            return
-        async with self._database.session() as session:
-            found = await job_states(session, job_ids)
-        followed = {job_id: self._followed[job_id][0] for job_id in job_ids if job_id in self._followed}
-        for job_id, transcript in followed.items():
-            transcript.gone = job_id not in found
-            if transcript.gone or transcript.stands(found[job_id]):
-                self._wake([job_id])
+    def wake(self) -> None:
+        """Something has changed."""
+        for client in self.clients:
+            client.set()
 
-    def _wake(self, job_ids: Collection[uuid.UUID]) -> None:
-        for job_id in job_ids:
-            for woken in self._followed[job_id][1] if job_id in self._followed else ():
-                woken.set()
+    def heard_ended(self) -> None:
+        """Which ending, PostgreSQL must say."""
+        self._watch.check_soon(self.transcript.job_id)
+
+    def stands(self, state: JobState | None) -> None:
+        """What PostgreSQL says."""
+        self.transcript.gone = state is None
+        if state is None or self.transcript.stands(state):
+            self.wake()

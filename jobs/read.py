@@ -6,7 +6,6 @@ import base64
 import binascii
 import datetime
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from base.arrays import among
-from base.states import ENDINGS, Status
+from base.states import Status
 from base.tables import Delivery, Job, JobEvent
 from capacity import queue_depth
 from jobs import own
@@ -96,12 +95,6 @@ async def position(session: AsyncSession, job: Job) -> int | None:
     )
     count = (await session.execute(select(func.count()).select_from(before.subquery()))).scalar_one()
     return int(count) + 1 if count < FURTHEST_POSITION else None
-
-
-async def ended(session: AsyncSession, job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these have ended: one query for all the readers that wait in one api."""
-    query = select(Job.id).where(among(Job.id, job_ids), Job.status.in_(ENDINGS))
-    return set((await session.scalars(query)).all())
 
 
 async def page(

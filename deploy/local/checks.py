@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import socket
+import urllib.request
 from pathlib import Path
 from typing import IO
 
@@ -67,3 +68,12 @@ def port_of(variable: str, default: int) -> int:
         except OSError as error:
             raise CanNotRun(f"Port {port} is in use: set {variable} to another one, or to 0.") from error
     return port
+
+
+def answers(url: str, text: str = "") -> bool:
+    """Whether the URL answers 200, with `text` in it."""
+    try:
+        with urllib.request.urlopen(url, timeout=3) as response:  # noqa: S310 - our own loopback address
+            return text in response.read().decode(errors="replace")
+    except OSError:
+        return False

@@ -11,14 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from admin.bootstrap import bootstrap
 from base.database import ADMIN, Database
-from deploy.local.checks import CanNotRun, port_of
+from deploy.local.checks import CanNotRun, answers, port_of
 from deploy.local.child import Child
 from deploy.local.guard import Guard
 from deploy.local.postgres import PostgresServer
@@ -217,12 +216,3 @@ class LocalStack:
         """End our own processes at once."""
         for child in self.children:
             child.kill()
-
-
-def answers(url: str, text: str = "") -> bool:
-    """Whether the URL answers 200, with `text` in it."""
-    try:
-        with urllib.request.urlopen(url, timeout=3) as response:  # noqa: S310 - our own loopback address
-            return text in response.read().decode(errors="replace")
-    except OSError:
-        return False

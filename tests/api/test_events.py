@@ -13,6 +13,7 @@ import pytest
 from starlette.types import Message
 
 from api.follow import Followers
+from api.job_watch import JobWatch
 from api.problems import Problem
 from api.routes import events
 from api.transcript import Place
@@ -108,8 +109,10 @@ def test_the_openapi_document_shows_the_events(stack: Stack, client: httpx.Clien
 async def followers(database: Database, redis_url: str) -> AsyncIterator[Followers]:
     """The followers of an api that has begun to serve."""
     live = Live(redis_url)
-    found = Followers(database, live, most=2, most_per_tenant=1)
+    watch = JobWatch(database, live)
+    found = Followers(watch, live, most=2, most_per_tenant=1)
     loops = Loops(lambda name: pytest.fail(f"{name} is dead"))
+    watch.start(loops)
     found.start(loops)
     yield found
     await loops.close()

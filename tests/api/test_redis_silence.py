@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from api import follow
 from api.follow import Followers
+from api.job_watch import JobWatch
 from api.transcript import Transcript
 from base.database import Database
 from base.loops import Loops
@@ -34,7 +35,7 @@ async def live(redis_url: str) -> AsyncIterator[Live]:
 @pytest.fixture
 async def transcripts(database: Database, live: Live) -> AsyncIterator[dict[uuid.UUID, Transcript]]:
     """Jobs that are followed, by somebody each, whatever PostgreSQL knows of them."""
-    followers, loops = Followers(database, live, STREAMS, STREAMS), Loops(pytest.fail)
+    followers, loops = Followers(JobWatch(database, live), live, STREAMS, STREAMS), Loops(pytest.fail)
     with ExitStack() as followed:
         found = {}
         for job_id in (uuid.uuid4() for _ in range(STREAMS)):

@@ -131,7 +131,7 @@ def test_a_redis_that_answers_with_errors_costs_no_worker(
 @pytest.mark.parametrize(
     ("module", "loop", "code"),
     [
-        ("api", "recheck_ended", 70),
+        ("api", "recheck_jobs", 70),
         ("worker", "live_text", 70),
         ("steward", "tick", 70),
         ("steward", "deliver", 70),

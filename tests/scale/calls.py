@@ -122,7 +122,6 @@ CALLS: dict[str, Call] = {
     "jobs.read.history": lambda s, w: read.history(s, w.tenant_id, w.done),
     "jobs.read.latest_delivery": lambda s, w: read.latest_delivery(s, w.done),
     "jobs.read.position": lambda s, w: read.position(s, w.waits),
-    "jobs.read.ended": lambda s, w: read.ended(s, [w.done, w.run.job_id]),
     "jobs.read.page": list_by_each_filter,
     "webhooks.deliveries.deliveries": lambda s, w: deliveries.deliveries(s, w.tenant_id, w.done),
     "webhooks.deliveries.resend": lambda s, w: deliveries.resend(s, w.tenant_id, w.due.delivery.id),
@@ -143,6 +142,7 @@ CALLS: dict[str, Call] = {
     "tenants.secrets.rotate_webhook_secret": lambda s, w: secrets.rotate_webhook_secret(
         s, w.tenant_id, 60, BOX
     ),
+    "tenants.secrets.seal_again": lambda s, w: secrets.seal_again(s, None, BOX),
     "admin.bootstrap.bootstrap": lambda s, w: bootstrap.bootstrap(s, "another", BOX),
     "jobs.fence.write_fenced": lambda s, w: fence.write_fenced(s, fence.fence(w.run), {"partial_text": None}),
     "jobs.finish.succeed": lambda s, w: finish.succeed(s, w.run, {"content": "x"}, {}, {}),

@@ -16,7 +16,7 @@ from signals.pubsub import Live
 from signals.streams import KEPT_SECONDS, MOST_ENTRIES, START, Entry, StreamUpdate
 from tests.stack.processes import day
 from til.request import TilRequest
-from worker.live.reporter import WEBHOOK_SECONDS, LiveReporter
+from worker.live.reporter import LiveReporter
 from worker.live.stream_state import AGAIN_SECONDS, MOST_BYTES, MOST_TEXT_BYTES, StreamState
 from worker.metrics import TokenRate
 from worker.writing.progress import Progress
@@ -144,15 +144,16 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
     assert (await heard(live)).text == "# one 0 1 2 3 4"
 
 
-async def test_progress_webhooks_are_told_half_a_second_apart(live: Live) -> None:
+async def test_progress_for_webhooks_is_handed_on_with_each_tick_that_has_news(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
     report = watch.of(REQUEST, JOB, 1, None, webhook=True)
     told = []
     for number in range(4):
         report(Progress("summarise", number, 4, number))
-        await watch.tick(100.0 + number * WEBHOOK_SECONDS / 2)
+        await watch.tick(100.0 + number)
+        await watch.tick(100.5 + number)
         told += [(job_id, progress["done"]) for job_id, progress in (await live.pop_progress(10)).items()]
-    assert told == [(JOB, 0), (JOB, 2)]
+    assert told == [(JOB, number) for number in range(4)]
 
 
 async def test_a_jobs_text_can_be_erased(live: Live, redis: Redis) -> None:

@@ -15,7 +15,6 @@ from worker.metrics import TokenRate
 from worker.writing.progress import OnProgress, Progress
 
 TICK_SECONDS = 0.25
-WEBHOOK_SECONDS = 0.5
 
 
 class LiveReporter:
@@ -81,7 +80,6 @@ class _Run:
         self._latest: Progress | None = None
         self._shown: Progress | None = None
         self._counted_tokens = 0
-        self._webhook_at = 0.0
 
     def report(self, progress: Progress) -> None:
         """Called with every token, so it only keeps it."""
@@ -108,11 +106,8 @@ class _Run:
         """What the readers don't know yet, if anything."""
         if self._latest is self._shown and not self.stream.due(now):
             return None
-        webhook = self._webhook and self._latest is not None and now - self._webhook_at >= WEBHOOK_SECONDS
-        if webhook:
-            self._webhook_at = now
         self._shown = self._latest
-        return self.stream.update(self._latest, webhook, now)
+        return self.stream.update(self._latest, self._webhook and self._latest is not None, now)
 
     def text(self) -> str | None:
         """The markdown so far, if anything. It ends with whatever was being typed."""

@@ -1,0 +1,83 @@
+"""Who waits for a job or follows it: one subscription and one query every few seconds for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Collection, Iterator
+from typing import Protocol
+
+from base.database import Database
+from base.loops import Loops
+from jobs.job_state import JobState, job_states
+from signals.pubsub import ENDED, Live
+
+RECHECK_SECONDS = 2.0
+
+
+class Watcher(Protocol):
+    """Someone who wants to know of one job."""
+
+    def heard_ended(self) -> None:
+        """Redis says that it has ended; PostgreSQL was not asked."""
+
+    def stands(self, state: JobState | None) -> None:
+        """What PostgreSQL says of it; None: the job is gone."""
+
+
+class JobWatch:
+    """One per api. Events may be lost between COMMIT and publish, so watched jobs are looked up, too."""
+
+    def __init__(self, database: Database, live: Live) -> None:
+        self._database = database
+        self._live = live
+        self._watchers: dict[uuid.UUID, set[Watcher]] = {}
+        self._to_check: set[uuid.UUID] = set()
+        self._asked = asyncio.Event()
+
+    def start(self, loops: Loops) -> None:
+        """Tell the watchers from now on."""
+        loops.start("hear_ended", lambda: self._live.listen(ENDED, self._heard), None)
+        loops.start("recheck_jobs", self._recheck)
+        loops.start("check_jobs", self._check_asked, None)
+
+    @contextlib.contextmanager
+    def watch(self, job_id: uuid.UUID, watcher: Watcher) -> Iterator[None]:
+        """Tell this watcher of the job meanwhile."""
+        self._watchers.setdefault(job_id, set()).add(watcher)
+        try:
+            yield
+        finally:
+            self._watchers[job_id].discard(watcher)
+            if not self._watchers[job_id]:
+                del self._watchers[job_id]
+
+    def check_soon(self, job_id: uuid.UUID) -> None:
+        """Look it up now, together with what else is asked for."""
+        self._to_check.add(job_id)
+        self._asked.set()
+
+    def _heard(self, message: str) -> None:
+        with contextlib.suppress(ValueError):
+            for watcher in tuple(self._watchers.get(uuid.UUID(message), ())):
+                watcher.heard_ended()
+
+    async def _recheck(self) -> None:
+        await asyncio.sleep(RECHECK_SECONDS)
+        await self._check(list(self._watchers))
+
+    async def _check_asked(self) -> None:
+        await self._asked.wait()
+        self._asked.clear()
+        asked, self._to_check = self._to_check, set()
+        await self._check(asked)
+
+    async def _check(self, job_ids: Collection[uuid.UUID]) -> None:
+        if not job_ids:
+            return
+        async with self._database.session() as session:
+            found = await job_states(session, job_ids)
+        for job_id in job_ids:
+            for watcher in tuple(self._watchers.get(job_id, ())):
+                watcher.stands(found.get(job_id))
