@@ -20,6 +20,7 @@ from worker.engines.openai import OpenAIEngine
 Answer = Callable[[asyncio.StreamWriter, dict[str, Any]], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\nserver: tiny/1\r\ncontent-type: text/event-stream\r\n\r\n"
 MODELS = OK + b'{"data": [{"id": "tiny"}]}'
+NO_PAGE = b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 KEY = "sk-very-secret"
 
 
@@ -29,8 +30,13 @@ def event(content: str | None, reason: str | None = None) -> bytes:
 
 
 @asynccontextmanager
-async def serving(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) -> AsyncIterator[str]:
-    """A server whose chat completions `answer` writes, and `models` its list of models."""
+async def serving(
+    answer: Answer,
+    models: Callable[[], bytes] = lambda: MODELS,
+    metrics: Callable[[], bytes] = lambda: NO_PAGE,
+    port: int = 0,
+) -> AsyncIterator[str]:
+    """A server whose chat completions `answer` writes, `models` its list of models, `metrics` its counts."""
 
     handling: set[asyncio.Task[None]] = set()
 
@@ -48,12 +54,14 @@ async def serving(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) 
         assert f"bearer {KEY}" in head
         if head.startswith("get /v1/models"):
             writer.write(models())
+        elif head.startswith("get /metrics"):
+            writer.write(metrics())
         else:
             length = int(head.split("content-length: ")[1].split("\r\n")[0])
             await answer(writer, json.loads(await reader.readexactly(length)))
         await writer.drain()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         for task in handling:
@@ -68,7 +76,7 @@ def ask(engine: OpenAIEngine) -> Call:
 async def generate(answer: Answer) -> tuple[list[str], Any]:
     pieces: list[str] = []
     async with serving(answer) as url:
-        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=5)
+        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=5, prove=False)
         try:
             await engine.start()
             assert await engine.alive()
@@ -193,7 +201,7 @@ async def test_a_server_that_is_silent_for_too_long_is_a_timeout() -> None:
         await asyncio.Event().wait()
 
     async with serving(answer) as url:
-        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=0.2)
+        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=0.2, prove=False)
         await engine.start()
         with pytest.raises(EngineTimeout):
             await engine.generate(ask(engine), lambda *_: None)

@@ -18,7 +18,8 @@ from til.request import TilRequest
 from worker.engines import EngineAway, EngineFailed, EngineRefused, InputTooLarge
 from worker.engines.answer import Answer
 from worker.engines.events import Reader
-from worker.engines.openai import MALFORMED, OpenAIEngine
+from worker.engines.openai import OpenAIEngine
+from worker.engines.openai_server import MALFORMED
 from worker.engines.outline.engine import OutlineEngine
 from worker.slots.outcome import why_it_failed
 from worker.writing.schema import InvalidOutput, parse

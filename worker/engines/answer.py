@@ -51,6 +51,8 @@ class Answer:
         text, thought = text_of(said.get("content")), said.get("reasoning_content") or said.get("reasoning")
         if isinstance(refusal := said.get("refusal"), str):
             self._refusal += refusal
+        if not text:
+            text = arguments_of(said.get("tool_calls"))
         if text or thought:
             self._tokens += 1
             self._emit(text)
@@ -66,20 +68,33 @@ class Answer:
             self._parts.append(text)
         self._on_text(text, self._tokens)
 
+    @property
+    def text(self) -> str:
+        """What has come."""
+        return "".join(self._parts)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server says that this is all."""
+        return self.reason is not None or self.done
+
     def written(self, call: Call) -> Completion:
-        """All of it. Raises EngineFailed when it broke off or was withheld."""
-        text = "".join(self._parts)
+        """All of it. Raises EngineFailed when it broke off or was withheld.
+
+        Triton's front end says `stop` of an answer that was cut off too: the count of its tokens tells.
+        """
+        text = self.text
         if self.reason in WITHHELD or (self._refusal and not text):
             why = self.reason if self.reason in WITHHELD else "refusal"
             raise AnswerWithheld(f"The model's server withheld the answer ({why}).", self._refusal)
-        if self.reason is None and not self.done:
+        if not self.ended:
             raise EngineFailed("The model's server ended its answer without a finish.")
         prompt = _count(self._usage, "prompt_tokens")
         details = self._usage.get("prompt_tokens_details")
         cached = _count(details if isinstance(details, dict) else {}, "cached_tokens") or 0
         tokens = _count(self._usage, "completion_tokens")
         prompt = prompt_tokens(call) if prompt is None else prompt
-        complete = self.reason not in CUT
+        complete = self.reason not in CUT and (tokens is None or tokens < call.max_output_tokens)
         return Completion(
             text, complete, prompt, min(cached, prompt), self._tokens if tokens is None else tokens
         )
@@ -104,6 +119,15 @@ def _text_of_part(part: Any) -> str:
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
         return ""
     return str(part["text"]) if part.get("type") in TEXTS else ""
+
+
+def arguments_of(tool_calls: Any) -> str:
+    """What the first tool is called with: the answer, where the schema was asked for as a tool's."""
+    for one in _list(tool_calls):
+        if isinstance(one, dict) and not one.get("index") and isinstance(one.get("function"), dict):
+            arguments = one["function"].get("arguments")
+            return arguments if isinstance(arguments, str) else ""
+    return ""
 
 
 def whole_characters(text: str) -> str:

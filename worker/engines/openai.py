@@ -1,47 +1,40 @@
-"""Any OpenAI-compatible server, over httpx: the one call that is needed earns no further package."""
+"""The engine that is a server of somebody else's, after OpenAI's protocol."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+import math
+import time
+from dataclasses import replace
 
-import httpx
 import structlog
 
 from capacity.kv_budget import KvCache
-from worker.engines import (
-    Call,
-    Completion,
-    Encoded,
-    EngineAway,
-    EngineFailed,
-    EngineInfo,
-    EngineRefused,
-    EngineTimeout,
-    OnText,
-)
-from worker.engines.answer import Answer
-from worker.engines.events import END, chunks_of, events_of
-from worker.engines.refusal import refused, said_in, told_to_wait
+from worker.engines import Call, Completion, Encoded, EngineAway, EngineInfo, OnText
+from worker.engines.openai_server import OpenAIServer
+from worker.engines.proof import WHAT, frees_aborted, honours_seed, how_to_ask, tell
+from worker.engines.question import Asking, Question
 
-CALLS = 200
-"""At once, at the most."""
-LONGEST_REFUSAL_BYTES = 65_536
 PROMPT_BUDGET_TOKENS = 24_000
 """What a server's context is taken for when it does not say: 32k less room for the answer."""
 TEMPLATE_TOKENS = 64
 """What a chat template puts around the two messages, at the most."""
-AFTER_FINISH_SECONDS = 5.0
-"""For the usage, once an answer has ended; some servers send neither it nor an end."""
-MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
-"""What reading JSON of another shape than the protocol's raises."""
-UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+TOOL_TOKENS = 2000
+"""What it may put there of a tool's parameters, with a day's usual number of sources."""
+PROOF_SECONDS = 60.0
+"""For all of a proof."""
+AGAIN_SECONDS, SELDOM_SECONDS = 60.0, 600.0
+"""A proof that could not tell of schemas is repeated after the one, then doubling up to the other."""
 log = structlog.get_logger()
 
 
 class OpenAIEngine:
-    """`url` ends in `/v1`. Each piece of an answer must come within `timeout_seconds`."""
+    """`url` ends in `/v1`. Each piece of an answer must come within `timeout_seconds`.
+
+    `prove`: the server is tried at the start and whenever it comes back, since it may be another then. Until
+    it was seen to enforce schemas, it is taken not to.
+    """
 
     def __init__(
         self,
@@ -50,40 +43,31 @@ class OpenAIEngine:
         model: str,
         timeout_seconds: float = 120,
         max_model_len: int | None = None,
+        prove: bool = True,
     ) -> None:
         self.info = EngineInfo("openai", "unknown", model, None, None, enforces_schema=False)
-        self._model = model
-        self._key = key
+        self._server = OpenAIServer(url, key, model, timeout_seconds)
         self._max_model_len = max_model_len
         self._running = 0
-        self._http, self._probe = (
-            httpx.AsyncClient(
-                base_url=url.rstrip("/") + "/",
-                headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
-                timeout=httpx.Timeout(timeout_seconds, connect=10),
-                limits=httpx.Limits(max_connections=connections),
-            )
-            for connections in (CALLS, 1)
-        )
+        self._prove = prove
+        self._asking = Asking.FORMAT
+        self._settled = asyncio.Event()
+        """How to ask is known, or is not being found out."""
+        self._settled.set()
+        self._proving: asyncio.Task[None] | None = None
+        self._prove_at = math.inf
+        self._pause_seconds = AGAIN_SECONDS
 
     async def start(self) -> None:
-        """Check that the server offers the model. Raises EngineFailed."""
-        try:
-            answer = await self._http.get("models")
-            answer.raise_for_status()
-            models = [str(model["id"]) for model in answer.json()["data"]]
-        except (httpx.HTTPError, *MALFORMED) as error:
-            raise EngineFailed(
-                f"The OpenAI-compatible server gives no list of models ({_kind(error)})."
-            ) from error
-        if self._model not in models:
-            raise EngineFailed(f"The server offers {', '.join(models[:5]) or 'no model'}, not {self._model}.")
-        version = answer.headers.get("server", "unknown")[:100]
-        self.info = EngineInfo("openai", version, self._model, None, None, enforces_schema=False)
+        """Check that the server offers the model, and try it. Raises EngineFailed for the first only."""
+        self.info = replace(self.info, engine_version=await self._server.version())
+        if self._prove:
+            await self._try_server()
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
         """The context less the answer, by the server's own limit where it was set."""
-        return self._max_model_len - max_output_tokens if self._max_model_len else PROMPT_BUDGET_TOKENS
+        budget = self._max_model_len - max_output_tokens if self._max_model_len else PROMPT_BUDGET_TOKENS
+        return budget - TOOL_TOKENS if self._asking is Asking.TOOL else budget
 
     def encode(self, system: str, user: str) -> Encoded:
         """Two bytes a token, which is more than any usual tokenizer needs, and room for the chat template."""
@@ -95,68 +79,84 @@ class OpenAIEngine:
         return None
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
-        """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge."""
+        """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge.
+
+        When it is being found out how the server is asked for a schema, the call waits for that.
+        """
         self._running += 1
         try:
-            return await self._generate(call, on_text)
-        except EngineRefused as error:
-            if error.anyones and not await self.alive():
-                raise EngineAway(str(error), error.said) from error
+            await self._settled.wait()
+            answer = await self._server.ask(self._question(call), on_text)
+            return answer.written(call)
+        except EngineAway:
+            self._doubt()
             raise
-        except UNREACHED as error:
-            raise EngineAway(f"The model's server can't be reached ({_kind(error)}).") from error
-        except httpx.TimeoutException as error:
-            raise EngineTimeout("The model's server did not answer in time.") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *MALFORMED) as error:
-            raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
         finally:
             self._running -= 1
 
-    async def _generate(self, call: Call, on_text: OnText) -> Completion:
-        async with self._http.stream("POST", "chat/completions", json=self._body(call)) as response:
-            if not response.is_success:
-                said = said_in(self._without_key(await _beginning(response)))
-                raise refused(response.status_code, said, told_to_wait(response.headers))
-            answer = Answer(on_text)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None) as limit:
-                    await _read(response, answer, limit)
-        return answer.written(call)
-
-    def _without_key(self, body: bytes) -> bytes:
-        return body.replace(self._key.encode(), b"[key]") if self._key else body
-
-    def _body(self, call: Call) -> dict[str, Any]:
-        schema = {"name": "til_post", "strict": True, "schema": call.schema}
-        return {
-            "model": self._model,
-            "messages": [
-                {"role": "system", "content": call.system},
-                {"role": "user", "content": call.user},
-            ],
-            "response_format": {"type": "json_schema", "json_schema": schema},
-            "temperature": call.temperature,
-            "seed": call.seed,
-            "max_tokens": call.max_output_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
+    def _question(self, call: Call) -> Question:
+        return Question(
+            call.system,
+            call.user,
+            call.temperature,
+            call.seed,
+            call.max_output_tokens,
+            call.schema,
+            self._asking,
+        )
 
     async def alive(self) -> bool:
         """Whether the server answers and offers the model to this key; a server that is busy is alive.
 
-        On a connection of its own, or it would wait behind the calls.
+        One that has come back is tried again, beside the calls.
         """
+        alive = await self._server.alive()
+        if not alive:
+            self._doubt()
+        elif time.monotonic() >= self._prove_at:
+            self._prove_at = math.inf
+            self._settled.clear()
+            self._proving = asyncio.create_task(self._try_server())
+            self._proving.add_done_callback(_tell_crash)
+        return alive
+
+    def _doubt(self) -> None:
+        """What comes back may be another server."""
+        if self._prove:
+            if self._proving is not None:
+                self._proving.cancel()
+            self._settled.set()
+            self._prove_at = 0.0
+            self.info = replace(self.info, enforces_schema=False)
+            tell(**dict.fromkeys(WHAT))
+
+    async def _try_server(self) -> None:
+        """Find out what the server does, in bounded time; that it could not be told is no failure."""
+        began = time.monotonic()
+        proved: dict[str, bool | None] = dict.fromkeys(WHAT)
         try:
-            answer = await self._probe.get("models")
-        except httpx.HTTPError as error:
-            log.warning("engine_unreached", error=repr(error)[:200])
-            return False
-        offered = _offered(answer)
-        known = answer.status_code not in (401, 403, 404) and (offered is None or self._model in offered)
-        if not known:
-            log.error("engine_misconfigured", status=answer.status_code, model=self._model)
-        return known
+            async with asyncio.timeout(PROOF_SECONDS):
+                self._asking, proved["schema"] = await how_to_ask(self._server)
+                self.info = replace(self.info, enforces_schema=proved["schema"] is True)
+                self._settled.set()
+                proved["seed"] = await honours_seed(self._server)
+                proved["abort"] = await frees_aborted(self._server)
+        except TimeoutError:
+            log.warning("engine_proof_overran", seconds=PROOF_SECONDS)
+        finally:
+            self._settled.set()
+        self._plan_next(proved["schema"])
+        tell(**proved)
+        seconds = round(time.monotonic() - began, 1)
+        level = log.warning if False in proved.values() else log.info
+        level("engine_proof", asked_by=str(self._asking), seconds=seconds, **proved)
+
+    def _plan_next(self, schema: bool | None) -> None:
+        if schema is None:
+            self._prove_at = time.monotonic() + self._pause_seconds
+            self._pause_seconds = min(SELDOM_SECONDS, 2 * self._pause_seconds)
+        else:
+            self._prove_at, self._pause_seconds = math.inf, AGAIN_SECONDS
 
     def load(self) -> tuple[int, int]:
         """The calls that are open; what waits in the server is not known here."""
@@ -164,44 +164,13 @@ class OpenAIEngine:
 
     async def close(self) -> None:
         """Drop the connections."""
-        await self._http.aclose()
-        await self._probe.aclose()
+        if self._proving is not None:
+            self._proving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._proving
+        await self._server.close()
 
 
-async def _read(response: httpx.Response, answer: Answer, limit: asyncio.Timeout) -> None:
-    async with contextlib.aclosing(events_of(response)) as events:
-        async for event in events:
-            if event == END:
-                answer.done = True
-                return
-            answer.take(event)
-            if answer.reason and limit.when() is None:
-                limit.reschedule(asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS)
-            await asyncio.sleep(0)
-
-
-async def _beginning(response: httpx.Response) -> bytes:
-    """The first bytes of a refusal; one that breaks off is a refusal all the same."""
-    body = b""
-    with contextlib.suppress(httpx.HTTPError, TimeoutError):
-        async with (
-            asyncio.timeout(AFTER_FINISH_SECONDS),
-            contextlib.aclosing(chunks_of(response)) as parts,
-        ):
-            async for part in parts:
-                body += part
-                if len(body) > LONGEST_REFUSAL_BYTES:
-                    break
-    return body[:LONGEST_REFUSAL_BYTES]
-
-
-def _offered(answer: httpx.Response) -> list[str] | None:
-    """The models that the server lists, if it does."""
-    try:
-        return [str(model["id"]) for model in answer.json()["data"]] if answer.is_success else None
-    except MALFORMED:
-        return None
-
-
-def _kind(error: Exception) -> str:
-    return type(error).__name__
+def _tell_crash(proving: asyncio.Task[None]) -> None:
+    if not proving.cancelled() and (error := proving.exception()):
+        log.error("engine_proof_crashed", exc_info=error)

@@ -1,4 +1,4 @@
-"""CallSession an engine for JSON: an answer that was cut off is closed, an unusable one asked for again."""
+"""Asks an engine for JSON: an answer that was cut off is closed, an unusable one asked for again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from worker.engines import Call, Completion, Engine, EngineAway, EngineBusy, EngineRefused
 from worker.engines.answer import prompt_tokens
 from worker.engines.backpressure import Backpressure
+from worker.writing.correction import corrected
 from worker.writing.schema import InvalidOutput
 from worker.writing.spent import Spent
 from worker.writing.unwrap import candidates
@@ -23,13 +24,17 @@ T = TypeVar("T")
 
 @dataclass
 class CallSession:
-    """All calls of one run, and what they have cost. A server that takes no more is waited for until then."""
+    """All calls of one run, and what they have cost. A server that takes no more is waited for until then.
+
+    `enforced`: each call was sent to an engine that was known to enforce schemas.
+    """
 
     engine: Engine
     spent: Spent = field(default_factory=Spent)
     gate: Backpressure = field(default_factory=Backpressure)
     patient_until: float = math.inf
     seconds: dict[str, float] = field(default_factory=dict)
+    enforced: bool = True
     _flying: dict[str, int] = field(default_factory=dict)
     _sent: int = 0
 
@@ -39,16 +44,24 @@ class CallSession:
         """What `read` makes of the answer to `call(0)` or, if that raises InvalidOutput, to `call(1)`.
 
         `on_text(number, text)` gets the answer as it comes, with another number for each that begins anew.
-        Raises InvalidOutput, EngineFailed, EngineDead.
+        A model that nothing holds to the schema is told what was wrong. Raises InvalidOutput, EngineFailed,
+        EngineDead.
         """
+        why = ""
         for number in range(TRIES):
-            written = await self._generate(call(number), on_text)
+            asked = call(number)
+            if why and not self.engine.info.enforces_schema:
+                asked = corrected(asked, why)
+            written = await self._generate(asked, on_text)
+            problems = []
             for value in candidates(written.text, written.complete):
                 try:
                     return read(value)
-                except InvalidOutput:
-                    continue
-        raise InvalidOutput(InvalidOutput.__doc__)
+                except InvalidOutput as problem:
+                    problems.append(problem.why)
+            why = problems[0] if problems else "there is no JSON object in it"
+            why = why if written.complete else f"it was too long and was cut off; {why}"
+        raise InvalidOutput(why)
 
     async def _generate(self, call: Call, on_text: Callable[[int, str], None]) -> Completion:
         """Send the call as soon as the engine takes one; a refusal because it is busy is no failure."""
@@ -77,6 +90,7 @@ class CallSession:
 
     async def _send(self, call: Call, on_text: Callable[[str], None]) -> Completion:
         self._flying[call.id] = 0
+        self.enforced = self.enforced and self.engine.info.enforces_schema
 
         def told(text: str, tokens: int) -> None:
             self._flying[call.id] = tokens
