@@ -113,6 +113,17 @@ async def test_an_answer_cut_by_length_is_not_complete() -> None:
     assert not (await generate(answer))[1].complete
 
 
+@pytest.mark.parametrize(("tokens", "complete"), [(2047, True), (2048, False)])
+async def test_an_answer_of_all_its_tokens_was_cut_whatever_its_reason_says(
+    tokens: int, complete: bool
+) -> None:
+    async def answer(writer: asyncio.StreamWriter, _: dict[str, Any]) -> None:
+        usage = json.dumps({"choices": [], "usage": {"completion_tokens": tokens}})
+        writer.write(OK + event("{") + event(None, "stop") + f"data: {usage}\n\ndata: [DONE]\n\n".encode())
+
+    assert (await generate(answer))[1].complete is complete
+
+
 @pytest.mark.parametrize(
     "data",
     [
