@@ -7,16 +7,23 @@ import contextlib
 import itertools
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.worker.test_openai import NO_PAGE, OK, event
+from tests.stack.processes import day
+from tests.worker.engines import admitted
+from tests.worker.test_openai import KEY, NO_PAGE, OK, event, serving
+from til.request import TilRequest
+from worker.engines.openai import OpenAIEngine
 from worker.engines.question import NAME
+from worker.writing.write import Generation, Post, write
 
 ENFORCE, IGNORE, REFUSE = "enforce", "ignore", "refuse"
 PIECE_SECONDS = 0.005
 """Between two pieces of an answer that is drawn."""
 DONE = b"data: [DONE]\n\n"
+REQUEST = TilRequest.model_validate(day())
 REPEAT = "Repeat this JSON object: "
 
 
@@ -44,13 +51,9 @@ class ModelServer:
         self._slots = slots
         self._numbers = itertools.count()
 
-    def like_triton(self) -> None:
-        """As Triton's front end: no `json_schema`, forced tools enforced, and no abort."""
-        self.form, self.tool, self.abort = REFUSE, ENFORCE, False
-
     def posts(self) -> list[dict[str, Any]]:
         """The calls that were no probes."""
-        return [body for body in self.bodies if "TIL post" in body["messages"][0]["content"]]
+        return [body for body in self.bodies if is_post(body)]
 
     def metrics(self) -> bytes:
         """Its page for Prometheus, with a count of what it generates."""
@@ -117,6 +120,28 @@ class ModelServer:
         if user.startswith("Count"):
             return ["number\n"] * 2000
         return [self.say(body)]
+
+
+def is_post(body: dict[str, Any]) -> bool:
+    """Whether it asks for a post."""
+    return "TIL post" in body["messages"][0]["content"]
+
+
+@asynccontextmanager
+async def started(server: ModelServer) -> AsyncIterator[OpenAIEngine]:
+    """An engine that has tried this server."""
+    async with serving(server.answer, metrics=server.metrics) as url:
+        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=30)
+        try:
+            await engine.start()
+            yield engine
+        finally:
+            await engine.close()
+
+
+async def post_of(engine: OpenAIEngine) -> Post:
+    """A post; a server that is busy is not waited for."""
+    return await write(REQUEST, engine, Generation("a:1", 7, patient_until=0), admitted, lambda _: None)
 
 
 def least(schema: dict[str, Any]) -> Any:
