@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -45,7 +46,8 @@ async def serving(
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await converse(reader, writer)
+            with contextlib.suppress(ConnectionError):  # The caller may leave at any time.
+                await converse(reader, writer)
         finally:
             writer.close()
 

@@ -75,6 +75,7 @@ async def test_while_others_are_served_the_count_says_nothing_of_aborts() -> Non
     server.running = 1
     async with started(server):
         assert told() == {"schema": True, "seed": True}
+    assert max(body["max_tokens"] for body in server.bodies) < proof.LONG_TOKENS
 
 
 async def test_a_server_that_comes_back_is_tried_again_before_it_is_asked() -> None:
