@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from tests.worker.foreign_answers import TEXT, refusal
-from tests.worker.model_server import ENFORCE, IGNORE, REFUSE, ModelServer, post_of, started
-from tests.worker.test_openai import KEY, MODELS, serving
+from tests.worker.model_server import ENFORCE, IGNORE, REFUSE, ModelServer, is_post, post_of, started
+from tests.worker.test_openai import KEY, MODELS, NO_PAGE, serving
 from worker.engines import EngineAway, openai, proof
 from worker.engines.openai import OpenAIEngine
 from worker.engines.proof import WHAT
@@ -137,6 +137,54 @@ async def test_a_server_that_is_too_busy_to_be_tried_starts_unproved_and_is_trie
         assert await engine.alive()
         await until_proved()
         assert engine.info.enforces_schema
+        await engine.close()
+
+
+async def test_what_could_not_be_told_leaves_the_way_of_asking_and_holds_up_no_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openai, "AGAIN_SECONDS", 0.0)
+    server, silent = ModelServer(REFUSE, REFUSE, say=lambda _: TEXT), asyncio.Event()
+
+    async def answer(writer: asyncio.StreamWriter, body: dict[str, Any]) -> None:
+        if "tools" in body:
+            silent.set()
+            await asyncio.Event().wait()
+        await server.answer(writer, body)
+
+    monkeypatch.setattr(proof, "CALL_SECONDS", 0.3)
+    async with serving(answer, metrics=server.metrics) as url:
+        engine = OpenAIEngine(url, KEY, "tiny")
+        await engine.start()
+        monkeypatch.setattr(proof, "CALL_SECONDS", 600.0)
+        silent.clear()
+        assert await engine.alive()
+        async with asyncio.timeout(60):
+            await silent.wait()
+            await post_of(engine)
+        assert not {"response_format", "tools"} & server.posts()[0].keys()
+        await engine.close()
+
+
+async def test_a_server_that_comes_back_too_busy_to_be_tried_is_asked_as_before() -> None:
+    server, busy, here = ModelServer(form=IGNORE), False, True
+
+    async def answer(writer: asyncio.StreamWriter, body: dict[str, Any]) -> None:
+        if busy and not is_post(body):
+            writer.write(refusal(429, {"message": "slow down"}))
+        else:
+            await server.answer(writer, body)
+
+    async with serving(answer, lambda: MODELS if here else NO_PAGE, server.metrics) as url:
+        engine = OpenAIEngine(url, KEY, "tiny")
+        await engine.start()
+        busy, here = True, False
+        assert not await engine.alive()
+        here = True
+        assert await engine.alive()
+        post = await post_of(engine)
+        assert "tools" in server.posts()[0]
+        assert post.provenance["schema"] == "validated"
         await engine.close()
 
 

@@ -52,10 +52,11 @@ class OpenAIEngine:
         self._prove = prove
         self._asking = Asking.FORMAT
         self._settled = asyncio.Event()
-        """How to ask is known, or is not being found out."""
+        """Not while it is found out how to ask a server that has come back."""
         self._settled.set()
         self._proving: asyncio.Task[None] | None = None
         self._prove_at = math.inf
+        self._away = False
         self._pause_seconds = AGAIN_SECONDS
 
     async def start(self) -> None:
@@ -81,7 +82,7 @@ class OpenAIEngine:
     async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge.
 
-        When it is being found out how the server is asked for a schema, the call waits for that.
+        When a server has come back, the call waits until it is known how to ask it for a schema.
         """
         self._running += 1
         try:
@@ -113,9 +114,10 @@ class OpenAIEngine:
         alive = await self._server.alive()
         if not alive:
             self._doubt()
-        elif time.monotonic() >= self._prove_at:
-            self._prove_at = math.inf
-            self._settled.clear()
+        elif self._away or time.monotonic() >= self._prove_at:
+            if self._away:
+                self._settled.clear()
+            self._away, self._prove_at = False, math.inf
             self._proving = asyncio.create_task(self._try_server())
             self._proving.add_done_callback(_tell_crash)
         return alive
@@ -126,7 +128,7 @@ class OpenAIEngine:
             if self._proving is not None:
                 self._proving.cancel()
             self._settled.set()
-            self._prove_at = 0.0
+            self._away = True
             self.info = replace(self.info, enforces_schema=False)
             tell(**dict.fromkeys(WHAT))
 
@@ -136,7 +138,8 @@ class OpenAIEngine:
         proved: dict[str, bool | None] = dict.fromkeys(WHAT)
         try:
             async with asyncio.timeout(PROOF_SECONDS):
-                self._asking, proved["schema"] = await how_to_ask(self._server)
+                asking, proved["schema"] = await how_to_ask(self._server)
+                self._asking = asking or self._asking
                 self.info = replace(self.info, enforces_schema=proved["schema"] is True)
                 self._settled.set()
                 proved["seed"] = await honours_seed(self._server)

@@ -43,7 +43,7 @@ class Seen(Enum):
     UNKNOWN = auto()
 
 
-async def how_to_ask(server: OpenAIServer) -> tuple[Asking, bool | None]:
+async def how_to_ask(server: OpenAIServer) -> tuple[Asking | None, bool | None]:
     """How the server is best asked for a schema, and whether it then enforces it; None: it could not be told.
 
     A server that refuses `response_format` is asked in words, unless the call of a tool is enforced.
@@ -53,8 +53,9 @@ async def how_to_ask(server: OpenAIServer) -> tuple[Asking, bool | None]:
         seen[asking] = await _try_schema(server, asking)
         if seen[asking] is Seen.ENFORCED:
             return asking, True
-    refused = seen[Asking.FORMAT] is Seen.REFUSED
-    return (Asking.WORDS if refused else Asking.FORMAT), (None if Seen.UNKNOWN in seen.values() else False)
+    schema = None if Seen.UNKNOWN in seen.values() else False
+    by_format = {Seen.REFUSED: Asking.WORDS, Seen.IGNORED: Asking.FORMAT}
+    return by_format.get(seen[Asking.FORMAT]), schema
 
 
 async def _try_schema(server: OpenAIServer, asking: Asking) -> Seen:

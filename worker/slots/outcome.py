@@ -57,7 +57,7 @@ FAILURES: dict[type[BaseException], str] = {
 
 def why_it_failed(error: BaseException) -> Failure | Postponed:
     """The job error of an expected failure; a bug is charged as one too, or the job would run for ever."""
-    said = getattr(error, "said", "")
+    said = getattr(error, "said", "") or getattr(error, "why", "")
     if isinstance(error, EngineBusy):
         log.warning("run_postponed", reason=str(error), said=said, seconds=error.after_seconds)
         return Postponed(error.after_seconds, Failure("engine_failed", str(error)))
