@@ -108,15 +108,19 @@ def keeps_to(schema: dict[str, Any], text: str) -> bool:
         allowed = set(schema["$defs"]["source"]["enum"])
         return (
             value.keys() == {"title", "points"}
-            and 1 <= len(value["title"]) <= 4
+            and _is_text(value["title"], 4)
             and len(value["points"]) == 2
             and all(point.keys() == {"text", "sources"} for point in value["points"])
-            and all(1 <= len(point["text"]) <= 12 for point in value["points"])
+            and all(_is_text(point["text"], 12) for point in value["points"])
             and all(len(point["sources"]) == 2 for point in value["points"])
             and allowed.issuperset(source for point in value["points"] for source in point["sources"])
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def _is_text(value: Any, most: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= most
 
 
 async def honours_seed(server: OpenAIServer) -> bool | None:
