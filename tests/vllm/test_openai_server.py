@@ -19,9 +19,6 @@ from tests.worker.model_server import post_of
 from tests.worker.test_openai import KEY
 from worker.engines import openai, proof
 from worker.engines.openai import OpenAIEngine
-from worker.engines.openai_server import OpenAIServer
-from worker.engines.proof import keeps_to, schema_of
-from worker.engines.question import Asking, Question
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GRAMMAR = {"backend": "guidance", "disable_any_whitespace": True}
@@ -91,17 +88,3 @@ async def test_a_post_by_it_says_that_its_schema_was_enforced(engine: OpenAIEngi
     post = await post_of(engine)
     assert post.provenance["schema"] == "enforced"
     assert len(post.result.sections) == 6
-
-
-async def test_the_parameters_of_a_forced_tool_are_enforced_and_read_as_they_come(
-    url: str, engine: OpenAIEngine
-) -> None:
-    assert engine.info.engine == "openai"
-    schema, pieces = schema_of(["a1b2", "c3d4"]), []
-    server = OpenAIServer(url, KEY, "tiny", 120)
-    question = Question("Write.", "Write.", 1.0, 1, 512, schema, Asking.TOOL)
-    answer = await server.ask(question, lambda text, _: pieces.append(text))
-    await server.close()
-    assert keeps_to(schema, answer.text)
-    assert "".join(pieces) == answer.text
-    assert len([piece for piece in pieces if piece]) > 1
