@@ -16,7 +16,7 @@ from base.errors import JobError
 from base.files import allow_many_files
 from base.logs import set_up_logs
 from base.loops import DIED
-from signals.servers import unless_unfit
+from signals.servers import check_servers
 from steward.delivering import delivering, until_told
 from steward.settings import StewardSettings
 from steward.sweeping import SweepingThread
@@ -35,7 +35,7 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
     start_http_server(settings.metrics_port, settings.metrics_host)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     redis_url = settings.redis_url.get_secret_value()
-    await unless_unfit(database, redis_url, lambda: look_at_secrets(database, settings.box()))
+    await check_servers(database, redis_url, lambda: look_at_secrets(database, settings.box()))
     await database.close()
     here, died = asyncio.get_running_loop(), asyncio.Event()
 

@@ -74,7 +74,7 @@ class Sweeper:
         if expired:
             FINISHED.labels("expired").inc(expired)
             log.info("expired", jobs=expired)
-            await self._live.say(DELIVERIES, "expired")
+            await self._live.publish(DELIVERIES, "expired")
         await self._rescue()
         await self._ring(now.slots)
         with contextlib.suppress(TimeoutError):
@@ -107,8 +107,8 @@ class Sweeper:
             found = True
             log.warning("worker_lost", jobs=rescued)
         if found:
-            await self._live.say(DELIVERIES, "rescued")
-            await self._live.say(ENDED, "?")
+            await self._live.publish(DELIVERIES, "rescued")
+            await self._live.publish(ENDED, "?")
 
     async def _ring(self, slots: int) -> None:
         async with self._database.session() as session:

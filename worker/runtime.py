@@ -20,7 +20,7 @@ from base.loops import DIED, Loops
 from jobs import workers
 from signals.doorbell import Ringer
 from signals.pubsub import CANCEL, SWEEP, Live
-from signals.servers import ready_to_start
+from signals.servers import require_servers
 from worker.engines import Engine
 from worker.engines.backpressure import Backpressure
 from worker.live.reporter import LiveReporter
@@ -98,7 +98,7 @@ class Runtime:
         self._call(self._start())
 
     async def _start(self) -> None:
-        await ready_to_start(self.database, self._settings.redis_url.get_secret_value())
+        await require_servers(self.database, self._settings.redis_url.get_secret_value())
         await self._engine.start()
         self.in_flight.admission.cache = self._engine.kv_cache()
         await self.heartbeat.register()
@@ -178,7 +178,7 @@ class Runtime:
         try:
             async with asyncio.timeout(5), self.database.session() as session:
                 await workers.end_lease(session, self.claimer.worker_id)
-            await self.live.say(SWEEP, str(self.claimer.worker_id))
+            await self.live.publish(SWEEP, str(self.claimer.worker_id))
         finally:
             os._exit(DIED)
 

@@ -97,9 +97,9 @@ async def cancel_job(request: Request, caller: CallerOf, job_id: uuid.UUID) -> J
     log.info("cancel", job_id=str(job_id), status=status)
     if status == Status.CANCELLED:
         FINISHED.labels(status).inc()
-        await state.live.say(ENDED, str(job_id))
-        await state.live.say(DELIVERIES, str(job_id))
+        await state.live.publish(ENDED, str(job_id))
+        await state.live.publish(DELIVERIES, str(job_id))
     else:
-        await state.live.say(CANCEL, str(job_id))
+        await state.live.publish(CANCEL, str(job_id))
     job = await show_job(request, caller.tenant_id, job_id)
     return JSONResponse(job, 200 if status == Status.CANCELLED else 202)

@@ -88,7 +88,7 @@ async def accept(request: Request, submission: Submission) -> Submitted:
     if not submitted.replayed and not submitted.reused:
         state.ringer.ring(submission.model, [str(submitted.job_id)])
     if submitted.reused:
-        await state.live.say(DELIVERIES, str(submitted.job_id))
+        await state.live.publish(DELIVERIES, str(submitted.job_id))
     return submitted
 
 

@@ -83,7 +83,7 @@ async def resend_many(request: Request, caller: CallerOf, which: Resend) -> JSON
         async with state.database.session() as session:
             some, after = await deliveries.resend_some(session, caller.tenant_id, *span, after)
         count += some
-        await state.live.say(DELIVERIES, "resend")
+        await state.live.publish(DELIVERIES, "resend")
         if after is None:
             break
     log.info("resend", count=count, state=which.state)
@@ -100,7 +100,7 @@ async def resend(request: Request, caller: CallerOf, delivery_id: uuid.UUID) -> 
     """Under the same `webhook-id`, now, also if an attempt is planned for later. 409: its URL is disabled."""
     async with request.app.state.database.session() as session:
         await deliveries.resend(session, caller.tenant_id, delivery_id)
-    await request.app.state.live.say(DELIVERIES, "resend")
+    await request.app.state.live.publish(DELIVERIES, "resend")
     log.info("resend", delivery_id=str(delivery_id))
     return JSONResponse({"id": str(delivery_id), "state": "pending"}, 202)
 

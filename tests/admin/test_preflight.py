@@ -20,7 +20,7 @@ from base.preflight import newest_revision, postgres
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer, free_port
 from signals.preflight import redis
-from signals.servers import unless_unfit
+from signals.servers import check_servers
 from tests.conftest import execute, renamed
 
 DOCUMENTED = "~til* ~_kombu* ~unacked* ~*.pidbox allchannels +@all -@admin -@dangerous +info"
@@ -121,13 +121,13 @@ async def test_a_database_that_is_read_only_is_waited_for(database_url: str, red
     with pytest.raises(DatabaseUnavailable, match="read-only"):
         await notes(database_url)
     pool = Database(database_url, API)
-    await unless_unfit(pool, redis_url)
+    await check_servers(pool, redis_url)
     await pool.close()
 
 
 async def test_servers_that_are_away_are_waited_for() -> None:
     pool = Database(f"postgresql://til@127.0.0.1:{free_port()}/til", API)
-    await unless_unfit(pool, f"redis://127.0.0.1:{free_port()}/0")
+    await check_servers(pool, f"redis://127.0.0.1:{free_port()}/0")
     await pool.close()
 
 

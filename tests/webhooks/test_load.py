@@ -74,7 +74,7 @@ async def tell(stack: Stack, urls: Sequence[str], rounds: int, at_once: int, per
             part = ids[begin : begin + at_once]
             async with pool.session() as session:
                 await enqueue_deliveries(session, part, "succeeded")
-            await live.say(DELIVERIES, "told")
+            await live.publish(DELIVERIES, "told")
             told += len(part)
             await asyncio.sleep(max(0.0, stack_began + told / per_second - time.monotonic()))
     await live.close()

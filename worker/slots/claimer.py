@@ -127,7 +127,7 @@ class Claimer:
     async def _say_started(self, runs: list[Run]) -> None:
         """Some consumers want to hear that a run begins: the steward is woken."""
         if any("started" in run.claimed.webhook_events for run in runs):
-            await self._live.say(DELIVERIES, "started")
+            await self._live.publish(DELIVERIES, "started")
 
     async def _ring_for_more(self, k: int) -> None:
         """Every doorbell found a job, so there may be more jobs than doorbells."""

@@ -102,7 +102,7 @@ class Settler:
             FINISHED.labels(status).inc()
             job_id = str(run.claimed.claim.job_id)
             if run.claimed.webhook_events:
-                await self._live.say(DELIVERIES, job_id)
-            await self._live.say(ENDED, job_id)
+                await self._live.publish(DELIVERIES, job_id)
+            await self._live.publish(ENDED, job_id)
         elif isinstance(outcome, Stopped):
             self._ring()
