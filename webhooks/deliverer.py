@@ -152,7 +152,7 @@ class Deliverer:
         )
         return attempt
 
-    async def tell_progress(self, told: Mapping[uuid.UUID, dict[str, Any]]) -> None:
+    async def send_progress(self, told: Mapping[uuid.UUID, dict[str, Any]]) -> None:
         """Post running jobs' progress once, unless their lane has no room now; never stored or repeated."""
         post_before = time.monotonic() + self._sender.timeout_seconds
         async with self._database.session() as session:
