@@ -14,7 +14,7 @@ from base.states import Status
 from capacity import queue_depth
 from jobs import cancel, finish, give_back, sweep
 from jobs.fence import Claim
-from jobs.workers import Beat, heartbeat, leave
+from jobs.workers import HeartbeatResult, heartbeat, leave
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
 
 LEASE = 15.0
@@ -171,6 +171,6 @@ async def age_figures(database: Database, column: str, seconds: float) -> None:
         await session.execute(older, {"seconds": seconds})
 
 
-async def beat(database: Database, worker: uuid.UUID, held: Claim, through_outage: bool) -> Beat:
+async def beat(database: Database, worker: uuid.UUID, held: Claim, through_outage: bool) -> HeartbeatResult:
     async with database.session() as session:
         return await heartbeat(session, worker, [held], LEASE, 0.0, through_outage)

@@ -161,7 +161,7 @@ CALLS: dict[str, Call] = {
     "jobs.workers.heartbeat": lambda s, w: workers.heartbeat(
         s, w.worker_id, [c.claim for c in w.runs[1:]], 15, 0
     ),
-    "jobs.workers.asked_to_stop": lambda s, w: workers.asked_to_stop(s, w.worker_id),
+    "jobs.workers.cancel_requests": lambda s, w: workers.cancel_requests(s, w.worker_id),
     "jobs.workers.drain": lambda s, w: workers.drain(s, w.worker_id),
     "jobs.workers.end_lease": lambda s, w: workers.end_lease(s, w.worker_id),
     "jobs.workers.leave": lambda s, w: workers.leave(s, w.worker_id),

@@ -14,7 +14,7 @@ import structlog
 from base.database import Database
 from base.errors import DatabaseUnavailable, WorkerGone
 from base.loops import ERRORS
-from jobs.workers import asked_to_stop, heartbeat, register
+from jobs.workers import cancel_requests, heartbeat, register
 from worker.engines import Engine, EngineDead
 from worker.metrics import READY
 from worker.slots.claimer import Claimer
@@ -154,7 +154,7 @@ class Heartbeat:
         self.nudged.clear()
         async with self._in_flight.lock:
             async with self._database.session() as session:
-                asked = await asked_to_stop(session, self._claimer.worker_id)
+                asked = await cancel_requests(session, self._claimer.worker_id)
             self._in_flight.stop(asked, "cancelled")
 
     async def _alive(self) -> bool:
