@@ -16,9 +16,9 @@ from base.loops import Loops
 from signals.pubsub import DELIVERIES, Live
 from steward.settings import StewardSettings
 from webhooks.deliverer import Deliverer
-from webhooks.pace import Pace
 from webhooks.sender import Sender
 from webhooks.settings import WebhookSettings
+from webhooks.throttle import ProgressThrottle
 
 PROGRESS_AT_ONCE = 1000
 PROGRESS_POLL_SECONDS = 0.25
@@ -30,12 +30,12 @@ class ProgressWebhooks:
     def __init__(self, live: Live, deliverer: Deliverer) -> None:
         self._live = live
         self._deliverer = deliverer
-        self._pace = Pace()
+        self._throttle = ProgressThrottle()
 
     async def step(self) -> None:
         """Send those that have arrived and are due, then pause."""
         arrived = await self._live.pop_progress(PROGRESS_AT_ONCE)
-        if due := self._pace.next(arrived, time.monotonic()):
+        if due := self._throttle.next(arrived, time.monotonic()):
             await self._deliverer.send_progress(due)
         await asyncio.sleep(PROGRESS_POLL_SECONDS)
 
@@ -51,7 +51,7 @@ async def delivering(
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
     deliverer = Deliverer(database, sender, webhooks.schedule_seconds, settings.box())
     loops.start("deliver", deliverer.step)
-    loops.start("fall_due", deliverer.fall_due)
+    loops.start("mark_due", deliverer.mark_due)
     loops.start("send_progress", ProgressWebhooks(live, deliverer).step)
     loops.start("listen_deliveries", lambda: live.listen(DELIVERIES, lambda _: deliverer.wake()), None)
     try:

@@ -115,7 +115,7 @@ async def at_work(
             with contextlib.suppress(DatabaseUnavailable):
                 await step()
 
-    loops = [asyncio.create_task(for_ever(step)) for step in (deliverer.step, deliverer.fall_due)]
+    loops = [asyncio.create_task(for_ever(step)) for step in (deliverer.step, deliverer.mark_due)]
     try:
         yield deliverer
     finally:

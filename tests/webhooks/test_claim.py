@@ -16,10 +16,10 @@ from tests.stack.sealing import BOX
 from tests.webhooks.conftest import Tell, rows
 from webhooks import claim as webhook_claim
 from webhooks import deliveries
-from webhooks.claim import Due
-from webhooks.concurrency import Lane
+from webhooks.claim import ClaimedDelivery
+from webhooks.concurrency import Destination
 from webhooks.record import RecordedAttempt, record
-from webhooks.retry_schedule import Again, Done
+from webhooks.retry_schedule import Ended, NextAttempt
 from webhooks.sender import Attempt
 from webhooks.urls import host_of
 
@@ -27,24 +27,26 @@ FAR = "UPDATE deliveries SET phase = 'later', next_attempt_at = clock_timestamp(
 
 
 async def lanes(
-    database: Database, after: Lane | None = None, most: int = 100, full: tuple[uuid.UUID, ...] = ()
-) -> list[Lane]:
+    database: Database, after: Destination | None = None, most: int = 100, full: tuple[uuid.UUID, ...] = ()
+) -> list[Destination]:
     async with database.session() as session:
-        return await webhook_claim.lanes(session, after, most, full)
+        return await webhook_claim.destinations(session, after, most, full)
 
 
-async def claim(database: Database, granted: dict[Lane, int], lease_seconds: float = 60) -> list[Due]:
+async def claim(
+    database: Database, granted: dict[Destination, int], lease_seconds: float = 60
+) -> list[ClaimedDelivery]:
     async with database.session() as session:
         return (await webhook_claim.claim(session, granted, lease_seconds, 0))[0]
 
 
-async def claim_all(database: Database, lease_seconds: float = 60) -> list[Due]:
+async def claim_all(database: Database, lease_seconds: float = 60) -> list[ClaimedDelivery]:
     return await claim(database, dict.fromkeys(await lanes(database), 1000), lease_seconds)
 
 
-async def fall_due(database: Database) -> int:
+async def mark_due(database: Database) -> int:
     async with database.session() as session:
-        return await webhook_claim.fall_due(session)
+        return await webhook_claim.mark_due(session)
 
 
 async def copy(database: Database, count: int, url: str) -> None:
@@ -94,7 +96,7 @@ async def test_lanes_come_in_turn_and_full_tenants_are_stepped_over(
     for tenant in (tenant_id, other):
         await tell(*(f"https://{host}/" for host in hosts), tenant=tenant)
     first, second = sorted([tenant_id, other])
-    circle = [Lane(tenant, host) for tenant in (first, second) for host in hosts]
+    circle = [Destination(tenant, host) for tenant in (first, second) for host in hosts]
     assert await lanes(database) == circle
     assert await lanes(database, most=2) == circle[:2]
     assert await lanes(database, after=circle[1], most=3) == circle[2:5]
@@ -128,14 +130,14 @@ async def test_a_delivery_whose_stewards_lease_is_over_falls_due_again(
 ) -> None:
     await tell("https://a.example.com/")
     (first,) = await claim_all(database, lease_seconds=-1)
-    assert await fall_due(database) == 1
+    assert await mark_due(database) == 1
     (second,) = await claim_all(database)
-    assert await fall_due(database) == 0
-    late = RecordedAttempt(first, Attempt(5, status=204), Done("delivered"))
+    assert await mark_due(database) == 0
+    late = RecordedAttempt(first, Attempt(5, status=204), Ended("delivered"))
     async with database.session() as session:
         assert await record(session, [late]) == set()
-        assert await record(session, [RecordedAttempt(second, Attempt(5, status=500), Again(0))])
-    assert await fall_due(database) == 1
+        assert await record(session, [RecordedAttempt(second, Attempt(5, status=500), NextAttempt(0))])
+    assert await mark_due(database) == 1
 
 
 async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
@@ -147,10 +149,10 @@ async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
         await deliveries.resend(session, tenant_id, delivery_id)
     assert await lanes(database) == []
     async with database.session() as session:
-        await record(session, [RecordedAttempt(due, Attempt(5, status=500), Again(3600))])
-        assert await webhook_claim.lanes(session, None, 10, ()) == []
+        await record(session, [RecordedAttempt(due, Attempt(5, status=500), NextAttempt(3600))])
+        assert await webhook_claim.destinations(session, None, 10, ()) == []
         await deliveries.resend(session, tenant_id, delivery_id)
-        assert await webhook_claim.lanes(session, None, 10, ()) == [due.lane]
+        assert await webhook_claim.destinations(session, None, 10, ()) == [due.destination]
 
 
 async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
@@ -158,7 +160,7 @@ async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
 ) -> None:
     await tell("https://a.example.com/")
     (due,) = await claim_all(database)
-    recorded = RecordedAttempt(due, Attempt(5, status=500), Again(60))
+    recorded = RecordedAttempt(due, Attempt(5, status=500), NextAttempt(60))
     for expected in ({due.delivery.id}, set()):
         async with database.session() as session:
             assert await record(session, [recorded]) == expected
@@ -196,6 +198,6 @@ async def cost(database: Database) -> int:
     """Blocks of the database that a walk along the lanes reads."""
     values = {"tenant_id": uuid.UUID(int=0), "host": "", "most": 100, "full": [], "after_all": "\x7f"}
     async with database.session() as session:
-        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {webhook_claim.LANES.text}")
+        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {webhook_claim.DESTINATIONS.text}")
         plan = (await session.execute(explain, values)).scalar_one()[0]["Plan"]
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])

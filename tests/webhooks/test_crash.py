@@ -69,7 +69,7 @@ async def asked_to_stop_in_a_post(stack: Stack, receiver: Receiver, tell: Tell) 
     await tell(receiver.url)
     until(lambda: receiver.ids)
     steward.popen.terminate()
-    until(lambda: '"finishing"' in steward.log.read_text())
+    until(lambda: '"steward_stopping"' in steward.log.read_text())
     return steward
 
 
@@ -129,6 +129,6 @@ async def test_a_steward_frozen_for_longer_than_its_lease_posts_nothing_under_it
     stack.steward(**QUICK)
     until(lambda: receiver.ids)
     frozen.popen.send_signal(signal.SIGCONT)
-    until(lambda: '"lease_over"' in frozen.log.read_text())
+    until(lambda: '"delivery_lease_expired"' in frozen.log.read_text())
     assert await rows(database, ENDED) == [("delivered", 1)]
     assert len(receiver.ids) == 1

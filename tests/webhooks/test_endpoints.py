@@ -33,7 +33,7 @@ def endpoint(tenant_id: uuid.UUID) -> Endpoint:
 async def fail(database: Database, endpoint: Endpoint) -> bool:
     """Whether this failure disables it."""
     async with database.session() as session:
-        return endpoint in await endpoints.failed(session, [endpoint])
+        return endpoint in await endpoints.count_failures(session, [endpoint])
 
 
 async def failures(database: Database, endpoint: Endpoint, count: int, hours_between: int) -> list[bool]:
@@ -72,7 +72,7 @@ async def test_a_success_forgets_the_failures_but_not_a_disabling(
     for disabled in (False, True):
         await failures(database, endpoint, 20 if disabled else 5, 12)
         async with database.session() as session:
-            await endpoints.succeeded(session, [endpoint])
+            await endpoints.forget_failures(session, [endpoint])
         held = await rows(database, "SELECT disabled_at IS NOT NULL FROM webhook_endpoints")
         assert held == ([(True,)] if disabled else [])
 

@@ -21,13 +21,13 @@ from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
 from tests.webhooks.told import deliveries
 from til.request import TilRequest
-from webhooks.pace import EVERY_SECONDS, Pace
+from webhooks.throttle import EVERY_SECONDS, ProgressThrottle
 
 ADA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
 def test_of_what_comes_within_half_a_second_the_latest_is_kept() -> None:
-    pace = Pace()
+    pace = ProgressThrottle()
     assert pace.next({ADA: {"done": 1}, BOB: {"done": 1}}, 10.0) == {ADA: {"done": 1}, BOB: {"done": 1}}
     assert pace.next({ADA: {"done": 2}}, 10.2) == {}
     assert pace.next({ADA: {"done": 3}}, 10.4) == {}
