@@ -22,7 +22,7 @@ from jobs.finish import succeed
 from jobs.workers import register
 from tests.conftest import execute, renamed
 from tests.stack.processes import day
-from worker.slots.reader import decoded
+from worker.slots.reader import decode
 
 VERSIONS = sorted(Path("migrations/versions").glob("v[0-9]*.py"))
 OLDER = [path.name[1:5] for path in VERSIONS[:-1]]
@@ -103,7 +103,7 @@ async def test_the_jobs_of_an_older_version_are_run_by_this_one(empty_url: str, 
         claimed = await claim(session, worker, 5)
         assert len(claimed) == 3
         for one in claimed:
-            assert decoded(await request_json(session, one.claim)).username == day()["username"]
+            assert decode(await request_json(session, one.claim)).username == day()["username"]
             result = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
             assert await succeed(session, one.claim, result, {}, {}) == "succeeded"
     await database.close()

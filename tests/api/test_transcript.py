@@ -42,7 +42,7 @@ class Follower:
         if arrives:
             self.transcript.take(entry)
         else:
-            self.stream.lose()
+            self.stream.mark_lost()
 
     def begin_anew(self) -> None:
         if self.answers[self.at]:

@@ -10,7 +10,7 @@ from tests.conftest import execute
 from tests.faults.conftest import ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
-from worker.slots.reader import decoded
+from worker.slots.reader import decode
 
 ONE_PATCH = {"commit_message": "m", "patch": "@@ -1 +1 @@\n-a\n+b"}
 LARGE = day(files=[{"filepath": f"f{number}.py", "patches": [ONE_PATCH] * 1000} for number in range(40)])
@@ -34,7 +34,7 @@ def test_large_days_cost_no_lease_and_do_not_hold_up_a_small_one(stack: Stack, j
 async def test_while_a_large_day_is_decoded_the_loop_has_its_turns() -> None:
     shares = []
     for _ in range(5):
-        decoding = asyncio.create_task(asyncio.to_thread(decoded, json.dumps(LARGE)))
+        decoding = asyncio.create_task(asyncio.to_thread(decode, json.dumps(LARGE)))
         longest, began = 0.0, time.monotonic()
         turn = began
         while not decoding.done():

@@ -17,7 +17,7 @@ from jobs.claim import request_json
 from jobs.fence import Claim
 from jobs.workers import drain
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
-from worker.slots.reader import decoded
+from worker.slots.reader import decode
 
 RESULT = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
 
@@ -130,7 +130,7 @@ async def test_a_request_is_fetched_by_the_holder_of_the_claim_only(
     (first,) = await claimed(database, worker)
     async with database.session() as session:
         await cancel.cancel(session, tenant_id, job_id)
-        assert decoded(await request_json(session, first.claim)).username == "ada"
+        assert decode(await request_json(session, first.claim)).username == "ada"
         await give_back.release(session, first.claim)
     await submit()
     (second,) = await claimed(database, worker)

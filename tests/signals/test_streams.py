@@ -17,7 +17,7 @@ from signals.streams import KEPT_SECONDS, MOST_ENTRIES, START, Entry, StreamUpda
 from tests.stack.processes import day
 from til.request import TilRequest
 from worker.live.reporter import LiveReporter
-from worker.live.stream_state import AGAIN_SECONDS, MOST_BYTES, MOST_TEXT_BYTES, StreamState
+from worker.live.stream_state import MOST_BYTES, MOST_TEXT_BYTES, REPEAT_SECONDS, StreamState
 from worker.metrics import TokenRate
 from worker.writing.progress import Progress
 
@@ -59,7 +59,7 @@ def written(text: str, tokens: int = 1, anew: bool = False) -> Progress:
 async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tick(live: Live) -> None:
     rate = TokenRate()
     watch = LiveReporter(live, rate)
-    report = watch.of(REQUEST, JOB, 3, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 3, None, webhook=False)
     await watch.tick(1.0)
     begun = await heard(live)
     assert (begun.status, begun.claim_no, begun.text, begun.progress) == (Status.RUNNING, 3, "", None)
@@ -78,7 +78,7 @@ async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tic
 
 async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "No", 4', anew=True))
     await watch.tick(1.0)
     assert (await heard(live)).text == "# No"
@@ -92,7 +92,7 @@ async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live)
 
 async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "', anew=True))
     for number in range(3 * MOST_ENTRIES):
         report(written("word " * 30, number))
@@ -109,7 +109,7 @@ async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -
 
 async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redis: Redis) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
     await redis.flushall()
@@ -122,7 +122,7 @@ async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redi
     report(written("three ", 3))
     await watch.tick(1.75)
     assert (await heard(live)).text == ""
-    await watch.tick(1.75 + AGAIN_SECONDS)
+    await watch.tick(1.75 + REPEAT_SECONDS)
     assert (await heard(live)).text == "# one two three"
 
 
@@ -130,7 +130,7 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
     live: Live, valkey: ValkeyServer
 ) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
     valkey.stop()
@@ -146,7 +146,7 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
 
 async def test_progress_for_webhooks_is_handed_on_with_each_tick_that_has_news(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=True)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=True)
     told = []
     for number in range(4):
         report(Progress("summarise", number, 4, number))
@@ -188,7 +188,7 @@ def test_a_hole_is_never_filled_with_what_comes_after_it() -> None:
         stream.add(word)
         news = stream.update(None, webhook=False, now=1.0)
         if word == "b":
-            stream.lose()
+            stream.mark_lost()
         else:
             transcript.take(news.entry)
         assert "abcd".startswith(transcript.text)

@@ -16,7 +16,7 @@ from tests.til.requests import REQUESTS
 from til.markdown import escape, render
 from til.post import SECTIONS, Draft, Point
 from til.request import TilRequest
-from worker.live.markdown import Line, LiveMarkdown
+from worker.live.markdown import LineEscaper, LiveMarkdown
 from worker.writing.json_repair import complete
 
 AWKWARD = st.text(' \t\n!:/[]12.)-+=#*`<"\\{}\u200e\u3000\x1f\ud83d\ude00😀가éw@$a', max_size=24)
@@ -81,7 +81,7 @@ def test_character_by_character_it_is_always_a_beginning_of_the_post(draft: tupl
 @settings(max_examples=200, deadline=None)
 @given(AWKWARD | st.text(), CUTS)
 def test_a_line_in_parts_is_escaped_as_the_whole(text: str, cuts: list[int]) -> None:
-    line = Line()
+    line = LineEscaper()
     assert "".join(line.feed(part) for part in pieces(text, cuts)) + line.close() == escape(text)
 
 

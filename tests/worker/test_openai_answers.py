@@ -20,7 +20,7 @@ from worker.engines.answer import Answer
 from worker.engines.events import Reader
 from worker.engines.openai import MALFORMED, OpenAIEngine
 from worker.engines.outline.engine import OutlineEngine
-from worker.slots.outcome import why_it_failed
+from worker.slots.outcome import outcome_of_error
 from worker.writing.schema import InvalidOutput, parse
 from worker.writing.unwrap import candidates
 from worker.writing.write import Generation, Post, write
@@ -72,7 +72,7 @@ async def test_what_is_no_post_is_one_clear_failure(
     with pytest.raises(failure) as failed:
         await post_of(answer)
     assert type(failed.value) is failure
-    assert "unexpectedly" not in str(getattr(why_it_failed(failed.value), "message", ""))
+    assert "unexpectedly" not in str(getattr(outcome_of_error(failed.value), "message", ""))
 
 
 async def test_why_a_call_was_refused_is_told_without_addresses_and_keys() -> None:
