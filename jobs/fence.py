@@ -34,9 +34,9 @@ from base.states import ENDINGS, Status
 from base.tables import Job, Worker
 from jobs.outbox import enqueue_deliveries
 
-SPENT = ("prompt_tokens", "cached_tokens", "completion_tokens", "calls")
+USAGE_COUNTS = ("prompt_tokens", "cached_tokens", "completion_tokens", "calls")
 Usage = dict[str, Any] | None
-"""What one run has spent, by the names above; None: not known."""
+"""The counts of one run, by the names above; None: not known."""
 NO_IDENTITY_MAP = {"synchronize_session": False}
 """Execution option: sessions hold no Job objects here, so SQLAlchemy need not look for changed ones."""
 
@@ -173,12 +173,12 @@ def later(seconds: float) -> Any:
 
 def with_usage(usage: Usage) -> Any:
     """The job's usage: the sums over all runs with this one's added, and the length of this run."""
-    spent = [
+    sums = [
         (name, func.coalesce(Job.usage[name].astext.cast(BigInteger), 0) + (usage or {}).get(name, 0))
-        for name in SPENT
+        for name in USAGE_COUNTS
     ]
     run = ("run_seconds", func.round(func.extract("epoch", NOW - Job.claimed_at), 3))
-    return func.jsonb_build_object(*chain.from_iterable([*spent, run]))
+    return func.jsonb_build_object(*chain.from_iterable([*sums, run]))
 
 
 async def write_fenced(

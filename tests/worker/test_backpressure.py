@@ -10,7 +10,7 @@ import pytest
 
 from worker.engines import EngineBusy
 from worker.engines.backpressure import JITTER, LONGEST_ASKED_SECONDS, REFUSALS_IN_A_ROW, Backpressure
-from worker.engines.refusal import told_to_wait
+from worker.engines.refusal import asked_to_wait
 
 SPREAD = 1 + JITTER
 
@@ -23,7 +23,7 @@ async def test_it_opens_as_was_asked_never_before_and_tells_it() -> None:
     gate, opened = Backpressure(30), asyncio.Event()
     gate.on_open = opened.set
     sent = await inside(gate, 1)
-    gate.pushed_back(sent, 0.2)
+    gate.rejected(sent, 0.2)
     gate.leave()
     closed_at = time.monotonic()
     assert gate.claimable(0) == 0
@@ -38,15 +38,15 @@ async def test_without_a_word_its_pauses_double_once_for_all_that_were_sent_befo
     gate = Backpressure(30)
     sent = await inside(gate, 8)
     for _ in range(8):
-        gate.pushed_back(sent, None)
+        gate.rejected(sent, None)
         gate.leave()
     assert 0.9 <= gate.seconds() <= SPREAD
-    gate.pushed_back(time.monotonic(), None)
+    gate.rejected(time.monotonic(), None)
     assert 1.9 <= gate.seconds() <= 2 * SPREAD
     for _ in range(20):
-        gate.pushed_back(time.monotonic(), None)
+        gate.rejected(time.monotonic(), None)
     assert 59 <= gate.seconds() <= 60 * SPREAD
-    gate.pushed_back(time.monotonic(), 10**9)
+    gate.rejected(time.monotonic(), 10**9)
     assert LONGEST_ASKED_SECONDS - 1 <= gate.seconds() <= LONGEST_ASKED_SECONDS * SPREAD
 
 
@@ -54,25 +54,25 @@ async def test_so_many_calls_at_once_as_were_taken_then_slowly_more() -> None:
     gate = Backpressure(30)
     sent = await inside(gate, 10)
     for _ in range(6):
-        gate.pushed_back(sent, 0)
+        gate.rejected(sent, 0)
         gate.leave()
     assert gate.claimable(0) == 4
     for _ in range(200):
-        gate.taken()
+        gate.succeeded()
     assert 5 < (gate.claimable(0) or 99) <= 30
     for _ in range(1000):
-        gate.taken()
+        gate.succeeded()
     assert gate.claimable(0) is None
 
 
 async def test_who_can_not_wait_for_so_long_is_told_so() -> None:
     gate = Backpressure(30)
-    gate.pushed_back(await inside(gate, 1), 5)
+    gate.rejected(await inside(gate, 1), 5)
     gate.leave()
     with pytest.raises(EngineBusy) as busy:
         await gate.enter(time.monotonic() + 1)
     assert 4.9 <= (busy.value.after_seconds or 0) <= 5 * SPREAD
-    gate.pushed_back(time.monotonic(), 100)
+    gate.rejected(time.monotonic(), 100)
     with pytest.raises(EngineBusy):
         await gate.enter(math.inf)
 
@@ -82,7 +82,7 @@ async def test_it_closes_when_call_after_call_is_refused_for_what_may_be_everyon
     for _ in range(REFUSALS_IN_A_ROW - 1):
         gate.refused()
     assert gate.claimable(0) is None
-    gate.taken()
+    gate.succeeded()
     gate.refused()
     assert gate.claimable(0) is None
     for _ in range(REFUSALS_IN_A_ROW):
@@ -107,4 +107,4 @@ async def test_it_closes_when_call_after_call_is_refused_for_what_may_be_everyon
 def test_a_server_says_how_long_to_wait_in_seconds_or_by_its_own_clock(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    assert told_to_wait(headers) == seconds
+    assert asked_to_wait(headers) == seconds

@@ -16,8 +16,8 @@ from tests.worker.foreign_answers import DONE, FAILURES, POSTS, TEXT, USAGES, WH
 from tests.worker.test_openai import KEY, OK, event, serving
 from til.request import TilRequest
 from worker.engines import EngineAway, EngineFailed, EngineRefused, InputTooLarge
-from worker.engines.answer import Answer
-from worker.engines.events import Reader
+from worker.engines.answer import StreamedAnswer
+from worker.engines.events import ResponseReader
 from worker.engines.openai import MALFORMED, OpenAIEngine
 from worker.engines.outline.engine import OutlineEngine
 from worker.slots.outcome import outcome_of_error
@@ -145,15 +145,15 @@ JSON = st.recursive(
 @given(st.lists(JSON | st.binary(max_size=20), max_size=5))
 def test_nothing_that_comes_is_a_surprise(pieces: list[Any]) -> None:
     engine = OutlineEngine()
-    reader, answer = Reader(), Answer(lambda *_: None)
+    reader, answer = ResponseReader(), StreamedAnswer(lambda *_: None)
     try:
         for piece in pieces:
             for value in reader.feed(piece if isinstance(piece, bytes) else data(piece)):
-                answer.take(value)
+                answer.feed(value)
         for value in reader.end():
-            answer.take(value)
+            answer.feed(value)
         answer.done = True
-        written = answer.written(call_of(REQUEST, engine))
+        written = answer.completion(call_of(REQUEST, engine))
     except (EngineFailed, InputTooLarge, *MALFORMED):
         return
     assert written.prompt_tokens >= written.cached_tokens >= 0

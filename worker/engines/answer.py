@@ -1,4 +1,4 @@
-"""A chat completion as it comes in, from servers that follow the protocol more or less."""
+"""Collects a streamed chat completion, leniently: not all servers follow the protocol exactly."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from typing import Any
 
 from worker.engines import AnswerWithheld, Call, Completion, EngineFailed, OnText
-from worker.engines.refusal import refused, said_by
+from worker.engines.refusal import error_of_refusal, parse_error
 
 CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 WITHHELD = frozenset({"content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content"})
 TEXTS = ("text", "output_text", "", None)
-"""Kinds of parts that are the answer; others are thoughts, images or tools."""
+"""Types of content parts that belong to the answer; others are reasoning, images or tool calls."""
 MOST_TOKENS = 10**8
-"""A server's count beyond this is not believed."""
+"""A larger count of a server is ignored."""
 BYTES_PER_TOKEN = 4
-"""Of a prompt, where the server does not count it."""
+"""To estimate a prompt that the server does not count."""
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Answer:
-    """What has come so far of one answer; `reason`: why it ended, once it has."""
+class StreamedAnswer:
+    """The answer so far. `reason`: the finish reason, once it came; `done`: the stream has ended properly."""
 
     def __init__(self, on_text: OnText) -> None:
         self.reason: str | None = None
@@ -33,32 +33,36 @@ class Answer:
         self._tokens = 0
         self._usage: dict[str, Any] = {}
 
-    def take(self, event: Any) -> None:
-        """One chunk, or a whole completion. Raises EngineFailed, InputTooLarge where it is an error."""
+    def feed(self, event: Any) -> None:
+        """Add one chunk, or a whole completion. Raises EngineFailed, InputTooLarge if it is an error."""
         if not isinstance(event, dict):
             return
         if error := event.get("error") or (event if event.get("object") == "error" else None):
-            raise refused(None, said_by(error))
+            raise error_of_refusal(None, parse_error(error))
         if isinstance(usage := event.get("usage"), dict) and usage:
             self._usage = usage
         for choice in _list(event.get("choices")):
             if isinstance(choice, dict) and not choice.get("index"):
-                self._take(choice)
+                self._feed_choice(choice)
 
-    def _take(self, choice: dict[str, Any]) -> None:
-        said = choice.get("delta") or (None if self._parts else choice.get("message"))
-        said = said if isinstance(said, dict) else {"content": None if self._parts else choice.get("text")}
-        text, thought = text_of(said.get("content")), said.get("reasoning_content") or said.get("reasoning")
-        if isinstance(refusal := said.get("refusal"), str):
+    def _feed_choice(self, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta") or (None if self._parts else choice.get("message"))
+        if not isinstance(delta, dict):
+            delta = {"content": None if self._parts else choice.get("text")}
+        text, reasoning = (
+            text_of(delta.get("content")),
+            delta.get("reasoning_content") or delta.get("reasoning"),
+        )
+        if isinstance(refusal := delta.get("refusal"), str):
             self._refusal += refusal
-        if text or thought:
+        if text or reasoning:
             self._tokens += 1
             self._emit(text)
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
             self.reason = reason.lower()
 
     def _emit(self, text: str) -> None:
-        """Halves of a character that two chunks bring are one; a half alone is none."""
+        """Surrogates of one pair that come in two chunks are joined; lone ones are replaced."""
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         text = whole_characters(text.removesuffix(self._half) if self._half else text)
@@ -66,8 +70,8 @@ class Answer:
             self._parts.append(text)
         self._on_text(text, self._tokens)
 
-    def written(self, call: Call) -> Completion:
-        """All of it. Raises EngineFailed when it broke off or was withheld."""
+    def completion(self, call: Call) -> Completion:
+        """The whole answer. Raises EngineFailed when it broke off or was withheld."""
         text = "".join(self._parts)
         if self.reason in WITHHELD or (self._refusal and not text):
             why = self.reason if self.reason in WITHHELD else "refusal"
@@ -86,14 +90,14 @@ class Answer:
 
 
 def prompt_tokens(call: Call) -> int:
-    """Tokens of the prompt: exact where the engine has a tokenizer, else about."""
+    """Tokens of the prompt: exact if the engine has a tokenizer, else an estimate."""
     if call.prompt_ids is not None:
         return len(call.prompt_ids)
     return len((call.system + call.user).encode(errors="replace")) // BYTES_PER_TOKEN
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a text, or a list of parts of which some are text."""
+    """The text of a message's content, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     parts = [content] if isinstance(content, dict) else _list(content)
@@ -107,7 +111,7 @@ def _text_of_part(part: Any) -> str:
 
 
 def whole_characters(text: str) -> str:
-    """Pairs of surrogates as the characters that they are, single ones replaced."""
+    """The text with surrogate pairs joined into characters, and lone surrogates replaced."""
     if not SURROGATES.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -118,7 +122,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _count(counts: dict[str, Any], name: str) -> int | None:
-    """A count that makes sense, also as a text; else None."""
+    """A plausible count, also one given as a string; else None."""
     value = counts.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server, over httpx: the one call that is needed earns no further package."""
+"""The engine for any OpenAI-compatible server: one kind of call, over httpx."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from worker.engines import (
     EngineTimeout,
     OnText,
 )
-from worker.engines.answer import Answer
+from worker.engines.answer import StreamedAnswer
 from worker.engines.events import END, chunks_of, events_of
-from worker.engines.refusal import refused, said_in, told_to_wait
+from worker.engines.refusal import asked_to_wait, error_of_refusal, parse_error_body
 
 CALLS = 200
-"""At once, at the most."""
+"""Connections for calls, at the most."""
 LONGEST_REFUSAL_BYTES = 65_536
 PROMPT_BUDGET_TOKENS = 24_000
-"""What a server's context is taken for when it does not say: 32k less room for the answer."""
+"""Where the context of the server's model is not known: 32k less the answer."""
 TEMPLATE_TOKENS = 64
-"""What a chat template puts around the two messages, at the most."""
+"""That a chat template adds to the two messages, at the most."""
 AFTER_FINISH_SECONDS = 5.0
-"""For the usage, once an answer has ended; some servers send neither it nor an end."""
+"""How long usage and end of the stream are waited for after the answer; some servers send neither."""
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
-"""What reading JSON of another shape than the protocol's raises."""
+"""Raised when a response has another shape than the protocol's."""
 UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 log = structlog.get_logger()
 
@@ -82,16 +82,16 @@ class OpenAIEngine:
         self.info = EngineInfo("openai", version, self._model, None, None, enforces_schema=False)
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
-        """The context less the answer, by the server's own limit where it was set."""
+        """The context less the answer, if the context is known."""
         return self._max_model_len - max_output_tokens if self._max_model_len else PROMPT_BUDGET_TOKENS
 
     def encode(self, system: str, user: str) -> Encoded:
-        """Two bytes a token, which is more than any usual tokenizer needs, and room for the chat template."""
-        written = len(system.encode(errors="replace")) + len(user.encode(errors="replace"))
-        return Encoded(written // 2 + 1 + TEMPLATE_TOKENS)
+        """An upper estimate: a token for two bytes, and the chat template."""
+        size = len(system.encode(errors="replace")) + len(user.encode(errors="replace"))
+        return Encoded(size // 2 + 1 + TEMPLATE_TOKENS)
 
     def kv_cache(self) -> KvCache | None:
-        """The server's own business."""
+        """None: the server manages it."""
         return None
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
@@ -100,7 +100,7 @@ class OpenAIEngine:
         try:
             return await self._generate(call, on_text)
         except EngineRefused as error:
-            if error.anyones and not await self.alive():
+            if error.affects_all and not await self.alive():
                 raise EngineAway(str(error), error.said) from error
             raise
         except UNREACHED as error:
@@ -115,13 +115,13 @@ class OpenAIEngine:
     async def _generate(self, call: Call, on_text: OnText) -> Completion:
         async with self._http.stream("POST", "chat/completions", json=self._body(call)) as response:
             if not response.is_success:
-                said = said_in(self._without_key(await _beginning(response)))
-                raise refused(response.status_code, said, told_to_wait(response.headers))
-            answer = Answer(on_text)
+                reply = parse_error_body(self._without_key(await _first_bytes(response)))
+                raise error_of_refusal(response.status_code, reply, asked_to_wait(response.headers))
+            answer = StreamedAnswer(on_text)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit:
                     await _read(response, answer, limit)
-        return answer.written(call)
+        return answer.completion(call)
 
     def _without_key(self, body: bytes) -> bytes:
         return body.replace(self._key.encode(), b"[key]") if self._key else body
@@ -143,9 +143,9 @@ class OpenAIEngine:
         }
 
     async def alive(self) -> bool:
-        """Whether the server answers and offers the model to this key; a server that is busy is alive.
+        """Whether the server answers and offers the model to this key; a busy server is alive.
 
-        On a connection of its own, or it would wait behind the calls.
+        It has a connection of its own, so that it does not wait for the calls.
         """
         try:
             answer = await self._probe.get("models")
@@ -159,29 +159,29 @@ class OpenAIEngine:
         return known
 
     def load(self) -> tuple[int, int]:
-        """The calls that are open; what waits in the server is not known here."""
+        """The open calls, and 0: what waits in the server is not known here."""
         return self._running, 0
 
     async def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         await self._http.aclose()
         await self._probe.aclose()
 
 
-async def _read(response: httpx.Response, answer: Answer, limit: asyncio.Timeout) -> None:
+async def _read(response: httpx.Response, answer: StreamedAnswer, limit: asyncio.Timeout) -> None:
     async with contextlib.aclosing(events_of(response)) as events:
         async for event in events:
             if event == END:
                 answer.done = True
                 return
-            answer.take(event)
+            answer.feed(event)
             if answer.reason and limit.when() is None:
                 limit.reschedule(asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS)
             await asyncio.sleep(0)
 
 
-async def _beginning(response: httpx.Response) -> bytes:
-    """The first bytes of a refusal; one that breaks off is a refusal all the same."""
+async def _first_bytes(response: httpx.Response) -> bytes:
+    """The first bytes of an error response; that it breaks off or takes long is no further error."""
     body = b""
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
         async with (
@@ -196,7 +196,7 @@ async def _beginning(response: httpx.Response) -> bytes:
 
 
 def _offered(answer: httpx.Response) -> list[str] | None:
-    """The models that the server lists, if it does."""
+    """The models that the server lists; None if the response is no list."""
     try:
         return [str(model["id"]) for model in answer.json()["data"]] if answer.is_success else None
     except MALFORMED:

@@ -11,21 +11,21 @@ from typing import Literal
 from jobs.fence import Claim, Claimed
 from worker.engines.backpressure import Backpressure
 from worker.slots.kv_admission import KvAdmission
-from worker.writing.spent import Spent
+from worker.writing.usage import RunUsage
 
 Reason = Literal["cancelled", "lost", "drained", "overdue"]
 
 
 @dataclass(eq=False)
 class Run:
-    """One run of a claimed job. `spent`: the usage of its calls; `began`: of `time.monotonic`.
+    """One run of a claimed job. `usage`: of its calls so far; `began`: of `time.monotonic`.
 
     `stopping` is set when the run is to be stopped, for the reason `stopped`.
     """
 
     claimed: Claimed
     stopped: Reason | None = None
-    spent: Spent = field(default_factory=Spent)
+    usage: RunUsage = field(default_factory=RunUsage)
     began: float = field(default_factory=time.monotonic)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 

@@ -148,7 +148,7 @@ class Runner:
             seed,
             claimed.template,
             self._code_tokens,
-            run.spent,
+            run.usage,
             self._in_flight.gate,
             run.began + claimed.run_seconds * BUSY_WAIT_SHARE,
             packing,

@@ -77,7 +77,7 @@ class Settler:
             result = outcome.result.model_dump(mode="json")
             return await finish.succeed(session, claim, result, outcome.usage, outcome.provenance)
         partial = None if outcome is UNWRITABLE else self._reporter.partial_text(claim.job_id)
-        usage = run.spent.usage()
+        usage = run.usage.as_json()
         match outcome:
             case Stopped():
                 if run.stopped == "cancelled":
@@ -96,7 +96,7 @@ class Settler:
         seconds = {"run_seconds": round(self._reporter.seconds(run.claimed.claim.job_id), 3)}
         code = {"code": outcome.code} if isinstance(outcome, Failure) else {}
         log.info("run_ended", status=status, **code, **seconds)
-        usage = run.spent.usage()
+        usage = run.usage.as_json()
         for kind in ("prompt", "cached", "completion"):
             TOKENS.labels(kind).inc(usage[f"{kind}_tokens"])
         if status in ENDINGS:

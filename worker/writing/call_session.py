@@ -1,4 +1,4 @@
-"""CallSession an engine for JSON: an answer that was cut off is closed, an unusable one asked for again."""
+"""The calls of one run: waits for a busy engine, repairs answers that were cut off, repeats unusable ones."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from worker.engines import Call, Completion, Engine, EngineAway, EngineBusy, Eng
 from worker.engines.answer import prompt_tokens
 from worker.engines.backpressure import Backpressure
 from worker.writing.schema import InvalidOutput
-from worker.writing.spent import Spent
 from worker.writing.unwrap import candidates
+from worker.writing.usage import RunUsage
 
-TRIES = 2
+CALLS_PER_ANSWER = 2
 T = TypeVar("T")
 
 
 @dataclass
 class CallSession:
-    """All calls of one run, and what they have cost. A server that takes no more is waited for until then."""
+    """`patient_until` (of `time.monotonic`): until then calls wait at the `gate` for a busy engine.
+
+    `seconds`: the time that each stage took.
+    """
 
     engine: Engine
-    spent: Spent = field(default_factory=Spent)
+    usage: RunUsage = field(default_factory=RunUsage)
     gate: Backpressure = field(default_factory=Backpressure)
     patient_until: float = math.inf
     seconds: dict[str, float] = field(default_factory=dict)
-    _flying: dict[str, int] = field(default_factory=dict)
+    _tokens_in_flight: dict[str, int] = field(default_factory=dict)
     _sent: int = 0
 
     async def ask(
         self, call: Callable[[int], Call], read: Callable[[Any], T], on_text: Callable[[int, str], None]
     ) -> T:
-        """What `read` makes of the answer to `call(0)` or, if that raises InvalidOutput, to `call(1)`.
+        """The answer to `call(0)`, parsed by `read`; if that raises InvalidOutput, the answer to `call(1)`.
 
-        `on_text(number, text)` gets the answer as it comes, with another number for each that begins anew.
+        `on_text(number, text)` gets each answer as it comes; the number differs for each call that is sent.
         Raises InvalidOutput, EngineFailed, EngineDead.
         """
-        for number in range(TRIES):
-            written = await self._generate(call(number), on_text)
-            for value in candidates(written.text, written.complete):
+        for number in range(CALLS_PER_ANSWER):
+            completion = await self._generate(call(number), on_text)
+            for value in candidates(completion.text, completion.complete):
                 try:
                     return read(value)
                 except InvalidOutput:
@@ -51,55 +54,56 @@ class CallSession:
         raise InvalidOutput(InvalidOutput.__doc__)
 
     async def _generate(self, call: Call, on_text: Callable[[int, str], None]) -> Completion:
-        """Send the call as soon as the engine takes one; a refusal because it is busy is no failure."""
+        """Send the call, again and again while the engine is busy, which counts as no failure."""
         while True:
             sent_at = await self.gate.enter(self.patient_until)
             self._sent += 1
             try:
-                written = await self._send(call, partial(on_text, self._sent))
+                completion = await self._send(call, partial(on_text, self._sent))
             except EngineAway as away:
-                self.gate.pushed_back(sent_at, None)
+                self.gate.rejected(sent_at, None)
                 away.after_seconds = self.gate.seconds()
                 raise
             except EngineBusy as busy:
-                self.gate.pushed_back(sent_at, busy.after_seconds)
+                self.gate.rejected(sent_at, busy.after_seconds)
                 if time.monotonic() + self.gate.seconds() >= self.patient_until:
                     raise EngineBusy(str(busy), busy.said, self.gate.seconds()) from busy
             except EngineRefused as error:
-                if error.anyones:
+                if error.affects_all:
                     self.gate.refused()
                 raise
             else:
-                self.gate.taken()
-                return written
+                self.gate.succeeded()
+                return completion
             finally:
                 self.gate.leave()
 
     async def _send(self, call: Call, on_text: Callable[[str], None]) -> Completion:
-        self._flying[call.id] = 0
+        self._tokens_in_flight[call.id] = 0
 
-        def told(text: str, tokens: int) -> None:
-            self._flying[call.id] = tokens
+        def count(text: str, tokens: int) -> None:
+            self._tokens_in_flight[call.id] = tokens
             on_text(text)
 
         try:
-            written = await self.engine.generate(call, told)
+            completion = await self.engine.generate(call, count)
         except BaseException:
-            if came := self._flying[call.id]:
-                self.spent.add_broken(prompt_tokens(call), came)
+            if tokens := self._tokens_in_flight[call.id]:
+                self.usage.add_unfinished(prompt_tokens(call), tokens)
             raise
         finally:
-            del self._flying[call.id]
-        self.spent.add(written)
-        return written
+            del self._tokens_in_flight[call.id]
+        self.usage.add(completion)
+        return completion
 
     def completion_tokens(self) -> int:
-        """Tokens written so far, by the calls that have ended and by those that run."""
-        return sum(one.completion_tokens for one in self.spent.written) + sum(self._flying.values())
+        """Tokens generated so far, by the calls that have ended and by those in flight."""
+        ended = sum(one.completion_tokens for one in self.usage.completions)
+        return ended + sum(self._tokens_in_flight.values())
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Take the time of a stage."""
+        """Measure the time of a stage."""
         began = time.monotonic()
         try:
             yield
