@@ -8,7 +8,7 @@ from tests.worker.outline_days import draft_of, of_changes, texts
 from worker.engines.outline.diff import read_patch
 from worker.engines.outline.names import definitions
 from worker.engines.outline.paths import is_test, kind_of
-from worker.engines.outline.sides import sides_of
+from worker.engines.outline.versions import versions_of
 
 NEW = "@@ -0,0 +1 @@\n+def turn(a): ...\n"
 
@@ -115,9 +115,9 @@ def test_a_files_kind_is_known_by_its_name_or_not_at_all(path: str, kind: str | 
 
 def test_a_file_before_the_day_is_its_newest_code_with_the_patches_taken_back() -> None:
     patches = ["@@ -1,2 +1,3 @@\n a\n+b\n c\n", "@@ -0,0 +1 @@\n+top\n@@ -3 +4,0 @@\n-c\n"]
-    sides = sides_of("top\na\nb\n", [read_patch(patch) for patch in patches])
+    sides = versions_of("top\na\nb\n", [read_patch(patch) for patch in patches])
     assert (sides.before, sides.after, sides.whole) == (["a", "c"], ["top", "a", "b"], True)
-    assert sides_of("other\n", [read_patch(patch) for patch in patches]).whole is False
+    assert versions_of("other\n", [read_patch(patch) for patch in patches]).whole is False
 
 
 @pytest.mark.parametrize(

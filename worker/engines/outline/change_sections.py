@@ -1,4 +1,4 @@
-"""The sections that show what the diffs hold: concepts, how to use it, and the reflection."""
+"""The sections that are made from changed files: concepts, how to use it, and the reflection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from worker.engines.outline.paths import is_code, is_test
 MOST_NAMES, MOST_KINDS = 6, 2
 MOST_POINTS_ON_NAMES, MOST_POINTS_ON_DEPENDENCIES = 7, 4
 MOST_SIGNATURES, MOST_FILES, MOST_TESTS = 3, 8, 3
-"""In a section, however many its points may be: a day is not told by its lists."""
+"""In a section, however many points it may have."""
 TAKES = re.compile(r"\(\s*(?!(?:&?(?:mut )?self|cls)?\s*\))(?!self: \w+\s*\))\S")
-"""Parameters other than the object itself."""
+"""Matches parameters other than `self` and `cls`."""
 TEST_NAME = ("test", "Test", "it_", "should")
 
 
-class Shown:
-    """Names, files and numbers, each by a file in which it is to be seen."""
+class ChangeSections:
+    """Points on names, files and numbers; each cites a file that shows it."""
 
     def __init__(self, facts: Facts, page: Page, most: int) -> None:
         self._facts, self._page, self._say, self._most = facts, page, page.say, most
@@ -30,12 +30,14 @@ class Shown:
         self._named = [(change.path, facts.names[change.path]) for change in self._read]
 
     def concepts(self) -> list[Point]:
-        """What is defined that was not, or no more, then the kinds of files that most was done in."""
+        """Dependencies and names that are new, changed or gone, then the languages with the most changes."""
         kinds = [point for kind in self._facts.kinds()[:MOST_KINDS] if (point := self._kind(kind))]
-        room = min(MOST_POINTS_ON_NAMES, self._most - min(1, len(kinds)))
-        points = list(self._some(self._dependencies(), min(MOST_POINTS_ON_DEPENDENCIES, room)))
-        points = [*points, *self._some(self._names(), room - len(points)), *kinds][: self._most]
-        return points or [self._page.surely([self._say("no_concepts")], *self._paths(self._facts.changes))]
+        most = min(MOST_POINTS_ON_NAMES, self._most - min(1, len(kinds)))
+        points = list(self._some(self._dependencies(), min(MOST_POINTS_ON_DEPENDENCIES, most)))
+        points = [*points, *self._some(self._names(), most - len(points)), *kinds][: self._most]
+        if points:
+            return points
+        return [self._page.required_point([self._say("no_concepts")], *self._paths(self._facts.changes))]
 
     def _dependencies(self) -> Iterator[Point | None]:
         for change in self._read:
@@ -51,15 +53,15 @@ class Shown:
             for origin in dict.fromkeys(names.moved.values()):
                 moved = [name for name, came_from in names.moved.items() if came_from == origin]
                 yield self._list_of("moved_names", moved, path, origin=origin)
-        told = set[str]()
+        seen = set[str]()
         for path, names in files:
-            yield self._list_of("new_names", [name for name in names.new if name not in told], path)
-            told.update(names.new)
+            yield self._list_of("new_names", [name for name in names.new if name not in seen], path)
+            seen.update(names.new)
         for path, names in files:
             yield self._list_of("gone_names", names.gone, path)
 
     def _list_of(self, phrase: str, names: Sequence[str], path: str, **facts: str) -> Point | None:
-        """As many of the names that others may use as fit, and how many more there are."""
+        """As many of the public names as fit, and how many more there are."""
         public = [name for name in names if not name.startswith("_")]
         texts = [
             self._say(phrase, n=len(public), path=path, names=self._first(public, count), **facts)
@@ -80,21 +82,21 @@ class Shown:
         return self._page.point([text if added or removed else f"{kind}: {files}"], *self._paths(changes)[:1])
 
     def how(self) -> list[Point]:
-        """What became of each file, those first that changed most; the last point counts the others."""
+        """How each file changed, the most important first, the others counted; then signatures."""
         changes, shown, points = self._facts.changes, list[Change](), list[Point]()
-        room = min(MOST_FILES, self._most)
-        most = room if len(changes) <= room else room - 1
+        most = min(MOST_FILES, self._most)
+        most = most if len(changes) <= most else most - 1
         for change in changes:
             if len(points) < most and (point := self._page.point([self._file(change)], change.path)):
                 points.append(point)
                 shown.append(change)
-        told = set(map(id, shown))
-        rest = [change for change in changes if id(change) not in told]
+        seen = set(map(id, shown))
+        rest = [change for change in changes if id(change) not in seen]
         points += [self._others(rest, bool(points))] if rest else []
         return [*points, *self._some(self._signatures(), min(MOST_SIGNATURES, self._most - len(points)))]
 
     def _signatures(self) -> Iterator[Point | None]:
-        """How what is new, or is called otherwise than before, is called; each on one line of the code."""
+        """Changed signatures, then new ones, of public functions whose parameters are on one line."""
         files = [(path, names) for path, names in self._named if is_code(path)]
         for path, names in files:
             for name, (old, new) in names.changed.items():
@@ -109,9 +111,10 @@ class Shown:
     def _others(self, rest: Sequence[Change], after_some: bool) -> Point:
         if not after_some:
             files = self._say("files", n=len(rest))
-            return self._page.surely([self._say("files_only", files=files)], *self._paths(rest))
+            return self._page.required_point([self._say("files_only", files=files)], *self._paths(rest))
         lines = self._say.lines(sum(change.added for change in rest), sum(change.removed for change in rest))
-        return self._page.surely([self._say("more_files", n=len(rest), lines=lines)], *self._paths(rest))
+        text = self._say("more_files", n=len(rest), lines=lines)
+        return self._page.required_point([text], *self._paths(rest))
 
     def _file(self, change: Change) -> str:
         facts = {"path": change.path, "added": change.added, "removed": change.removed}
@@ -123,35 +126,37 @@ class Shown:
             else self._say("file", **facts)
         )
 
-    def reflection(self, told_total: bool) -> list[Point]:
-        """What the day came to, and what it did to the tests."""
-        points = [] if told_total else [self._total()]
+    def reflection(self, has_total: bool) -> list[Point]:
+        """The totals of the day, unless another section has them (`has_total`), and the tests."""
+        points = [] if has_total else [self._total()]
         points += self._tests() if len(points) < self._most else []
         if len(points) < self._most and not any(is_test(change.path) for change in self._facts.changes):
             code = [change for change in self._read if is_code(change.path)]
             paths = self._paths(code or self._facts.changes)
-            points.append(self._page.surely([self._say("untested" if code else "no_code")], *paths[:1]))
+            text = self._say("untested" if code else "no_code")
+            points.append(self._page.required_point([text], *paths[:1]))
         return points or [self._total()]
 
     def _total(self) -> Point:
-        return self._page.surely(totals(self._facts, self._say), self._page.of_commit(self._facts.commits[0]))
+        source = self._page.of_commit(self._facts.commits[0])
+        return self._page.required_point(totals(self._facts, self._say), source)
 
     def _tests(self) -> list[Point]:
-        """The new tests by name; where a section has room for no more, in how many files there are others."""
-        room = min(MOST_TESTS, self._most - 1)
+        """The new tests by name, and the number of further files with new tests; else a changed test file."""
+        most = min(MOST_TESTS, self._most - 1)
         tests = [(path, new) for path, names in self._named if (new := _tests_of(path, names))]
-        points = list(self._some((self._list_of("new_tests", new, path) for path, new in tests), room))
-        told = {source for point in points for source in point.sources}
-        rest = [path for path, _ in tests if not told & set(self._page.citable(path))]
+        points = list(self._some((self._list_of("new_tests", new, path) for path, new in tests), most))
+        cited = {source for point in points for source in point.sources}
+        rest = [path for path, _ in tests if not cited & set(self._page.citable(path))]
         if points and rest:
             more = self._page.point([self._say("more_tests", n=len(rest))], *rest)
             return [*points, *([more] if more and len(points) < self._most - 1 else [])]
         changed = [change.path for change in self._read if is_test(change.path)]
-        told_only = (self._page.point([self._say("tested", path=path)], path) for path in changed)
-        return points or list(self._some(told_only, 1))
+        tested = (self._page.point([self._say("tested", path=path)], path) for path in changed)
+        return points or list(self._some(tested, 1))
 
     def _paths(self, changes: Sequence[Change]) -> list[str]:
-        """Those that may be cited, as many as a point may cite."""
+        """The paths that may be cited, as many as a point may cite."""
         found = list[str]()
         for change in changes:
             if len(found) == self._page.most_cited:
@@ -160,7 +165,7 @@ class Shown:
         return found
 
     def _some(self, points: Iterator[Point | None], most: int) -> Iterator[Point]:
-        """The first of those that could be made."""
+        """The first points that are not None."""
         made = 0
         while made < most and (point := next(points, self)) is not self:
             if isinstance(point, Point):
@@ -169,15 +174,15 @@ class Shown:
 
 
 def _is_public_call(name: str, line: str) -> bool:
-    """Whether others may call it so, and its parameters begin and end on this line."""
+    """Whether the name is public, and its parameters begin and end on this line."""
     return not name.startswith("_") and "(" in line and line.count("(") == line.count(")") and line[-1] != ","
 
 
 def _bare(line: str) -> str:
-    """A definition's line without what only begins its body."""
+    """The line of a definition without the mark that begins the body."""
     return line.rstrip(" :{").removesuffix("=>").rstrip()
 
 
 def _tests_of(path: str, names: Names) -> list[str]:
-    """New tests by name; some languages have a sentence for it."""
+    """The names of new tests; in some languages the name is a sentence."""
     return [name for name in names.new if name.startswith(TEST_NAME) or " " in name] if is_test(path) else []

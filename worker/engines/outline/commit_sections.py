@@ -1,4 +1,4 @@
-"""The sections that tell of commits: what was learned, why, and which problems were solved."""
+"""The title, and the sections that are made from commit messages: learned, why, and problem."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from worker.engines.outline.commits import Commit, Topic
 from worker.engines.outline.facts import Facts, areas, totals
 from worker.engines.outline.messages import KINDS
 from worker.engines.outline.page import Page
-from worker.engines.outline.prose import first_that_fit, shortened, whole
+from worker.engines.outline.prose import first_that_fits, fitting_sentences, shortened
 
 PROBLEMS = ("fix", "revert")
 NO_REASON = ("dependency", "release")
-"""Their messages are written by programs."""
+"""Kinds whose messages are usually written by programs."""
 MOST_SUBJECTS = 20
-"""In one point, at the most."""
+"""In one point."""
 REASON = re.compile(
     r"\b(?:because|since|so that|in order to|otherwise|without|instead|prevents?|avoids?|needs?|must|lets?)\b"
     r"|때문|위해|위한|않도록|으므로|하도록|ため|ので|から|ように|因为|为了|以便|避免|否则",
@@ -26,8 +26,11 @@ REASON = re.compile(
 )
 
 
-class Told:
-    """The day's topics, each told in one place: in the title, as a problem, or as what was learned."""
+class CommitSections:
+    """Shows each topic once: in the title, under `problem`, or under `learned`.
+
+    `most`: points a section; `titled`: the title has the day's only topic.
+    """
 
     def __init__(self, facts: Facts, page: Page, most: int, titled: bool) -> None:
         self._facts, self._page, self._say, self._most = facts, page, page.say, most
@@ -37,9 +40,9 @@ class Told:
         self._only = facts.topics[0] if titled else None
 
     def learned(self) -> list[Point]:
-        """What is no problem; where there is nothing else, how many commits there were and of what."""
+        """Topics other than problems; if there are none, a summary of the commits."""
         return self._listed(self._lessons) or [
-            self._page.surely(self._summary(), *self._sources(self._facts.topics))
+            self._page.required_point(self._summary(), *self._sources(self._facts.topics))
         ]
 
     def problem(self) -> list[Point]:
@@ -49,26 +52,28 @@ class Told:
             return points
         kind = self._only.kind if self._only else None
         phrase = f"only_{kind}" if kind in PROBLEMS else "no_fix"
-        return [self._page.surely([self._say(phrase)], *self._sources(self._facts.topics))]
+        return [self._page.required_point([self._say(phrase)], *self._sources(self._facts.topics))]
 
     def why(self) -> list[Point]:
-        """The reasons that the messages give, in their own sentences; first those that say why."""
-        told = {one_line(commit.message.base) for commit in self._facts.commits}
+        """Sentences from the messages' bodies, first those that give a reason."""
+        subjects = {one_line(commit.message.base) for commit in self._facts.commits}
         bodies = list[tuple[Commit, str]]()
         for commit in [commit for topic in _ranked(self._facts.topics) for commit in topic.commits]:
-            body = [unit for unit in commit.message.body if unit.rstrip(".") not in told]
+            body = [unit for unit in commit.message.body if unit.rstrip(".") not in subjects]
             if body and commit.message.kind not in NO_REASON:
-                bodies.append((commit, first_that_fit(body, self._page.room)))
+                bodies.append((commit, fitting_sentences(body, self._page.most_characters)))
         bodies.sort(key=lambda one: REASON.search(one[1]) is None)
         points = list[Point]()
         for commit, text in bodies:
             if len(points) < self._most and (point := self._page.point([text], self._page.of_commit(commit))):
                 points.append(point)
         phrase = "why_long" if bodies else "why_none"
-        return points or [self._page.surely([self._say(phrase)], *self._sources(self._facts.topics))]
+        if points:
+            return points
+        return [self._page.required_point([self._say(phrase)], *self._sources(self._facts.topics))]
 
     def _listed(self, topics: Sequence[Topic]) -> list[Point]:
-        """Every topic in a point of its own; where there are too many, the last point says how many more."""
+        """A point for each topic; if there are too many, the last point counts the others."""
         points = dict[int, Point]()
         most = self._most if len(topics) <= self._most else self._most - 1
         for topic in _ranked(topics):
@@ -77,13 +82,13 @@ class Told:
         shown = [points[id(topic)] for topic in topics if id(topic) in points]
         rest = [topic for topic in topics if id(topic) not in points]
         return (
-            [*shown, self._page.surely(self._more(rest, bool(shown)), *self._sources(rest))]
+            [*shown, self._page.required_point(self._more(rest, bool(shown)), *self._sources(rest))]
             if rest
             else shown
         )
 
     def _point(self, topic: Topic) -> Point | None:
-        """The topic; where its subject is a mere word, with the file that it changed most."""
+        """The point of a topic; if its subject is a single word, with the file that it changed most."""
         text, source = self._text(topic), self._page.of_commit(topic.commits[0])
         if " " in one_line(topic.subject) or topic.kind == "release" or self._page.most_cited == 1:
             return self._page.point([text], source)
@@ -96,18 +101,19 @@ class Told:
         return self._page.point([f"{text}: {where}"], source, changed[0]) or self._page.point([text], source)
 
     def _text(self, topic: Topic) -> str:
-        """The subject and how it fared; one that is too long by its first words."""
+        """The subject, shortened if need be, and whether it was repeated or reverted."""
         subject, count = (
             one_line(topic.subject) or self._say("no_subject"),
             self._say("commits", n=topic.times),
         )
-        phrase = _fate(topic)
+        phrase = _history_phrase(topic)
         around = len(self._say(phrase, subject="", commits=count)) if phrase else 0
-        kept = shortened(subject, self._page.room - around) or self._say("long_subject", n=len(subject))
+        kept = shortened(subject, self._page.most_characters - around)
+        kept = kept or self._say("long_subject", n=len(subject))
         return self._say(phrase, subject=kept, commits=count) if phrase else kept
 
     def _more(self, rest: Sequence[Topic], after_others: bool) -> list[str]:
-        """How many commits are not shown, and of what; at the least, how many."""
+        """Texts on the commits that are not shown, from the longest to the shortest, a mere number."""
         times = sum(topic.times for topic in rest)
         if not after_others:
             commits = self._say("commits", n=times)
@@ -119,14 +125,14 @@ class Told:
         return [*texts, self._say("more_plain", n=commits)]
 
     def _summary(self) -> list[str]:
-        """The whole day: of what kinds its commits are, or what its only subject changed."""
+        """Texts on the whole day: the kinds of its commits, or what its only topic changed."""
         commits = self._say("commits", n=self._facts.times)
         kinds = [] if self._only else self._breakdowns(self._facts.topics)
-        told = (self._say("day_of_kinds", commits=commits, kinds=what) for what in kinds)
-        return [*told, *totals(self._facts, self._say)]
+        by_kind = (self._say("day_of_kinds", commits=commits, kinds=what) for what in kinds)
+        return [*by_kind, *totals(self._facts, self._say)]
 
     def _breakdowns(self, topics: Sequence[Topic]) -> list[str]:
-        """Of what kinds the commits are; where most of them don't say it, in which folders."""
+        """The commits by kind; if most have no known kind, by folder first."""
         kinds = Counter[str]()
         for topic in topics:
             kinds[topic.kind] += topic.times
@@ -145,12 +151,12 @@ class Told:
 
 
 def _is_problem(topic: Topic) -> bool:
-    return topic.kind in PROBLEMS or topic.standing <= 0
+    return topic.kind in PROBLEMS or topic.balance <= 0
 
 
-def _fate(topic: Topic) -> str | None:
-    """The phrase for a topic of several commits."""
-    if topic.standing == 0:
+def _history_phrase(topic: Topic) -> str | None:
+    """The phrase for a topic that was repeated or reverted; None for the others."""
+    if topic.balance == 0:
         return "redone" if all(commit.message.reverts for commit in topic.commits) else "undone"
     if topic.times == 1:
         return None
@@ -158,20 +164,20 @@ def _fate(topic: Topic) -> str | None:
 
 
 def _ranked(topics: Sequence[Topic]) -> list[Topic]:
-    """By what matters more to a reader, then by lines changed."""
+    """By kind, the most important first, then by changed lines."""
     return sorted(topics, key=lambda topic: (KINDS.index(topic.kind), -topic.lines))
 
 
-def title_of(facts: Facts, page: Page, room: int) -> tuple[str, bool]:
-    """The title, and whether it tells the day's only subject. Whole, within `room` characters."""
+def title_of(facts: Facts, page: Page, most: int) -> tuple[str, bool]:
+    """The title, of at most `most` characters, and whether it has the day's only topic."""
     say, repo = page.say, one_line(facts.request.repo)
     name = repo.rpartition("/")[2] or repo
     commits = say("commits", n=facts.times)
     heads = [f"{head}: " for head in dict.fromkeys([repo, name]) if head]
     if len(facts.topics) == 1 and (subject := one_line(facts.topics[0].subject)):
-        fate = _fate(facts.topics[0])
-        text = say(fate, subject=subject, commits=commits) if fate else subject
-        if title := whole([f"{head}{text}" for head in [*heads, ""]], room):
+        phrase = _history_phrase(facts.topics[0])
+        text = say(phrase, subject=subject, commits=commits) if phrase else subject
+        if title := first_that_fits([f"{head}{text}" for head in [*heads, ""]], most):
             return title, True
     kept, every = areas((change.path, change.lines) for change in facts.changes if not change.unread)
     tails = (
@@ -179,4 +185,5 @@ def title_of(facts: Facts, page: Page, room: int) -> tuple[str, bool]:
         if kept
         else [commits]
     )
-    return whole([f"{head}{tail}" for head in [*heads, ""] for tail in tails], room) or commits, False
+    titles = [f"{head}{tail}" for head in [*heads, ""] for tail in tails]
+    return first_that_fits(titles, most) or commits, False
