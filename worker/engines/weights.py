@@ -41,14 +41,14 @@ def digest(folder: Path, cache_folder: Path | None = None) -> str | None:
     files = weight_files(folder)
     if not files:
         return _total(_read(folder / DIGESTS))
-    places = [folder / DIGESTS]
+    files_of_digests = [folder / DIGESTS]
     if cache_folder:
         key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()
-        places.append(cache_folder / f"{key}.json")
-    known = [_read(place) for place in places]
+        files_of_digests.append(cache_folder / f"{key}.json")
+    known = [_read(path) for path in files_of_digests]
     found = {path.name: _of(path, known) for path in files}
     if not all(_blob(path) for path in files) and found not in known:
-        _remember(found, places)
+        _remember(found, files_of_digests)
     return _total(found)
 
 
@@ -101,9 +101,9 @@ def _read(path: Path) -> Digests:
     return found if all(BLOB.fullmatch(str(one.sha256)) for one in found.values()) else {}
 
 
-def _remember(found: Digests, places: list[Path]) -> None:
+def _remember(found: Digests, files_of_digests: list[Path]) -> None:
     """Write to the first of these files that can be written. If none can, it is hashed again next time."""
-    for path in places:
+    for path in files_of_digests:
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(found, path)
