@@ -41,7 +41,7 @@ class WaitingRoom:
     def __bool__(self) -> bool:
         return bool(self._queues)
 
-    def enter(self, one: Waiting) -> bool:
+    def add(self, one: Waiting) -> bool:
         """Wait, unless the room, or the tenant's share of it, is full; whether it waits."""
         count, size = self._counts.total() + 1, self._bytes.total() + one.size_bytes
         own, own_bytes = self._counts[one.tenant_id] + 1, self._bytes[one.tenant_id] + one.size_bytes
@@ -53,7 +53,7 @@ class WaitingRoom:
         self._counts[one.tenant_id], self._bytes[one.tenant_id] = own, own_bytes
         return True
 
-    def next_group(self) -> list[Waiting]:
+    def next_batch(self) -> list[Waiting]:
         """Those to store together, one of each tenant in turn. Their places are taken until `left`."""
         group: list[Waiting] = []
         size = 0
@@ -68,9 +68,9 @@ class WaitingRoom:
                 del self._queues[tenant_id]
         return group
 
-    def left(self, group: list[Waiting]) -> None:
+    def done(self, batch: list[Waiting]) -> None:
         """These have been stored, or never will be."""
-        for one in group:
+        for one in batch:
             self._counts[one.tenant_id] -= 1
             self._bytes[one.tenant_id] -= one.size_bytes
             if not self._counts[one.tenant_id]:

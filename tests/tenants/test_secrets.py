@@ -70,7 +70,7 @@ async def test_a_key_is_replaced_by_a_newer_one_without_a_moment_in_which_a_secr
     assert await look_at_secrets(database, both) == []
     with pytest.raises(UnfitServer, match="of tenant acme is sealed"):
         await look_at_secrets(database, after)
-    with pytest.raises(UnfitServer, match="TIL_SECRET_KEYS holds no key"):
+    with pytest.raises(UnfitServer, match="TIL_SECRET_KEYS has no key"):
         await look_at_secrets(database, SecretBox())
     async with database.session() as session:
         await seal_again(session, None, both)
