@@ -48,7 +48,7 @@ async def heard(live: Live, position: str = START) -> Transcript:
     found = await live.text.read({JOB: position})
     assert found is not None
     for entry in found.get(JOB, (START, []))[1]:
-        transcript.take(entry)
+        transcript.add(entry)
     return transcript
 
 
@@ -190,7 +190,7 @@ def test_a_hole_is_never_filled_with_what_comes_after_it() -> None:
         if word == "b":
             stream.lose()
         else:
-            transcript.take(news.entry)
+            transcript.add(news.entry)
         assert "abcd".startswith(transcript.text)
         assert news.whole == (number in (0, 2))
     assert transcript.text == "abcd"
