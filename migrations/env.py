@@ -10,7 +10,7 @@ from capacity.queue_depth import QueueDepth
 def run() -> None:
     """Run each migration in its own transaction, so that a failed one leaves nothing behind.
 
-    Indexes on large tables are made outside of it, concurrently (`make_indexes`), so that they block no writers.
+    Indexes on large tables are made outside of it, concurrently (`make_indexes`), to block no writers.
     """
     context.configure(
         connection=context.config.attributes["connection"],

@@ -172,7 +172,7 @@ class PostgresServer:
             os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
 
     def _clear_stale_files(self) -> None:
-        """Remove a crashed server's pid file: PostgreSQL refuses to start if that process id is in use again."""
+        """Remove a crashed server's pid file: PostgreSQL refuses to start if the process id was reused."""
         lines = self._pid_file()
         if lines:
             with contextlib.suppress(psutil.NoSuchProcess, ValueError, IndexError):
