@@ -112,7 +112,7 @@ async def test_one_that_gives_up_waiting_lets_the_next_in() -> None:
     assert not behind.done()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await asyncio.wait_for(behind, 1)
+    await asyncio.wait_for(behind, 20)
     admission.free(second)
     admission.free(third)
     budget = admission.budget()
@@ -135,19 +135,19 @@ async def test_two_jobs_that_are_larger_than_expected_do_not_wait_for_each_other
     one, other = a_claim(), a_claim()
     admission.expect(one, 160)
     admission.expect(other, 160)
-    await asyncio.wait_for(admission.admit(one, 800, 2), 1)
+    await asyncio.wait_for(admission.admit(one, 800, 2), 20)
     waiting = asyncio.create_task(admission.admit(other, 800, 2))
     await asyncio.sleep(0)
     assert not waiting.done()
     admission.free(one)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 20)
 
 
 async def test_without_a_bound_everything_is_admitted() -> None:
     admission = admission_of(None)
     admission.expect(a_claim(), 10**9)
     assert admission.budget() is None
-    await asyncio.wait_for(admission.admit(a_claim(), 10**9, 4), 1)
+    await asyncio.wait_for(admission.admit(a_claim(), 10**9, 4), 20)
 
 
 @given(st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 4)), min_size=1, max_size=12))
@@ -166,7 +166,7 @@ def test_any_jobs_are_all_admitted_in_the_end(jobs: list[tuple[int, int]]) -> No
             held -= blocks
             admission.free(claim)
 
-        await asyncio.wait_for(asyncio.gather(*(run(*one) for one in jobs)), 5)
+        await asyncio.wait_for(asyncio.gather(*(run(*one) for one in jobs)), 20)
         assert most <= CACHE.blocks
 
     asyncio.run(play())
