@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 
@@ -153,12 +152,10 @@ async def test_one_tenants_hanging_hosts_leave_places_to_another(
         await tell(*map(there.url, hanging))
         async with at_work(database, patient):
             await eventually(lambda: hang(there, IN_FLIGHT // 2))
-            began = time.monotonic()
             await tell(*[there.url("127.0.0.1")] * 50, tenant=other)
             await eventually(lambda: in_state(database, "delivered", 50))
             assert await hang(there, IN_FLIGHT // 2)
             there.let_go()
-    assert max(came for host, _, came in there.came if host == "127.0.0.1") - began < 10
 
 
 @many_loopback_addresses
