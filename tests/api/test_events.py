@@ -93,7 +93,7 @@ def test_streams_end_at_once_when_the_api_stops(stack: Stack) -> None:
     api = stack.api()
     with stack.client() as client, listening(client, submitted(client)) as reader:
         api.ask_to_stop()
-        until(lambda: api.popen.poll() is not None, 5)
+        until(lambda: api.popen.poll() is not None)
     assert reader.names() == ["queued"]
 
 
