@@ -1,4 +1,4 @@
-"""Event streams of an api: who gets one, what it is bounded by, and that nothing of it is left behind."""
+"""Event streams of an api: who gets one, their limits, and that they are cleaned up."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_cancelled_queued_job_ends_its_stream(client: httpx.Client) -> None:
     assert reader.names() == ["queued", "cancelled", "end"]
 
 
-def test_a_client_that_hangs_up_frees_its_place(stack: Stack) -> None:
+def test_a_client_that_disconnects_no_longer_counts(stack: Stack) -> None:
     api = stack.api(TIL_EVENT_STREAMS="3", TIL_EVENT_STREAMS_PER_TENANT="2")
     with stack.client() as client, stack.client(stack.another_tenant()["key"]) as other:
         job_id, theirs = submitted(client), submitted(other)

@@ -75,7 +75,7 @@ def test_a_wait_out_of_bounds_is_refused(client: httpx.Client, wait: str) -> Non
     assert client.get(f"/v1/jobs/{uuid.uuid4()}", params={"wait": wait}).status_code == 422
 
 
-def test_health_readiness_and_metrics_tell_how_the_process_is(stack: Stack) -> None:
+def test_health_readiness_and_metrics(stack: Stack) -> None:
     process = stack.api()
     base = stack.api_url
     assert httpx.get(f"{base}/healthz").json() == {"status": "ok"}

@@ -1,4 +1,4 @@
-"""The queued queue: tenants take turns, groups are small, and nobody fills it alone. Pure."""
+"""The queue of submissions: tenants take turns, batches are bounded, no tenant fills it alone. Pure."""
 
 from __future__ import annotations
 
