@@ -1,4 +1,4 @@
-"""Redis flushed, stopped, frozen, or full of what is no doorbell: no job depends on it."""
+"""Redis flushed, stopped, frozen, or full of malformed messages: no job depends on it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, job
     until(lambda: ignored(worker.metrics(), "no_job") >= 5)
 
 
-def test_a_worker_whose_consumer_ends_finishes_what_it_holds_and_wants_to_be_started_again(
+def test_a_worker_whose_consumer_ends_finishes_its_jobs_and_exits_with_70(
     stack: Stack, jobs: Jobs, tmp_path: Path
 ) -> None:
     end = tmp_path / "end"
@@ -117,7 +117,7 @@ def test_a_worker_whose_consumer_ends_finishes_what_it_holds_and_wants_to_be_sta
     assert jobs.history(job_id) == ["submit", "claim", "succeed"]
 
 
-def test_a_queue_that_is_no_list_is_waited_for(stack: Stack, jobs: Jobs) -> None:
+def test_a_worker_waits_while_its_queue_is_no_redis_list(stack: Stack, jobs: Jobs) -> None:
     worker = stack.worker()
     with Redis.from_url(stack.redis_url) as redis:
         redis.set("til.default", "no list at all")

@@ -69,7 +69,7 @@ def test_a_worker_frozen_past_its_lease_can_not_finish_even_what_nobody_has_take
     assert (job["status"], job["attempts"]) == ("succeeded", 2)
 
 
-def test_a_worker_that_wakes_up_with_many_runs_registers_once_and_loses_no_fresh_claim(
+def test_a_thawed_worker_with_many_runs_registers_once_and_loses_no_new_claim(
     stack: Stack, jobs: Jobs
 ) -> None:
     stack.steward(**SHORT)
@@ -113,7 +113,7 @@ def test_a_run_that_refuses_to_end_ends_its_process(stack: Stack, jobs: Jobs, ho
         assert jobs.history(job_id) == RESCUED
 
 
-def test_a_heartbeat_that_crashes_is_counted_and_costs_nothing(
+def test_a_heartbeat_that_crashes_is_counted_and_no_job_is_lost(
     stack: Stack, jobs: Jobs, tmp_path: Path
 ) -> None:
     stack.steward(**SHORT)
@@ -129,7 +129,7 @@ def test_a_heartbeat_that_crashes_is_counted_and_costs_nothing(
     assert worker.popen.poll() is None
 
 
-def test_a_dead_engine_is_a_loss_and_its_jobs_do_not_wait_for_the_lease(stack: Stack, jobs: Jobs) -> None:
+def test_the_jobs_of_a_dead_engine_run_elsewhere_before_the_lease_ends(stack: Stack, jobs: Jobs) -> None:
     stack.steward()
     mortal = stack.start_ready("tests.stack.faulty_worker", FAULT="mortal", **LONG)
     bystander = jobs.submit()
@@ -150,7 +150,7 @@ def ended_or_died(jobs: Jobs, job_id: str, worker: Process) -> bool:
     return worker.popen.poll() is not None or bool(jobs.get(job_id)["finished_at"])
 
 
-def test_a_poison_job_ends_alone_and_the_innocent_all_succeed(stack: Stack, jobs: Jobs) -> None:
+def test_a_job_that_kills_workers_fails_and_all_others_succeed(stack: Stack, jobs: Jobs) -> None:
     stack.steward(**SHORT)
     ids = [jobs.submit() for _ in range(15)]
     poison = jobs.submit(repo="poison")
