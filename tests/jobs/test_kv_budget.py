@@ -1,4 +1,4 @@
-"""A claim takes jobs in order while the engine has room, and the ledger never admits more than fits."""
+"""A claim takes jobs in order while the KV cache has room, and admission never exceeds the cache."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_what_is_admitted_never_exceeds_the_cache_and_keeps_its_order() ->
     await asyncio.gather(*tasks)
 
 
-async def test_one_that_gives_up_waiting_lets_the_next_in() -> None:
+async def test_a_cancelled_wait_lets_the_next_job_in() -> None:
     admission = admission_of(CACHE)
     first, second, third = (a_claim() for _ in range(3))
     await admission.admit(first, 800, 1)
@@ -120,7 +120,7 @@ async def test_one_that_gives_up_waiting_lets_the_next_in() -> None:
     assert budget.blocks_left == 50
 
 
-async def test_room_is_told_of_when_a_job_ends_or_turns_out_smaller_than_estimated() -> None:
+async def test_a_new_budget_is_reported_when_a_job_ends_or_is_smaller_than_estimated() -> None:
     admission, told = admission_of(CACHE), list[int]()
     admission.on_budget = lambda: told.append((admission.budget() or KvBudget(CACHE, 0, True)).blocks_left)
     one = a_claim()
