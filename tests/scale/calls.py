@@ -69,7 +69,7 @@ async def list_by_each_filter(session: AsyncSession, w: World) -> None:
 
 
 async def fail_twice(session: AsyncSession, w: World) -> None:
-    """The second of the same job of a dead worker."""
+    """A failure of a run whose worker is lost, and a second failure of that job."""
     await finish.fail_lost(session, w.run, ERROR)
     await give_back.rescue(session, [one.claim for one in w.runs[1:]], charged=True)
 
