@@ -1,4 +1,4 @@
-"""What is told of a tenant's secrets, how often, and how they are stored."""
+"""When a tenant's secrets are shown, and how they are stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tenants.settings import SecretSettings
 from tests.stack.sealing import BOX, SECRET_KEYS
 
 
-async def test_a_webhook_secret_is_told_once(database: Database) -> None:
+async def test_a_webhook_secret_is_shown_once(database: Database) -> None:
     async with database.session() as session:
         first = await bootstrap(session, "acme", BOX)
         second = await bootstrap(session, "acme", BOX)
@@ -28,7 +28,7 @@ async def test_a_webhook_secret_is_told_once(database: Database) -> None:
     assert len({first["key"], first["admin_key"], second["key"], second["admin_key"]}) == 4
 
 
-async def test_a_rotation_keeps_the_secret_before_for_the_overlap(database: Database) -> None:
+async def test_a_rotation_keeps_the_previous_secret_for_the_overlap(database: Database) -> None:
     async with database.session() as session:
         made = await bootstrap(session, "acme", BOX)
         tenant_id = uuid.UUID(made["tenant_id"])
@@ -80,7 +80,7 @@ async def test_a_key_is_replaced_by_a_newer_one_without_a_moment_in_which_a_secr
     assert after.open(tenant.webhook_secret) == made["webhook_secret"]
 
 
-async def test_every_tenant_is_sealed_again_some_at_a_time(database: Database) -> None:
+async def test_the_secrets_of_all_tenants_are_encrypted_again_in_batches(database: Database) -> None:
     async with database.session() as session:
         for number in range(7):
             await bootstrap(session, f"tenant {number}", SecretBox())
