@@ -72,7 +72,7 @@ def test_a_call_that_waits_in_a_live_engine_for_longer_than_the_lease_keeps_it(
     assert max(job["usage"]["run_seconds"] for job in ended) > 1.5 * float(LEASE["TIL_LEASE_SECONDS"])
 
 
-def test_a_frozen_core_costs_the_lease_and_a_killed_one_the_process(
+def test_a_frozen_core_loses_the_lease_and_a_killed_one_ends_the_process(
     stack: Stack, jobs: Jobs, engine: dict[str, str]
 ) -> None:
     stack.steward(**LEASE)
