@@ -1,5 +1,5 @@
-"""Receivers in the test's own process, each under a loopback address of its own, as well or badly behaved
-as a test wants them. (Linux has all of 127.0.0.0/8.)"""
+"""Receivers in the test's own process, each under a loopback address of its own, which answer or
+hang as a test wants. (Linux has all of 127.0.0.0/8.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many posts a lane, a host and a tenant may have at once."""
+"""Limits of concurrent posts for each lane (tenant and host), host and tenant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def widened(places: ConcurrencyLimiter, lane: Lane, posts: int = 2 * WIDE) -> No
         places.ended(lane, strained=False)
 
 
-def test_a_lane_begins_with_one_post_gets_more_while_all_is_well_and_one_again_when_it_is_strained() -> None:
+def test_a_lane_starts_with_one_post_gets_more_after_successes_and_one_again_after_trouble() -> None:
     places, lane = ConcurrencyLimiter(), Lane(ADA, "a")
     assert places.room(lane) == 1
     widened(places, lane, 1)
@@ -33,7 +33,7 @@ def test_a_lane_begins_with_one_post_gets_more_while_all_is_well_and_one_again_w
     assert places.room(lane) == 1
 
 
-def test_one_tenants_trouble_with_a_host_is_not_anothers() -> None:
+def test_the_failures_of_one_tenant_at_a_host_do_not_limit_another() -> None:
     places = ConcurrencyLimiter()
     for tenant in (ADA, BOB):
         widened(places, Lane(tenant, "shared"))
@@ -43,7 +43,7 @@ def test_one_tenants_trouble_with_a_host_is_not_anothers() -> None:
     assert places.room(Lane(BOB, "shared")) == WIDE
 
 
-def test_a_host_has_no_more_than_its_places_whoever_posts() -> None:
+def test_a_host_gets_at_most_its_limit_of_posts_from_all_tenants() -> None:
     places = ConcurrencyLimiter()
     for tenant in (ADA, BOB):
         widened(places, Lane(tenant, "shared"))
@@ -63,14 +63,14 @@ def fill(places: ConcurrencyLimiter, tenant: int) -> list[Lane]:
 
 
 @pytest.mark.parametrize("tenants", [1, 2, 3, 8])
-def test_however_many_tenants_take_what_they_can_a_newcomer_finds_a_place(tenants: int) -> None:
+def test_however_many_tenants_are_at_their_limit_a_new_one_may_send(tenants: int) -> None:
     places = ConcurrencyLimiter()
     for tenant in range(tenants):
         fill(places, tenant)
     assert places.room(Lane(ADA, "new")) == 1
 
 
-def test_places_even_out_as_posts_come_back() -> None:
+def test_shares_even_out_as_posts_end() -> None:
     places = ConcurrencyLimiter()
     held = {tenant: fill(places, tenant) for tenant in range(4)}
     for _ in range(40):
@@ -83,7 +83,7 @@ def test_places_even_out_as_posts_come_back() -> None:
     assert places.free >= IN_FLIGHT // 5 - 4
 
 
-def test_a_tenant_alone_fills_half_of_the_places_and_is_passed_over_then() -> None:
+def test_a_tenant_alone_may_use_half_of_all_posts_and_is_skipped_then() -> None:
     places = ConcurrencyLimiter()
     lanes = [Lane(ADA, f"hangs-{number}") for number in range(IN_FLIGHT)]
     granted, last = places.share(lanes, IN_FLIGHT)
@@ -104,7 +104,7 @@ def test_a_share_says_where_the_next_one_goes_on() -> None:
     assert places.share(lanes, 5) == ({lanes[1]: 1, lanes[2]: 1}, lanes[2])
 
 
-def test_what_is_remembered_of_lanes_is_bounded() -> None:
+def test_the_memory_of_lanes_is_bounded() -> None:
     places = ConcurrencyLimiter()
     for number in range(REMEMBERED_LANES + 1):
         widened(places, Lane(ADA, str(number)), 1)
@@ -127,5 +127,5 @@ def test_what_is_remembered_of_lanes_is_bounded() -> None:
         (Attempt(15_000, error="timeout"), True),
     ],
 )
-def test_only_slowness_silence_and_overload_narrow_a_lane(attempt: Attempt, strained: bool) -> None:
+def test_only_slow_missing_and_overload_answers_lower_a_lanes_limit(attempt: Attempt, strained: bool) -> None:
     assert attempt.strained == strained

@@ -1,4 +1,4 @@
-"""Claiming, posting and recording: nothing is tried for ever, and nobody who hangs delays another."""
+"""Claiming, posting and recording: attempts end, and receivers that hang delay no other."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_post_that_crashes_is_an_attempt_that_failed(
     assert there.came == []
 
 
-async def test_an_answer_that_can_not_be_stored_costs_no_other_and_counts(
+async def test_an_answer_that_can_not_be_stored_is_an_attempt_and_delays_no_other(
     database: Database, sender: Sender, tell: Tell
 ) -> None:
     await rows(database, "ALTER TABLE delivery_attempts ADD CHECK (status <> 418)")
@@ -106,7 +106,7 @@ async def test_deliveries_and_their_delay_are_counted(database: Database, sender
     assert delays() - delayed == 3
 
 
-async def test_what_goes_to_a_disabled_url_ends_unsent(
+async def test_a_delivery_to_a_disabled_url_fails_unsent(
     database: Database, sender: Sender, tell: Tell, tenant_id: uuid.UUID
 ) -> None:
     async with consumers() as there:
@@ -129,7 +129,7 @@ async def patient() -> AsyncIterator[Sender]:
 
 
 @many_loopback_addresses
-async def test_hosts_that_hang_when_a_steward_starts_do_not_take_every_place(
+async def test_hosts_that_hang_when_a_steward_starts_do_not_use_up_all_posts(
     database: Database, patient: Sender, tell: Tell
 ) -> None:
     hanging = [address(number) for number in range(225)]
@@ -143,7 +143,7 @@ async def test_hosts_that_hang_when_a_steward_starts_do_not_take_every_place(
 
 
 @many_loopback_addresses
-async def test_one_tenants_hanging_hosts_leave_places_to_another(
+async def test_the_hanging_hosts_of_one_tenant_do_not_block_another(
     database: Database, patient: Sender, tell: Tell
 ) -> None:
     other = await another_tenant(database, "others")

@@ -26,7 +26,7 @@ from webhooks.pace import EVERY_SECONDS, Pace
 ADA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
-def test_of_what_comes_within_half_a_second_the_latest_is_kept() -> None:
+def test_of_several_updates_within_half_a_second_the_latest_is_kept() -> None:
     pace = Pace()
     assert pace.next({ADA: {"done": 1}, BOB: {"done": 1}}, 10.0) == {ADA: {"done": 1}, BOB: {"done": 1}}
     assert pace.next({ADA: {"done": 2}}, 10.2) == {}
@@ -47,7 +47,7 @@ async def running_job(database: Database, tenant_id: uuid.UUID, url: str) -> uui
     return one.claim.job_id
 
 
-async def test_progress_is_told_at_most_twice_a_second_however_often_it_comes(
+async def test_progress_is_sent_at_most_twice_a_second(
     stack: Stack, receiver: Receiver, database: Database, tenant_id: uuid.UUID, redis_url: str
 ) -> None:
     job_id = await running_job(database, tenant_id, receiver.url)

@@ -101,7 +101,7 @@ async def test_a_body_that_never_ends_is_left_unread(sender: Sender) -> None:
     assert (attempt.status, set(attempt.answer)) == (200, {"x"})
 
 
-async def test_an_answer_that_is_whole_keeps_its_connection(sender: Sender) -> None:
+async def test_a_complete_answer_keeps_its_connection(sender: Sender) -> None:
     connections = answers = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

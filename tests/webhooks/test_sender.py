@@ -1,4 +1,4 @@
-"""One POST: where it may connect, how long it may take, what of the answer is read."""
+"""One POST: its addresses, its timeouts, and how much of the answer is read."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_a_proxy_in_the_environment_is_ignored(sender: Sender, monkeypatch
     assert (len(there.came), len(proxy.came)) == (1, 0)
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: Sender) -> None:
+async def test_a_self_signed_certificate_is_refused(sender: Sender) -> None:
     async with serving(accept, with_certificate()) as port:
         attempt = await post(sender, f"https://127.0.0.1:{port}/hook")
     assert (attempt.status, attempt.error) == (None, "tls_failed")
@@ -178,7 +178,7 @@ def flood(listening: socket.socket, loop: asyncio.AbstractEventLoop) -> int:
     return sent
 
 
-async def test_little_of_a_long_answer_is_taken_from_the_receiver(sender: Sender) -> None:
+async def test_little_of_a_long_answer_is_read(sender: Sender) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         sending = asyncio.create_task(asyncio.to_thread(flood, listening, asyncio.get_running_loop()))
         attempt = await post(sender, f"http://127.0.0.1:{listening.getsockname()[1]}/hook")
