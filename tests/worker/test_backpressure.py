@@ -1,4 +1,4 @@
-"""The gate in front of a server that pushes back."""
+"""Backpressure: the gate before a server that refuses calls."""
 
 from __future__ import annotations
 
