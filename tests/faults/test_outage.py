@@ -150,7 +150,9 @@ def test_a_worker_frozen_during_a_heartbeat_does_not_renew_a_lease_that_has_ende
             until(lambda: "heartbeat_failed" in worker.log.read_text())
             freeze.touch()
             until(lambda: psutil.Process(worker.popen.pid).status() == psutil.STATUS_STOPPED)
-        until(lambda: ask(own_stack, LIVE_WORKERS) == 0)
+        began = time.monotonic()
+        until(lambda: time.monotonic() - began > LEASE_SECONDS)  # Frozen for longer than the lease.
+        assert ask(own_stack, LIVE_WORKERS) == 0
         os.kill(worker.popen.pid, signal.SIGCONT)
         until(lambda: "lease_lost" in worker.log.read_text())
         until(lambda: "claim_lost" in worker.log.read_text())
