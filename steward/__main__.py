@@ -20,7 +20,7 @@ from signals.servers import check_servers
 from steward.delivering import delivering, until_signalled
 from steward.settings import StewardSettings
 from steward.sweeping import SweepingThread
-from tenants.secrets import look_at_secrets
+from tenants.secrets import check_secrets
 from webhooks.settings import WebhookSettings
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
     start_http_server(settings.metrics_port, settings.metrics_host)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     redis_url = settings.redis_url.get_secret_value()
-    await check_servers(database, redis_url, lambda: look_at_secrets(database, settings.box()))
+    await check_servers(database, redis_url, lambda: check_secrets(database, settings.box()))
     await database.close()
     loop, died = asyncio.get_running_loop(), asyncio.Event()
 

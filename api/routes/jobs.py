@@ -44,7 +44,7 @@ async def get_job(
     job_id: uuid.UUID,
     wait: Annotated[int | None, Query(ge=1, le=60, description="Hold until it ends or time is up.")] = None,
 ) -> JSONResponse:
-    """The job; with `wait`, as soon as it has ended or the seconds are over."""
+    """The job; with `wait`, once it has ended or after so many seconds."""
     if wait:
         await request.app.state.waiters.until_ended(caller.tenant_id, job_id, wait)
     return JSONResponse(await show_job(request, caller.tenant_id, job_id))
@@ -56,7 +56,7 @@ async def get_job(
     responses={200: {"content": HISTORY}, **NOT_FOUND},
 )
 async def get_history(request: Request, caller: CallerOf, job_id: uuid.UUID) -> JSONResponse:
-    """The append-only events of the job, oldest first: what happened, when, under which claim and worker."""
+    """The job's transitions, oldest first: what happened, when, under which claim and worker."""
     async with request.app.state.database.session() as session:
         return JSONResponse({"events": await read.history(session, caller.tenant_id, job_id)})
 

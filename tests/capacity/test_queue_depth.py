@@ -67,10 +67,10 @@ async def test_each_model_has_figures_of_its_own(database: Database, tenant_id: 
     assert (now.at - now.oldest_queued_at).total_seconds() == pytest.approx(2000, abs=30)
 
 
-async def test_the_oldest_is_the_one_that_has_waited_longest_wherever_it_stands_in_line(
+async def test_the_oldest_is_the_one_that_has_waited_longest_whatever_its_position(
     database: Database, tenant_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where more wait than are counted, and those with a head start go first."""
+    """Also with more jobs than are counted, and with jobs that have priority."""
     monkeypatch.setitem(measure.LIMITS, "few_limit", 2)
     await waits(database, tenant_id, "default", 900, priority=-3600)
     for priority in (0, 60, 3600, 3600):

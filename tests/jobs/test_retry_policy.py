@@ -1,4 +1,4 @@
-"""Decisions after a failure or an attempt to deliver are pure functions."""
+"""The decisions after a failed run or an attempt to deliver, as pure functions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_failure_that_is_final_is_not_tried_again() -> None:
 
 
 @given(DRAWS, st.none() | st.floats(0, 10**6), st.floats(-10, 10**6))
-def test_what_no_engine_takes_is_put_off_until_its_queue_deadline(
+def test_a_job_that_no_engine_takes_is_put_off_until_its_queue_deadline(
     draw: float, after: float | None, left: float
 ) -> None:
     failure = Failure("engine_failed", "m")

@@ -69,7 +69,7 @@ async def list_by_each_filter(session: AsyncSession, w: World) -> None:
 
 
 async def fail_twice(session: AsyncSession, w: World) -> None:
-    """The second of the same job of a dead worker."""
+    """A failure of a run whose worker is lost, and a second failure of that job."""
     await finish.fail_lost(session, w.run, ERROR)
     await give_back.rescue(session, [one.claim for one in w.runs[1:]], charged=True)
 
@@ -144,7 +144,7 @@ CALLS: dict[str, Call] = {
     "tenants.secrets.rotate_webhook_secret": lambda s, w: secrets.rotate_webhook_secret(
         s, w.tenant_id, 60, BOX
     ),
-    "tenants.secrets.seal_again": lambda s, w: secrets.seal_again(s, None, BOX),
+    "tenants.secrets.reencrypt_tenants": lambda s, w: secrets.reencrypt_tenants(s, None, BOX),
     "admin.bootstrap.bootstrap": lambda s, w: bootstrap.bootstrap(s, "another", BOX),
     "jobs.fence.write_fenced": lambda s, w: fence.write_fenced(s, fence.fence(w.run), {"partial_text": None}),
     "jobs.finish.succeed": lambda s, w: finish.succeed(s, w.run, {"content": "x"}, {}, {}),

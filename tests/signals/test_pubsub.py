@@ -1,4 +1,4 @@
-"""Nudges through Redis: heard at once, and again after a half-open connection."""
+"""Pub/sub messages are heard at once, and again after a half-open connection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Freezer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze_present_connections(self) -> None:
-        """What is open now passes nothing any more; new connections do."""
+        """Open connections forward nothing any more; new ones do."""
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._old.clear()
@@ -96,9 +96,7 @@ async def test_a_redis_that_is_away_is_no_error() -> None:
     await away.close()
 
 
-async def test_a_silent_but_sound_connection_is_pinged_and_kept(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_idle_connection_is_pinged_and_kept(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PING_AFTER_SECONDS", 0.2)
     monkeypatch.setattr(module, "BROKEN_AFTER_SECONDS", 4)
     live, heard = Live(redis_url), list[str]()

@@ -1,4 +1,4 @@
-"""The text of running jobs through a real Valkey: capped, expiring, and without a hole whatever is lost."""
+"""The text of running jobs through a real Valkey: capped, expiring, and never with a gap."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def heard(live: Live, position: str = START) -> Transcript:
     found = await live.text.read({JOB: position})
     assert found is not None
     for entry in found.get(JOB, (START, []))[1]:
-        transcript.take(entry)
+        transcript.add(entry)
     return transcript
 
 
@@ -76,7 +76,7 @@ async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tic
     assert rate.per_second() == pytest.approx(8 / 30)
 
 
-async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live) -> None:
+async def test_a_second_answer_of_a_run_starts_the_text_anew(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
     report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "No", 4', anew=True))
@@ -107,7 +107,9 @@ async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -
     assert MOST_TEXT_BYTES - 200 < len(text) <= MOST_TEXT_BYTES
 
 
-async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redis: Redis) -> None:
+async def test_after_a_loss_in_redis_the_text_is_published_from_its_beginning(
+    live: Live, redis: Redis
+) -> None:
     watch = LiveReporter(live, TokenRate())
     report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
@@ -126,7 +128,7 @@ async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redi
     assert (await heard(live)).text == "# one two three"
 
 
-async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_missing(
+async def test_during_an_outage_of_redis_nothing_piles_up_and_afterwards_no_text_is_missing(
     live: Live, valkey: ValkeyServer
 ) -> None:
     watch = LiveReporter(live, TokenRate())
@@ -144,7 +146,7 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
     assert (await heard(live)).text == "# one 0 1 2 3 4"
 
 
-async def test_progress_for_webhooks_is_handed_on_with_each_tick_that_has_news(live: Live) -> None:
+async def test_progress_for_webhooks_is_published_with_each_tick_that_has_changes(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
     report = watch.start(REQUEST, JOB, 1, None, webhook=True)
     told = []
@@ -162,7 +164,7 @@ async def test_a_jobs_text_can_be_erased(live: Live, redis: Redis) -> None:
     assert await redis.keys("til:*") == []
 
 
-async def test_what_is_no_entry_is_passed_over(live: Live, redis: Redis) -> None:
+async def test_a_malformed_entry_is_ignored(live: Live, redis: Redis) -> None:
     for junk in ("", "{}", "[1, 2, 3]", '["a", 0, 0, "", {}]', '[Infinity, 0, 0, "", 1]', "[" * 200_000):
         await redis.xadd(KEY, {"entry": junk})
     await redis.xadd(KEY, {"other": "x"})
@@ -182,7 +184,7 @@ async def test_a_reader_waits_for_the_next_entry(live: Live) -> None:
     assert [entry.text for entry in found[JOB][1]] == ["b"]
 
 
-def test_a_hole_is_never_filled_with_what_comes_after_it() -> None:
+def test_text_after_a_gap_is_not_appended() -> None:
     stream, transcript = StreamState(JOB, 1), Transcript(JOB, JobState(Status.RUNNING, 1))
     for number, word in enumerate(["a", "b", "c", "d"]):
         stream.add(word)
@@ -190,7 +192,7 @@ def test_a_hole_is_never_filled_with_what_comes_after_it() -> None:
         if word == "b":
             stream.mark_lost()
         else:
-            transcript.take(news.entry)
+            transcript.add(news.entry)
         assert "abcd".startswith(transcript.text)
         assert news.whole == (number in (0, 2))
     assert transcript.text == "abcd"

@@ -1,4 +1,4 @@
-"""The claim of due deliveries: lane by lane in turn, at a cost that what waits does not raise."""
+"""The claim of due deliveries: lanes (tenant and host) take turns, and waiting ones cost nothing."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_the_database_sees_the_same_host_in_a_url(
     assert host_of(url) == host
 
 
-async def test_ports_of_a_host_are_one_lane_and_tenants_two(database: Database, tell: Tell) -> None:
+async def test_ports_of_a_host_share_a_lane_and_tenants_do_not(database: Database, tell: Tell) -> None:
     async with database.session() as session:
         other = uuid.UUID((await bootstrap(session, "others", BOX))["tenant_id"])
     await tell("https://a.example.com:8443/", "https://a.example.com/", "https://b.example.com/")
@@ -87,7 +87,7 @@ async def test_ports_of_a_host_are_one_lane_and_tenants_two(database: Database, 
     assert len({lane.tenant_id for lane in found}) == 2
 
 
-async def test_lanes_come_in_turn_and_full_tenants_are_stepped_over(
+async def test_lanes_take_turns_and_tenants_at_their_limit_are_skipped(
     database: Database, tell: Tell, tenant_id: uuid.UUID
 ) -> None:
     hosts = [f"{letter}.example.com" for letter in "abc"]
@@ -125,9 +125,7 @@ async def test_claims_at_the_same_time_never_take_the_same_delivery(database: Da
     assert len(taken) == len(set(taken)) == 40
 
 
-async def test_a_delivery_whose_stewards_lease_is_over_falls_due_again(
-    database: Database, tell: Tell
-) -> None:
+async def test_a_delivery_is_due_again_after_the_lease_of_its_steward(database: Database, tell: Tell) -> None:
     await tell("https://a.example.com/")
     (first,) = await claim_all(database, lease_seconds=-1)
     assert await mark_due(database) == 1
@@ -140,7 +138,7 @@ async def test_a_delivery_whose_stewards_lease_is_over_falls_due_again(
     assert await mark_due(database) == 1
 
 
-async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
+async def test_a_resend_does_not_send_a_delivery_that_is_being_sent(
     database: Database, tell: Tell, tenant_id: uuid.UUID
 ) -> None:
     (delivery_id,) = await tell("https://a.example.com/")
@@ -167,7 +165,7 @@ async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
     assert await rows(database, "SELECT number FROM delivery_attempts") == [(1,)]
 
 
-async def test_what_is_not_due_costs_the_claim_nothing(
+async def test_deliveries_that_are_not_due_cost_the_claim_nothing(
     database: Database, database_url: str, tell: Tell
 ) -> None:
     await tell("https://due.example.com/")
@@ -181,7 +179,7 @@ async def test_what_is_not_due_costs_the_claim_nothing(
     assert after <= before + 10
 
 
-async def test_what_one_lane_has_waiting_costs_the_others_nothing(
+async def test_the_deliveries_of_one_lane_cost_the_others_nothing(
     database: Database, database_url: str, tell: Tell
 ) -> None:
     await tell("https://b.example.com/", "https://c.example.com/")

@@ -73,7 +73,7 @@ async def asked_to_stop_in_a_post(stack: Stack, receiver: Receiver, tell: Tell) 
     return steward
 
 
-async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
+async def test_a_stopping_steward_finishes_its_posts_and_starts_none(
     stack: Stack, receiver: Receiver, database: Database, tell: Tell, let_go: threading.Event
 ) -> None:
     steward = await asked_to_stop_in_a_post(stack, receiver, tell)
@@ -84,7 +84,7 @@ async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
     assert len(receiver.ids) == 1
 
 
-async def test_a_steward_that_is_asked_twice_leaves_its_posts(
+async def test_a_second_sigterm_ends_a_steward_without_waiting_for_its_posts(
     stack: Stack, receiver: Receiver, database: Database, tell: Tell, let_go: threading.Event
 ) -> None:
     steward = await asked_to_stop_in_a_post(stack, receiver, tell)

@@ -1,4 +1,4 @@
-"""Many deliveries at once: fast to one receiver, and never late because other receivers hang."""
+"""Many deliveries at once: fast to one receiver, and not delayed by receivers that hang."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Seen:
 
 @contextmanager
 def receivers(hanging: int = 0) -> Iterator[Seen]:
-    """Receivers of which the first so many hang."""
+    """Receivers, the first `hanging` of which hang."""
     command = [sys.executable, "-m", "tests.webhooks.receivers", str(hanging)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

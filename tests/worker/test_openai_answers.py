@@ -1,4 +1,4 @@
-"""What servers that are not ours answer: each ends in a post, or in one clear failure, and no other way."""
+"""Answers of other servers: each ends in a post or in one clear failure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_whatever_a_server_counts_the_usage_is_sound(usage: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "answer", "failure"), FAILURES, ids=[name for name, _, _ in FAILURES])
-async def test_what_is_no_post_is_one_clear_failure(
+async def test_an_answer_that_is_no_post_is_one_clear_failure(
     name: str, answer: bytes, failure: type[Exception]
 ) -> None:
     assert name
@@ -75,7 +75,7 @@ async def test_what_is_no_post_is_one_clear_failure(
     assert "unexpectedly" not in str(getattr(outcome_of_error(failed.value), "message", ""))
 
 
-async def test_why_a_call_was_refused_is_told_without_addresses_and_keys() -> None:
+async def test_the_reason_of_a_refused_call_has_no_addresses_and_keys() -> None:
     words = (
         f"Key {KEY} of org-abcdef1234 is wrong; see https://10.0.0.7:80/keys or llm.internal:8000, "
         "gpu-1.corp.example, 10.1.2.3, fe80::1, localhost or /srv/models/tiny "
@@ -91,7 +91,7 @@ async def test_why_a_call_was_refused_is_told_without_addresses_and_keys() -> No
     assert (KEY in failed.value.said, "llm.internal:8000" in failed.value.said) == (False, True)
 
 
-async def test_a_key_that_the_whole_server_refuses_is_no_jobs_failure() -> None:
+async def test_no_job_fails_for_a_key_that_the_server_refuses_everywhere() -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(refusal(401, {"message": "no"}))
@@ -143,7 +143,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON | st.binary(max_size=20), max_size=5))
-def test_nothing_that_comes_is_a_surprise(pieces: list[Any]) -> None:
+def test_any_bytes_are_a_post_or_one_failure(pieces: list[Any]) -> None:
     engine = OutlineEngine()
     reader, answer = ResponseReader(), StreamedAnswer(lambda *_: None)
     try:

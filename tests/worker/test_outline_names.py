@@ -1,4 +1,4 @@
-"""Names that the outline calls new, gone, moved or changed are so."""
+"""The outline is right about new, removed, moved and changed names."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_name_in_another_file_of_the_day_is_not_new() -> None:
     assert said(("a.py", "@@ -1,2 +1,2 @@\n def turn(a):\n-    x\n+    y\n"), ("b.py", NEW)) == []
 
 
-def test_names_that_do_not_fit_are_counted() -> None:
+def test_names_without_space_are_counted() -> None:
     patch = "@@ -0,0 +1,9 @@\n" + "".join(f"+def turn_{n}(): ...\n" for n in range(9))
     assert said(("a.py", patch)) == ["New in a.py: turn_0, turn_1, turn_2, turn_3, turn_4, turn_5 and 3 more"]
 
