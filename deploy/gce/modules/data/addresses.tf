@@ -5,7 +5,7 @@ locals {
   postgres = (
     var.kind == "managed"
     ? "${google_sql_database_instance.main[0].private_ip_address}:5432/til?ssl=verify-ca"
-    : "${var.address}:5432/til"
+    : "${google_compute_address.data[0].address}:5432/til"
   )
 
   # Memorystore's certificate names no address that we could check: its CA signs for this one instance alone.
@@ -16,7 +16,7 @@ locals {
       "@${google_redis_instance.main[0].host}:${google_redis_instance.main[0].port}/0",
       "?ssl_cert_reqs=required&ssl_check_hostname=false&ssl_ca_certs=/run/til/tls/redis.pem",
     ])
-    : "redis://:${ephemeral.google_secret_manager_secret_version.redis_password.secret_data}@${var.address}:6379/0"
+    : "redis://:${ephemeral.google_secret_manager_secret_version.redis_password.secret_data}@${google_compute_address.data[0].address}:6379/0"
   )
 
   # Public: certificates of the servers' own authorities.

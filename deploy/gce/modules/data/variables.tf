@@ -66,11 +66,6 @@ variable "machine" {
   })
 }
 
-variable "address" {
-  description = "Where kind is vm: its internal address."
-  type        = string
-}
-
 variable "labels" {
   description = "Labels of every resource that can have some."
   type        = map(string)

@@ -5,6 +5,14 @@ locals {
   vm = var.kind == "vm" ? 1 : 0
 }
 
+resource "google_compute_address" "data" {
+  count        = local.vm
+  name         = "${var.name}-data"
+  region       = var.region
+  address_type = "INTERNAL"
+  subnetwork   = var.machine.subnetwork
+}
+
 resource "google_compute_disk" "data" {
   count  = local.vm
   name   = "${var.name}-data"
@@ -63,7 +71,7 @@ resource "google_compute_instance" "data" {
 
   network_interface {
     subnetwork = var.machine.subnetwork
-    network_ip = var.address
+    network_ip = google_compute_address.data[0].address
   }
 
   metadata = {
