@@ -86,6 +86,12 @@ def only(folder: Path, kind: str, *labels: str) -> Block:
     return found
 
 
+def local_values(folder: Path) -> dict[str, Any]:
+    """A module's local values, by name."""
+    found = [block for block in read(folder) if block.kind == "locals"]
+    return {name: plain(value) for block in found for name, value in block.attributes.items()}
+
+
 def plain(value: Any) -> Any:
     """A value without the quotes that the parser keeps around a plain string, in lists and objects too."""
     if isinstance(value, str):
@@ -116,7 +122,7 @@ def _block(kind: str, labels: tuple[str, ...], body: dict[str, Any]) -> Block:
 
 
 def _labelled(item: object) -> tuple[tuple[str, ...], dict[str, Any]] | None:
-    """The labels and the body of a block, which the parser gives as nested objects; None for any other value."""
+    """The labels and the body of a block, which the parser nests as objects; None for another value."""
     labels: list[str] = []
     while isinstance(item, dict):
         if MARK in item:

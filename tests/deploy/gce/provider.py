@@ -15,17 +15,14 @@ PACKAGE = "@cdktn/provider-google."
 META = {"count", "for_each", "depends_on", "provider", "lifecycle", "timeouts"}
 EPHEMERAL = {
     "google_secret_manager_secret_version": ({"secret"}, {"project", "version", "is_secret_data_base64"}),
-    "random_password": (
-        {"length"},
-        {"special", "upper", "lower", "numeric", "override_special", "min_lower", "min_numeric"},
-    ),
+    "random_password": ({"length"}, {"special", "upper", "lower", "numeric", "override_special"}),
 }
-"""Ephemeral resources, which the bindings don't have: required and optional arguments, from their documentation."""
+"""Ephemeral resources, which the bindings lack: required and optional arguments, from their documentation."""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """`block`: the type of a nested block, None of a plain argument. `many`: a list, a set or repeated blocks."""
+    """`block`: the type of a nested block, None of a plain argument. `many`: a list, a set, blocks."""
 
     required: bool
     block: str | None
@@ -45,7 +42,8 @@ def resources() -> dict[str, str]:
     return {
         name.removeprefix(PACKAGE).split(".")[1].lower(): name
         for name, what in types().items()
-        if what["kind"] == "class" and what.get("base") in {"cdktn.TerraformResource", "cdktn.TerraformDataSource"}
+        if what["kind"] == "class"
+        and what.get("base") in {"cdktn.TerraformResource", "cdktn.TerraformDataSource"}
     }
 
 
@@ -97,25 +95,22 @@ def _inside(block: Block, type_name: str) -> list[str]:
         times = sum(child.kind == name for child in inner)
         found += _misuses(name, argument, block.attributes.get(name), times)
     for child in inner:
-        if (argument := known.get(child.kind)) and argument.block:
-            found += [f"{child.kind}: {error}" for error in _inside(child, argument.block)]
+        if child.kind in known and (nested := known[child.kind].block):
+            found += [f"{child.kind}: {error}" for error in _inside(child, nested)]
     return found
 
 
 def _misuses(name: str, argument: Argument, value: object, times: int) -> list[str]:
-    if argument.required and value is None and not times:
-        return [f"missing {name}"]
-    if argument.block and value is not None:
-        return [f"{name} is a block, not an argument"]
-    if not argument.block and times:
-        return [f"{name} is an argument, not a block"]
-    if argument.block and times > 1 and not argument.many:
-        return [f"{name} more than once"]
-    if not argument.block and not argument.many and isinstance(value, list | dict):
-        return [f"{name} is one value"]
-    if not argument.block and argument.many and isinstance(value, bool | int | float):
-        return [f"{name} is a list or a map"]
-    return []
+    scalar, listed = isinstance(value, bool | int | float), isinstance(value, list | dict)
+    rules = {
+        f"missing {name}": argument.required and value is None and not times,
+        f"{name} is a block, not an argument": argument.block and value is not None,
+        f"{name} is an argument, not a block": not argument.block and times,
+        f"{name} more than once": argument.block and times > 1 and not argument.many,
+        f"{name} is one value": not argument.block and not argument.many and listed,
+        f"{name} is a list or a map": not argument.block and argument.many and scalar,
+    }
+    return [error for error, broken in rules.items() if broken]
 
 
 def _references(what: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The templates of cloud-init, rendered: by a small substitution of our own, and by Terraform where it is there."""
+"""The templates of cloud-init, rendered: by a small substitution of our own, and by Terraform itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
-from tests.deploy.gce.hcl import GCE, only, parse, plain
+from tests.deploy.gce.hcl import GCE, local_values
 
 CLOUD_INIT = GCE / "modules" / "cloud_init"
 PARTS = CLOUD_INIT / "parts"
@@ -38,7 +38,7 @@ def used(template: Path) -> set[str]:
 
 
 def render(template: Path, values: dict[str, object]) -> str:
-    """The template with its values, where it holds nothing but `${name}` and `${indent(n, name)}`. KeyError."""
+    """The template with its values; it may hold `${name}` and `${indent(n, name)}`. Raises KeyError."""
     text = template.read_text()
     assert "%{" not in text
     assert "${" not in PLACE.sub("", text)
@@ -58,19 +58,25 @@ def scaling_rules() -> str:
 
 def values() -> dict[str, object]:
     """Stand-ins for what main.tf gives to the parts, and the real scripts."""
-    scripts = {f"{name}_script": _base64((FILES / f"{name}.sh").read_text()) for name in ("secrets", "flower", "valkey", "disk")}
-    names = plain(only(CLOUD_INIT, "locals").attributes["values"])
-    stand_ins = {name: f"<{name}>" for name in names} | {"api_environment": "A=1\nB=2", "worker_environment": ""}
+    scripts = {
+        f"{name}_script": _base64((FILES / f"{name}.sh").read_text())
+        for name in ("secrets", "flower", "valkey", "disk")
+    }
+    names = local_values(CLOUD_INIT)["values"]
+    stand_ins: dict[str, object] = {name: f"<{name}>" for name in names}
     numbers = {"drain_seconds": 20, "stop_seconds": 23, "stop_limit_seconds": 26}
+    settings = {"api_environment": "A=1\nB=2", "worker_environment": ""}
     config = {"prometheus_config": _base64(prometheus_config()), "scaling_rules": _base64(scaling_rules())}
     tls = render(FILES / "tls.sh.tftpl", {"postgres_ca": _base64("PEM 1"), "redis_ca": _base64("PEM 2")})
-    return stand_ins | numbers | scripts | config | {"tls_script": _base64(tls)}
+    return stand_ins | numbers | settings | scripts | config | {"tls_script": _base64(tls)}
 
 
 def prometheus_config() -> str:
     """The configuration of Prometheus, looking into two zones."""
     places = used(FILES / "prometheus.yml.tftpl")
-    found = [{"project": "p", "zone": zone, "port": 9101, "filter": "labels.til-cluster = til"} for zone in ZONES]
+    found = [
+        {"project": "p", "zone": zone, "port": 9101, "filter": "labels.til-cluster = til"} for zone in ZONES
+    ]
     given = {name: json.dumps(found) if name.startswith("discover_") else name for name in places}
     return render(FILES / "prometheus.yml.tftpl", dict(given))
 
@@ -85,13 +91,15 @@ def written(config: str) -> dict[str, str]:
     """The files that a cloud-config writes, by path."""
     files: list[dict[str, Any]] = yaml.safe_load(config)["write_files"]
     return {
-        one["path"]: base64.b64decode(one["content"]).decode() if one.get("encoding") == "b64" else one["content"]
+        one["path"]: base64.b64decode(one["content"]).decode()
+        if one.get("encoding") == "b64"
+        else one["content"]
         for one in files
     }
 
 
 def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str, str]:
-    """user_data and shutdown_script as Terraform itself renders them; the module has no provider to install."""
+    """user_data and shutdown_script as Terraform renders them; the module needs no provider."""
     shutil.copytree(CLOUD_INIT, folder / "cloud_init")
     given = {
         "parts": parts,
@@ -103,9 +111,14 @@ def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str
         "authorities": {"postgres": "PEM 1", "redis": "PEM 2"},
         "images": {name: f"images.example/{name}:1" for name in IMAGES},
         "registry": "asia-northeast3-docker.pkg.dev",
-        "ports": ports(),
+        "ports": local_values(GCE)["ports"],
         "api_environment": {"TIL_MODELS": "default"},
-        "worker": {"model": "default", "drain_seconds": 20, "gpu_driver": "default", "environment": {"A": "1"}},
+        "worker": {
+            "model": "default",
+            "drain_seconds": 20,
+            "gpu_driver": "default",
+            "environment": {"A": "1"},
+        },
         "patience_seconds": PATIENCE_SECONDS,
     }
     main = {
@@ -117,15 +130,6 @@ def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str
         terraform(folder, *command.split())
     found = json.loads(terraform(folder, "output", "-json"))
     return {name: one["value"] for name, one in found.items()}
-
-
-def ports() -> dict[str, int]:
-    """The ports of main.tf."""
-    for block in parse((GCE / "main.tf").read_text()):
-        if block.kind == "locals":
-            found: dict[str, int] = plain(block.attributes["ports"])
-            return found
-    raise LookupError
 
 
 def terraform(folder: Path, *arguments: str) -> str:

@@ -25,13 +25,38 @@ def test_all_names_fit(folder: Path) -> None:
         ("modules/api/main.tf", "max_replicas    = var.max", "max_replicas    = 3", "var.max is not used"),
         ("modules/data/flags.tf", "  flags =", "  flag =", "local.flags is not declared"),
         ("main.tf", "min             = var.api.min", "", "module.api is not given min"),
-        ("main.tf", "  range    = var.range", "  ranges = var.range", "module.network has no variable ranges"),
-        ("main.tf", "module.network.subnetwork", "module.network.subnet", "module.network.subnet is not there"),
-        ("modules/api/main.tf", "template.main.self_link", "template.one.self_link", "template.one is not declared"),
-        ("modules/api/main.tf", "template.main.self_link", "template.main.selflink2", "main has no selflink2"),
+        (
+            "main.tf",
+            "  range    = var.range",
+            "  ranges = var.range",
+            "module.network has no variable ranges",
+        ),
+        (
+            "main.tf",
+            "module.network.subnetwork",
+            "module.network.subnet",
+            "module.network.subnet is not there",
+        ),
+        (
+            "modules/api/main.tf",
+            "template.main.self_link",
+            "template.one.self_link",
+            "template.one is not declared",
+        ),
+        (
+            "modules/api/main.tf",
+            "template.main.self_link",
+            "template.main.selflink2",
+            "main has no selflink2",
+        ),
         ("modules/data/managed.tf", "instance.main[0].name", "instance.main.name", "named without an index"),
         ("modules/api/main.tf", "var.boot_seconds * 2", "each.value", "has no for_each"),
-        ("outputs.tf", "module.load_balancer.address", "var.domain", "output address of ./modules/load_balancer"),
+        (
+            "outputs.tf",
+            "module.load_balancer.address",
+            "var.domain",
+            "output address of ./modules/load_balancer",
+        ),
     ],
 )
 def test_a_name_that_does_not_fit_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
@@ -58,7 +83,9 @@ def test_an_example_gives_what_is_needed_and_nothing_else(example: Path) -> None
 
 
 def test_there_is_an_example_of_each_topology() -> None:
-    topologies = {plain(parse(path.read_text())[0].attributes.get("topology", '"split"')) for path in EXAMPLES}
+    topologies = {
+        plain(parse(path.read_text())[0].attributes.get("topology", '"split"')) for path in EXAMPLES
+    }
     assert topologies == {"split", "together"}
     assert plain(only(GCE, "variable", "topology").attributes["default"]) == "split"
 

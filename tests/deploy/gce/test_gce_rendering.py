@@ -1,4 +1,4 @@
-"""What the machines run: valid cloud-config, scripts that a shell can read, units, and no secret's value anywhere."""
+"""What the machines run: valid cloud-config, scripts and units, and no secret's value anywhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from tests.deploy.gce import rendering
-from tests.deploy.gce.hcl import GCE, only, parse, plain, read
+from tests.deploy.gce.hcl import GCE, local_values, only
 from tests.deploy.gce.rendering import FILES, MACHINES, PARTS
 
 TERRAFORM = shutil.which("terraform")
 WAYS = ["ours", "terraform"] if TERRAFORM else ["ours"]
-"""Where no Terraform is installed, only our own substitution renders: there is nothing else to render with."""
+"""Where no Terraform is installed, our own substitution alone renders."""
 PUBLISHED = re.compile(r"--publish (?:127\.0\.0\.1:)?(\S+):(\d+)")
 
 
@@ -41,11 +41,7 @@ def units(config: str) -> dict[str, str]:
 
 
 def test_main_gives_each_machine_these_parts_and_secrets() -> None:
-    [machines] = [
-        plain(block.attributes["machines"])
-        for block in parse((GCE / "main.tf").read_text())
-        if block.kind == "locals"
-    ]
+    machines = local_values(GCE)["machines"]
     assert {name: (one["parts"], one["secrets"]) for name, one in machines.items()} == {
         name: what for name, what in MACHINES.items() if name != "data"
     }
@@ -53,8 +49,7 @@ def test_main_gives_each_machine_these_parts_and_secrets() -> None:
 
 def test_the_templates_want_what_they_are_given_and_all_of_it() -> None:
     wanted = set[str]().union(*(rendering.used(path) for path in PARTS.glob("*.tftpl")))
-    [given] = [set(plain(b.attributes["values"])) for b in read(rendering.CLOUD_INIT) if b.kind == "locals"]
-    assert wanted == given
+    assert wanted == local_values(rendering.CLOUD_INIT)["values"].keys()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -94,8 +89,7 @@ def test_units_need_only_what_is_there(rendered: dict[tuple[str, str], str], mac
 @pytest.mark.parametrize("machine", MACHINES)
 def test_every_unit_that_runs_on_is_upheld(rendered: dict[tuple[str, str], str], machine: str) -> None:
     if TERRAFORM is None:
-        [block] = [b for b in read(rendering.CLOUD_INIT) if b.kind == "locals"]
-        known = plain(block.attributes["units"])
+        known = local_values(rendering.CLOUD_INIT)["units"]
         upheld = {unit for part in ["common", *MACHINES[machine][0]] for unit in known[part]}
     else:
         upheld = set(units(rendered["terraform", machine])["til.target"].split("Upholds=")[1].split())
@@ -112,14 +106,13 @@ def test_two_containers_of_a_machine_do_not_share_a_port(rendered: dict[tuple[st
 
 def test_our_containers_are_read_only_and_not_root(rendered: dict[tuple[str, str], str]) -> None:
     if TERRAFORM is None:
-        hardening = plain(next(b for b in read(rendering.CLOUD_INIT) if b.kind == "locals").attributes["values"])
-        text = hardening["hardening"]
-        assert "${hardening}" in (PARTS / "api.yaml.tftpl").read_text()
-        runs = [text]
+        runs = [local_values(rendering.CLOUD_INIT)["values"]["hardening"]]
     else:
         texts = units(rendered["terraform", "together"])
         names = ("til-api", "til-steward", "til-worker", "til-migrate")
-        runs = [line for name in names for line in texts[f"{name}.service"].splitlines() if "docker run" in line]
+        runs = [
+            line for name in names for line in texts[f"{name}.service"].splitlines() if "docker run" in line
+        ]
         assert len(runs) == 4
     for run in runs:
         for flag in ("--read-only", "--cap-drop ALL", "no-new-privileges", "--user 10001:10001"):
@@ -127,8 +120,7 @@ def test_our_containers_are_read_only_and_not_root(rendered: dict[tuple[str, str
 
 
 def test_a_worker_stops_within_the_notice_of_a_preemption() -> None:
-    locals_ = next(b for b in read(rendering.CLOUD_INIT) if b.kind == "locals")
-    assert locals_.attributes["stop_seconds"] == "${var.worker.drain_seconds + 3}"
+    assert local_values(rendering.CLOUD_INIT)["stop_seconds"] == "${var.worker.drain_seconds + 3}"
     [limit] = [
         block.attributes["condition"]
         for block in only(GCE, "variable", "worker").children("validation")
@@ -140,8 +132,12 @@ def test_a_worker_stops_within_the_notice_of_a_preemption() -> None:
     assert "docker stop --time 27" in script
 
 
-def test_no_template_holds_a_secret_or_passes_one_on_a_command_line(rendered: dict[tuple[str, str], str]) -> None:
-    secret = re.compile(r"(PASSWORD|SECRET_KEYS|DATABASE_URL|REDIS_URL|BASIC_AUTH|TOKEN)=(?!/run/til/|\$\()\S")
+def test_no_template_holds_a_secret_or_passes_one_on_a_command_line(
+    rendered: dict[tuple[str, str], str],
+) -> None:
+    secret = re.compile(
+        r"(PASSWORD|SECRET_KEYS|DATABASE_URL|REDIS_URL|BASIC_AUTH|TOKEN)=(?!/run/til/|\$\()\S"
+    )
     for (_, machine), config in rendered.items():
         for path, text in rendering.written(config).items():
             assert not secret.findall(text), f"{machine} {path}"
