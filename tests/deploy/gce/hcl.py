@@ -68,10 +68,11 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(item)
 
 
-def parse(text: str) -> list[Block]:
+@cache
+def parse(text: str) -> tuple[Block, ...]:
     """The top-level blocks of a file; of a .tfvars file, one block `tfvars`."""
     top = _block("tfvars", (), hcl2.loads(text))
-    return [top] if top.attributes else top.blocks
+    return (top,) if top.attributes else tuple(top.blocks)
 
 
 @cache

@@ -22,11 +22,15 @@ EPHEMERAL = {
 
 @dataclass(frozen=True)
 class Argument:
-    """`block`: the type of a nested block, None of a plain argument. `many`: a list, a set, blocks."""
+    """`block`: the type of a nested block, None of a plain argument. `many`: a list, a set, blocks.
+
+    `kind` is the type as Terraform writes it in JSON, such as `["list", "string"]`.
+    """
 
     required: bool
     block: str | None
     many: bool
+    kind: object
 
 
 @cache
@@ -60,8 +64,21 @@ def arguments(type_name: str) -> dict[str, Argument]:
     for prop in types()[type_name].get("properties", []):
         nested = [ref for ref in _references(prop["type"]) if ref.startswith(PACKAGE)]
         many = "collection" in json.dumps(prop["type"])
-        found[_terraform_name(prop)] = Argument(not prop.get("optional"), nested[0] if nested else None, many)
+        block = nested[0] if nested else None
+        found[_terraform_name(prop)] = Argument(not prop.get("optional"), block, many, _kind(prop["type"]))
     return found
+
+
+@cache
+def computed(class_name: str) -> dict[str, object]:
+    """What can only be read of a resource: the types by Terraform name."""
+    taken = arguments(f"{class_name}Config")
+    found = {
+        _snake(prop["name"]): _kind(prop["type"])
+        for prop in types()[class_name].get("properties", [])
+        if not prop.get("static") and not prop["name"].endswith("Input")
+    }
+    return {name: kind for name, kind in found.items() if name not in taken}
 
 
 @cache
@@ -126,4 +143,18 @@ def _terraform_name(prop: dict[str, Any]) -> str:
     docs = " ".join(prop.get("docs", {}).get(part, "") for part in ("summary", "remarks"))
     if found := re.search(r"#(\w+)\s+\w+#\w+\}", docs):
         return found[1]
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f"_{match[1].lower()}", prop["name"])
+    return _snake(prop["name"])
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f"_{match[1].lower()}", name)
+
+
+def _kind(what: dict[str, Any]) -> object:
+    """The type as Terraform writes it; `dynamic` where the bindings have a class of their own for it."""
+    if "union" in what:
+        kinds = [_kind(one) for one in what["union"]["types"]]
+        return next((one for one in kinds if one != "dynamic"), "dynamic")
+    if "collection" in what:
+        return ["map" if what["collection"]["kind"] == "map" else "list", _kind(what["collection"]["elementtype"])]
+    return {"string": "string", "number": "number", "boolean": "bool"}.get(what.get("primitive", ""), "dynamic")
