@@ -10,7 +10,7 @@ alert_email = "operators@example.com"
 
 images = {
   api    = "asia-northeast3-docker.pkg.dev/my-project/til-queue/til-queue-api:0.1.0"
-  worker = "asia-northeast3-docker.pkg.dev/my-project/til-queue/til-queue-worker-with-weights:0.1.0"
+  worker = "asia-northeast3-docker.pkg.dev/my-project/til-queue/til-queue-worker:0.1.0-weights"
 }
 
 worker = {

@@ -156,5 +156,10 @@ def _kind(what: dict[str, Any]) -> object:
         kinds = [_kind(one) for one in what["union"]["types"]]
         return next((one for one in kinds if one != "dynamic"), "dynamic")
     if "collection" in what:
-        return ["map" if what["collection"]["kind"] == "map" else "list", _kind(what["collection"]["elementtype"])]
-    return {"string": "string", "number": "number", "boolean": "bool"}.get(what.get("primitive", ""), "dynamic")
+        return [
+            "map" if what["collection"]["kind"] == "map" else "list",
+            _kind(what["collection"]["elementtype"]),
+        ]
+    return {"string": "string", "number": "number", "boolean": "bool"}.get(
+        what.get("primitive", ""), "dynamic"
+    )

@@ -124,9 +124,15 @@ def test_a_worker_is_left_alone_until_its_model_is_loaded() -> None:
 
 
 def test_an_update_needs_no_more_gpus_than_there_are() -> None:
-    policy = resource("workers", "compute_region_instance_group_manager").child("update_policy").attributes
-    assert policy["max_surge_fixed"] == 0
+    group = resource("workers", "compute_region_instance_group_manager")
+    assert group.child("update_policy").attributes["max_surge_fixed"] == 0
     assert plain(default("worker", "machine_type")) == "g2-standard-8"
+
+
+def test_a_group_of_workers_has_a_shape_that_can_be_autoscaled() -> None:
+    group = resource("workers", "compute_region_instance_group_manager")
+    assert plain(group.attributes["distribution_policy_target_shape"]) in {"EVEN", "BALANCED"}
+    assert plain(group.child("update_policy").attributes["instance_redistribution_type"]) == "NONE"
 
 
 def test_every_group_is_managed_and_only_one_machine_writes_the_signal() -> None:

@@ -89,6 +89,13 @@ def test_no_value_of_a_secret_is_kept_in_the_state() -> None:
     assert made == set()
 
 
+def test_the_first_sealing_key_is_32_bytes_in_base64() -> None:
+    key = only(DATA, "ephemeral", "random_password", "sealing").attributes
+    assert (key["length"], key["special"]) == (32, False)
+    stored = only(DATA, "resource", "google_secret_manager_secret_version", "secret_keys").attributes
+    assert stored["secret_data_wo"] == "${base64encode(ephemeral.random_password.sealing.result)}"
+
+
 def test_no_output_tells_a_secret() -> None:
     secret = r"(ephemeral\.|auth_string|password|secret_data|random_\w+)"
     for block in every("output"):

@@ -86,6 +86,7 @@ resource "google_redis_instance" "main" {
   connect_mode            = "PRIVATE_SERVICE_ACCESS"
   auth_enabled            = true
   transit_encryption_mode = "SERVER_AUTHENTICATION"
+  deletion_protection     = var.protected
   labels                  = var.labels
 
   # With allkeys-* a full Redis drops doorbells.

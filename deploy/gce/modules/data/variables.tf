@@ -46,7 +46,7 @@ variable "protected" {
 }
 
 variable "password_version" {
-  description = "Raise by one to replace the passwords of the database and of Redis."
+  description = "Raise by one to replace the database's password; where kind is vm, give PostgreSQL the new one too (README)."
   type        = number
 }
 

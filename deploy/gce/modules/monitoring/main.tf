@@ -1,6 +1,6 @@
 # One small machine: Prometheus that reads all others and writes the series that the autoscalers follow, and Flower.
 # Exactly one, because two would write each series twice and the autoscaler adds them up. It keeps nothing of worth: the
-# group makes it anew where it fails, and until then no series is written and the groups keep their size.
+# group makes it anew where it fails, and until then nothing scales.
 
 resource "google_compute_region_instance_template" "main" {
   name_prefix  = "${var.name}-monitoring-"

@@ -1,5 +1,5 @@
 # As many machines as til_workers_desired says. The series belongs to no machine of the group, so the group can end at 0
-# and wake from there; while the series is absent, the group keeps its size.
+# and wake from there. While the series is absent a group at 0 stays there: modules/monitoring has an alert for that.
 
 resource "google_compute_region_autoscaler" "main" {
   name   = "${var.name}-${var.group}"

@@ -74,12 +74,13 @@ resource "google_compute_health_check" "main" {
   }
 }
 
+# BALANCED: machines come up in the zones that have GPUs. ANY would too, but can't be autoscaled.
 resource "google_compute_region_instance_group_manager" "main" {
   name                             = "${var.name}-${var.group}"
   region                           = var.region
   base_instance_name               = "${var.name}-${var.group}"
   distribution_policy_zones        = var.zones
-  distribution_policy_target_shape = "ANY"
+  distribution_policy_target_shape = "BALANCED"
 
   version {
     instance_template = google_compute_region_instance_template.main.self_link
@@ -100,9 +101,10 @@ resource "google_compute_region_instance_group_manager" "main" {
     initial_delay_sec = var.boot_seconds * 2
   }
 
-  # An update never needs more GPUs than there are.
+  # An update never needs more GPUs than there are: machines go before new ones come, up to one for each zone at a time,
+  # as a regional group counts. Where the machines hold the api too, the operator replaces one after the other.
   update_policy {
-    type                         = "PROACTIVE"
+    type                         = var.role == "together" ? "OPPORTUNISTIC" : "PROACTIVE"
     minimal_action               = "REPLACE"
     instance_redistribution_type = "NONE"
     max_surge_fixed              = 0
