@@ -1,4 +1,4 @@
-"""`terraform plan` of deploy/gce without a cloud: the real Terraform, the real schema, a stand-in for the provider."""
+"""`terraform plan` of deploy/gce without a cloud: real Terraform and schema, a stand-in for the provider."""
 
 from __future__ import annotations
 
@@ -150,12 +150,13 @@ def _write_schemas(folder: Path) -> None:
 
 
 def _unknown(class_name: str) -> list[str]:
-    """What may stay open until it is applied: what can only be read, and arguments with a default of the cloud's."""
-    taken = arguments(f"{class_name}Config").items()
-    open_ = [
-        name for name, one in taken if one.block is None and not one.required and not name.endswith("_wo")
-    ]
-    return open_ + list(computed(class_name))
+    """What is known after an apply only: what can't be set, and what the cloud has a default for."""
+    optional = {
+        name
+        for name, one in arguments(f"{class_name}Config").items()
+        if one.block is None and not one.required and not name.endswith("_wo")
+    }
+    return sorted(optional | computed(class_name).keys())
 
 
 def _block(type_name: str, readable: dict[str, object], *, top: bool) -> bytes:

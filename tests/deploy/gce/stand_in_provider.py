@@ -1,7 +1,7 @@
 """A stand-in for Google's provider, run by Terraform: stand_in_provider.py FOLDER NAME.
 
-It knows the real provider's schema (NAME.schema in the folder) and can plan: what an argument leaves open is unknown.
-It can't apply. An ephemeral resource opens with a value that must never be seen in a plan.
+It knows the real provider's schema (NAME.schema in the folder) and can plan: what is left open is unknown. It
+can't apply. An ephemeral resource opens with a value that must never be seen in a plan.
 """
 
 from __future__ import annotations

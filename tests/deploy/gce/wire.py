@@ -1,4 +1,4 @@
-"""The few messages of Terraform's plugin protocol 5 that a stand-in for a provider needs, as bytes (protobuf)."""
+"""The few messages of Terraform's plugin protocol 5 that a stand-in for a provider needs, in protobuf."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def schemas(provider: bytes, resources: dict[str, bytes], ephemeral: dict[str, b
 
 
 def field(number: int, value: bytes | str | int) -> bytes:
-    """One field of a message: a number or a truth value as varint, all else with its length. 0 is left out."""
+    """One field of a message: a number or truth value as varint, else with its length. 0 is left out."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value) if value else b""
     data = value.encode() if isinstance(value, str) else value
