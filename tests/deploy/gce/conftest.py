@@ -6,13 +6,15 @@ import shutil
 
 import pytest
 
-collect_ignore = [] if shutil.which("terraform") else ["test_gce_terraform.py"]
+NEEDED_BY = {
+    "terraform": ("test_gce_terraform.py", "its formatter, its rendering of the templates and its plan"),
+    "systemd-analyze": ("test_gce_units.py", "its look at the machines' units"),
+}
+MISSING = {program: needed for program, needed in NEEDED_BY.items() if shutil.which(program) is None}
+collect_ignore = [file for file, _ in MISSING.values()]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One plain line where Terraform is missing."""
-    if shutil.which("terraform") is None:
-        terminalreporter.write_line(
-            "terraform is not installed: its formatter, its own rendering of the templates and its plan"
-            " of deploy/gce were not selected."
-        )
+    """One plain line for each program that is not there."""
+    for program, (_, what) in MISSING.items():
+        terminalreporter.write_line(f"{program} is not installed: {what} were not selected (deploy/gce).")

@@ -63,7 +63,7 @@ def values() -> dict[str, object]:
         for name in ("secrets", "flower", "valkey", "disk")
     }
     names = local_values(CLOUD_INIT)["values"]
-    stand_ins: dict[str, object] = {name: f"<{name}>" for name in names}
+    stand_ins: dict[str, object] = {name: name for name in names}
     numbers = {"drain_seconds": 20, "stop_seconds": 23, "stop_limit_seconds": 26}
     settings = {"api_environment": "A=1\nB=2", "worker_environment": ""}
     config = {"prometheus_config": _base64(prometheus_config()), "scaling_rules": _base64(scaling_rules())}
