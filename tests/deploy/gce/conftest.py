@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+DEBIAN = Path(__file__).parents[3] / ".venv-deploy" / "debian" / "usr" / "bin"
+os.environ["PATH"] = f"{DEBIAN}{os.pathsep}{os.environ['PATH']}"
+
 NEEDED_BY = {
     "terraform": ("test_gce_terraform.py", "its formatter, its rendering of the templates and its plan"),
+    "promtool": ("test_gce_scaling_rules.py", "its evaluation of the scaling rules"),
     "systemd-analyze": ("test_gce_units.py", "its look at the machines' units"),
 }
 MISSING = {program: needed for program, needed in NEEDED_BY.items() if shutil.which(program) is None}

@@ -13,7 +13,6 @@ import yaml  # type: ignore[import-untyped,unused-ignore]
 from tests.deploy.gce import rendering
 from tests.deploy.gce.hcl import GCE, ROOT
 
-PROMTOOL = ROOT / ".venv-deploy" / "debian" / "usr" / "bin" / "promtool"
 DESIRED = 'til_workers_desired{{job="{job}", instance="{instance}", model="default"}}'
 READY = 'til_engine_ready{{job="worker", provisioning="spot", vm_model="default", instance="{}"}}'
 MINUTES = 30
@@ -21,7 +20,7 @@ EXPORTERS = [("api", "a"), ("api", "b"), ("steward", "a"), ("steward", "b")]
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROMTOOL, *arguments], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["promtool", *arguments], check=False, capture_output=True, text=True, timeout=60)
 
 
 def desired(values: str) -> dict[str, str]:
