@@ -82,6 +82,7 @@ def _config(app: FastAPI, settings: ApiSettings, connections: Connections) -> uv
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )

@@ -13,11 +13,14 @@ class ApiSettings(ServerSettings, SecretSettings):
     """`models`: the aliases that a request may name, the first is the default. Sizes in bytes.
 
     `waiting_bytes`: limit of submissions that wait to be stored, for small and for large ones each.
+    `keep_alive_seconds`: how long an idle connection stays open; longer than a load balancer keeps it, or the
+    balancer sends requests into connections that are being closed.
     `event_streams`, `event_streams_per_tenant`: how many may be open at once.
     """
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
+    keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
     body_limit_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
     models: str = "default"
     waiting_bytes: int = Field(default=MOST_WAITING_BYTES, gt=0)

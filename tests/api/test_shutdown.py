@@ -37,6 +37,17 @@ def test_waiting_requests_get_the_unfinished_job_and_the_process_ends(stack: Sta
     assert api.popen.wait(10) == -signal.SIGTERM
 
 
+def test_an_idle_connection_stays_open_for_as_long_as_the_setting_says(stack: Stack) -> None:
+    stack.api(TIL_KEEP_ALIVE_SECONDS="620")
+    with connection(stack, head("GET", "/healthz")) as long:
+        read_head(long)
+        stack.api(TIL_KEEP_ALIVE_SECONDS="1")
+        with connection(stack, head("GET", "/healthz")) as short:
+            read_to_the_end(short)
+        long.sendall(head("GET", "/healthz"))
+        assert "200" in read_head(long)
+
+
 def test_incomplete_and_idle_connections_do_not_delay_the_end(stack: Stack) -> None:
     api, key = stack.api(), stack.keys["key"]
     with ExitStack() as open_ones:
