@@ -27,6 +27,13 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
+{{/* What a secret is called in Secret Manager, after the prefix: the names that deploy/gce and deploy/gke give. */}}
+{{- define "til.secretName" -}}
+{{- if eq . "FLOWER_BASIC_AUTH" }}flower-login
+{{- else }}{{ . | lower | replace "_" "-" | replace "." "-" | trimPrefix "til-" }}
+{{- end }}
+{{- end }}
+
 {{/* Each secret is a file, and the process is told where. */}}
 {{- define "til.secretEnv" -}}
 {{- range splitList " " (include "til.secrets" .) }}

@@ -4,14 +4,14 @@
 {{- if gt (int $w.scaling.minReplicas) (int $w.scaling.maxReplicas) }}
 {{- fail (printf "workers.%s: minReplicas is above maxReplicas" .alias) }}
 {{- end }}
-{{- if and (eq $w.engine "vllm") (not $w.weights.path) }}{{ fail (printf "workers.%s: weights.path is missing" .alias) }}{{ end }}
+{{- if and $w.triton.enabled (ne $w.engine "openai") }}{{ fail (printf "workers.%s: triton needs the engine openai" .alias) }}{{ end }}
+{{- if and (eq $w.engine "vllm") (ne $w.weights.from "image") (not $w.weights.path) }}{{ fail (printf "workers.%s: weights.path is missing" .alias) }}{{ end }}
 {{- if and (has $w.weights.from (list "streamer" "fuse")) (include "til.usesModel" $w) (not $w.weights.bucket) }}
 {{- fail (printf "workers.%s: weights.bucket is missing" .alias) }}
 {{- end }}
 {{- if and (eq $w.engine "openai") (not $w.triton.enabled) (not $w.openai.url) }}
 {{- fail (printf "workers.%s: openai.url is missing" .alias) }}
 {{- end }}
-{{- if and $w.triton.enabled (ne $w.engine "openai") }}{{ fail (printf "workers.%s: triton needs the engine openai" .alias) }}{{ end }}
 {{- if and (eq .root.Values.scaling.by "hpa") (eq (int $w.scaling.minReplicas) 0) (ne .root.Values.scaling.hpa.metric "autoscalingMetric") }}
 {{- fail (printf "workers.%s: an HPA reaches zero by scaling.hpa.metric autoscalingMetric only" .alias) }}
 {{- end }}
@@ -36,7 +36,9 @@
 - {name: TIL_ENGINE, value: {{ $w.engine }}}
 - {name: TIL_DRAIN_SECONDS, value: {{ $w.drainSeconds | quote }}}
 {{- if eq $w.engine "vllm" }}
-- {name: TIL_MODEL, value: {{ include "til.model" $w.weights | quote }}}
+{{- with include "til.model" $w.weights }}
+- {name: TIL_MODEL, value: {{ . | quote }}}
+{{- end }}
 {{- with $w.weights.revision }}
 - {name: TIL_MODEL_REVISION, value: {{ . | quote }}}
 {{- end }}
