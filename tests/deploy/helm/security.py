@@ -79,16 +79,14 @@ def _harmless(entry: Object) -> bool:
 def _mounted(pod: Object, found: list[Object]) -> set[str]:
     for volume in pod["volumes"]:
         if "secret" in volume:
-            files = {item["path"] for item in volume["secret"].get("items", [{"path": "all of the Secret"}])}
-            return {name for name in files if not name.endswith(".pem")}
+            return {item["path"] for item in volume["secret"].get("items", [{"path": "all of the Secret"}])}
         if (
             wanted := volume.get("csi", {}).get("volumeAttributes", {}).get("secretProviderClass")
         ) is not None:
             (provider,) = [
                 one for one in of_kind(found, "SecretProviderClass") if one["metadata"]["name"] == wanted
             ]
-            paths = re.findall(r"path: (\S+)", provider["spec"]["parameters"]["secrets"])
-            return {name for name in paths if not name.endswith(".pem")}
+            return set(re.findall(r"path: (\S+)", provider["spec"]["parameters"]["secrets"]))
     return set()
 
 

@@ -155,9 +155,9 @@ def test_the_migration_runs_before_what_it_migrates_for() -> None:
         for one in found
         if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "pre-install,pre-upgrade"
     }
-    assert set(hooks) == {"Job", "ServiceAccount", "SecretProviderClass"}
+    assert set(hooks) == {"Job", "ServiceAccount", "SecretProviderClass", "ConfigMap"}
     weights = {kind: int(annotations["helm.sh/hook-weight"]) for kind, annotations in hooks.items()}
-    assert weights["Job"] > weights["ServiceAccount"] == weights["SecretProviderClass"]
+    assert all(weights["Job"] > weights[kind] for kind in set(hooks) - {"Job"})
 
 
 def test_helm_test_asks_the_api_through_its_service() -> None:

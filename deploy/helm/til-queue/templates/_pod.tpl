@@ -36,6 +36,9 @@ capabilities: {drop: [ALL]}
 
 {{/* Each secret is a file, and the process is told where. */}}
 {{- define "til.secretEnv" -}}
+{{- if .root.Values.authorities.postgres }}
+- {name: PGSSLROOTCERT, value: /run/til/tls/postgres.pem}
+{{- end }}
 {{- range splitList " " (include "til.secrets" .) }}
 {{- if eq . "HF_TOKEN" }}
 - {name: HF_TOKEN_PATH, value: /etc/til-queue/secrets/HF_TOKEN}
@@ -57,16 +60,20 @@ capabilities: {drop: [ALL]}
     secretName: {{ .root.Values.secrets.name }}
     defaultMode: 0440
     items:
-    {{- range concat (splitList " " (include "til.secrets" .)) .root.Values.secrets.extraFiles }}
+    {{- range splitList " " (include "til.secrets" .) }}
       - {key: {{ . }}, path: {{ . }}}
     {{- end }}
 {{- end }}
+- name: authorities
+  configMap:
+    name: {{ include "til.name" .root }}{{ if eq .component "migrate" }}-migrate{{ end }}-authorities
 - name: tmp
   emptyDir: {sizeLimit: 1Gi}
 {{- end }}
 
 {{- define "til.mounts" -}}
 - {name: secrets, mountPath: /etc/til-queue/secrets, readOnly: true}
+- {name: authorities, mountPath: /run/til/tls, readOnly: true}
 - {name: tmp, mountPath: /tmp}
 {{- end }}
 
