@@ -106,8 +106,15 @@ def test_a_fault_is_found(check: Check, break_it: Callable[[list[Object]], Any])
 def test_private_networks_are_reached_only_where_an_operator_names_them() -> None:
     given = values("l4-hpa")
     given["network"] = {"webhookCidrs": ["10.9.0.0/16"]}
-    (rule,) = policy(parse(render(given)), "-webhooks")["egress"]
+    found = parse(render(given))
+    (rule,) = policy(found, "-webhooks")["egress"]
     assert [target["ipBlock"]["cidr"] for target in rule["to"]] == ["0.0.0.0/0", "::/0", "10.9.0.0/16"]
+    told = {"name": "TIL_WEBHOOK_ALLOWED_NETWORKS", "value": "10.9.0.0/16"}
+    assert [told in main(found, ending)["env"] for ending in ("-api", "-steward", "-gemma")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_checkov_finds_nothing_but_the_fault_that_was_put_in(tmp_path: Path) -> None:

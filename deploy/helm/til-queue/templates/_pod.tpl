@@ -82,6 +82,9 @@ capabilities: {drop: [ALL]}
 {{- range $name, $value := merge (dict) .own .root.Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
+{{- if and (ne .component "worker") .root.Values.network.webhookCidrs }}
+- {name: TIL_WEBHOOK_ALLOWED_NETWORKS, value: {{ join "," .root.Values.network.webhookCidrs | quote }}}
+{{- end }}
 - {name: TIL_METRICS_HOST, value: 0.0.0.0}
 - {name: TIL_METRICS_PORT, value: "9100"}
 {{- end }}
