@@ -161,20 +161,19 @@ resource "google_container_cluster" "main" {
   }
 
   security_posture_config {
-    mode               = "BASIC"
-    vulnerability_mode = "VULNERABILITY_BASIC"
+    mode = "BASIC"
   }
 
   binary_authorization {
     evaluation_mode = "PROJECT_SINGLETON_POLICY_ENFORCE"
   }
 
-  # Weekends, at night in the region's own time or not: an upgrade drains one worker after the other.
+  # GKE upgrades nodes only then; each worker that is drained loads its model again.
   maintenance_policy {
     recurring_window {
-      start_time = "2026-01-03T16:00:00Z"
-      end_time   = "2026-01-03T22:00:00Z"
-      recurrence = "FREQ=WEEKLY;BYDAY=SA,SU"
+      start_time = var.maintenance.start
+      end_time   = var.maintenance.end
+      recurrence = var.maintenance.recurrence
     }
   }
 

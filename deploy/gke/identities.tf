@@ -18,8 +18,8 @@ locals {
 
 resource "google_project_service" "main" {
   for_each = toset([
-    "artifactregistry", "autoscaling", "compute", "container", "dns", "iam", "logging", "monitoring", "redis",
-    "secretmanager", "servicenetworking", "sqladmin", "storage",
+    "artifactregistry", "autoscaling", "binaryauthorization", "compute", "container", "dns", "iam", "logging",
+    "monitoring", "redis", "secretmanager", "servicenetworking", "sqladmin", "storage",
   ])
   service            = "${each.key}.googleapis.com"
   disable_on_destroy = false

@@ -39,6 +39,11 @@ variable "release" {
   description = "Name of the Helm release; service accounts of Kubernetes are named after it."
   type        = string
   default     = "til-queue"
+
+  validation {
+    condition     = strcontains(var.release, "til-queue")
+    error_message = "A release whose name lacks til-queue gets it added by the chart: name it so that it has it."
+  }
 }
 
 variable "domain" {
@@ -78,6 +83,16 @@ variable "release_channel" {
     condition     = contains(["RAPID", "REGULAR", "STABLE"], var.release_channel)
     error_message = "RAPID, REGULAR or STABLE."
   }
+}
+
+variable "maintenance" {
+  description = "When GKE may upgrade: the first such time, and how it recurs (RFC 5545)."
+  type = object({
+    start      = optional(string, "2026-01-03T16:00:00Z")
+    end        = optional(string, "2026-01-03T22:00:00Z")
+    recurrence = optional(string, "FREQ=WEEKLY;BYDAY=SA,SU")
+  })
+  default = {}
 }
 
 variable "services_pool" {

@@ -119,6 +119,11 @@ def test_an_operator_is_told_that_keda_wakes_no_fleet_at_zero() -> None:
     assert "WARNING" not in render(values("l4-keda"))["NOTES.txt"]
 
 
+def test_an_operator_is_told_that_nobody_reads_the_metrics() -> None:
+    given = values("l4-keda") | {"monitoring": {"by": "none"}}
+    assert "nothing here lets Prometheus read" in render(given)["NOTES.txt"]
+
+
 def test_the_figures_are_found_by_other_labels_where_wanted() -> None:
     given = values("l4-keda")
     given["scaling"]["labels"] = 'cluster="a"'
