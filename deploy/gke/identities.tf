@@ -66,15 +66,12 @@ resource "google_storage_bucket_iam_member" "weights" {
   member = "serviceAccount:${local.accounts["worker"]}"
 }
 
-# The autoscaler asks Managed Prometheus for til_workers_desired.
-data "google_project" "main" {
-}
-
+# The autoscaler asks Managed Prometheus for til_workers_desired. A bucket knows its project's number.
 resource "google_project_iam_member" "scaler" {
   project = var.project
   role    = "roles/monitoring.viewer"
   member = join("", [
-    "principal://iam.googleapis.com/projects/${data.google_project.main.number}/locations/global/",
+    "principal://iam.googleapis.com/projects/${google_storage_bucket.weights.project_number}/locations/global/",
     "workloadIdentityPools/${local.workload_pool}/subject/${var.scaler}",
   ])
   depends_on = [google_container_cluster.main]
