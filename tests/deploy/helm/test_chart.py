@@ -168,9 +168,10 @@ def test_helm_test_asks_the_api_through_its_service() -> None:
     assert re.search(r'"http://(\S+?)"', program)[1] == "til-queue-api"  # type: ignore[index]
 
 
-def test_the_api_offers_the_models_that_workers_serve() -> None:
+def test_api_and_steward_know_the_models_that_workers_serve() -> None:
     given = values("l4-hpa")
     for first, expected in {"": "gemma,small", "gemma": "gemma,small", "small": "small,gemma"}.items():
         found = parse(render(given | {"defaultModel": first}))
-        env = named(found, "Deployment", "-api")["spec"]["template"]["spec"]["containers"][0]["env"]
-        assert {"name": "TIL_MODELS", "value": expected} in env
+        for ending in ("-api", "-steward"):
+            (one,) = named(found, "Deployment", ending)["spec"]["template"]["spec"]["containers"]
+            assert {"name": "TIL_MODELS", "value": expected} in one["env"]
