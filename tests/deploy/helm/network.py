@@ -39,8 +39,12 @@ def entrances(found: list[Object]) -> list[str]:
                 for source in rule.get("from", [])
             ):
                 wrong.append(f"{one['metadata']['name']}: lets the world in")
-            if ports not in (["http"], ["metrics"]):
+            if ports not in (["http"], ["metrics"], ["triton"]):
                 wrong.append(f"{one['metadata']['name']}: opens {ports}")
+            if ports != ["http"] and any(
+                "namespaceSelector" not in source for source in rule.get("from", [])
+            ):
+                wrong.append(f"{one['metadata']['name']}: lets more than a namespace at metrics")
             if ports == ["http"] and _of(one) != {"api"}:
                 wrong.append(f"{one['metadata']['name']}: opens the http port of {sorted(_of(one))}")
     return wrong

@@ -88,6 +88,10 @@ FAULTS: list[tuple[Check, Callable[[list[Object]], Any]]] = [
     (network.entrances, lambda found: policy(found, "-api")["ingress"][0].pop("from")),
     (network.entrances, lambda found: policy(found, "-api")["ingress"][0].pop("ports")),
     (network.entrances, lambda found: policy(found, "-flower").update(ingress=[{"from": [{}]}])),
+    (
+        network.entrances,
+        lambda found: policy(found, "-metrics")["ingress"][0]["from"].append({"podSelector": {}}),
+    ),
     (network.exits, lambda found: policy(found, "-webhooks")["egress"][0]["to"][0]["ipBlock"].pop("except")),
     (network.exits, lambda found: policy(found, "-models")["egress"][0].pop("ports")),
     (network.exits, lambda found: policy(found, "-basics")["egress"].append({})),

@@ -39,6 +39,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- toYaml $all }}
 {{- end }}
 
+{{/* Whether any worker has Triton beside it: not empty, where one has. */}}
+{{- define "til.anyTriton" -}}
+{{- range include "til.workers" . | fromYaml }}{{ if .triton.enabled }}yes{{ end }}{{ end }}
+{{- end }}
+
 {{/* TIL_MODELS of the api: the default first. */}}
 {{- define "til.models" -}}
 {{- $aliases := keys (include "til.workers" . | fromYaml) | sortAlpha }}

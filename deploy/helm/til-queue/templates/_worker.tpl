@@ -109,27 +109,16 @@
   args:
     - --model-repository={{ .triton.repository }}
     - --tokenizer={{ .triton.tokenizer }}
-    - --host=127.0.0.1
+    - --host=0.0.0.0
     - --openai-port=9000
+  ports:
+    - {name: triton, containerPort: 9000}
   env: {{- include "til.cacheEnv" . | nindent 4 }}
-  startupProbe:
-    exec: {command: {{ include "til.tritonCheck" . }}}
-    periodSeconds: 10
-    timeoutSeconds: 5
-    failureThreshold: {{ div (add (int .startupSeconds) 9) 10 }}
-  livenessProbe:
-    exec: {command: {{ include "til.tritonCheck" . }}}
-    periodSeconds: 20
-    timeoutSeconds: 10
-    failureThreshold: 6
+  startupProbe: {{ include "til.probe" (dict "path" "/health/ready" "port" "triton" "period" 10 "failures" (div (add (int .startupSeconds) 9) 10)) }}
+  livenessProbe: {{ include "til.probe" (dict "path" "/health/ready" "port" "triton" "period" 20 "failures" 6) }}
   securityContext: {{- include "til.containerSecurity" . | nindent 4 }}
   resources: {{- include "til.resources" (dict "resources" .triton.resources "gpu" true) | nindent 4 }}
   volumeMounts:
     {{- include "til.modelMounts" . | nindent 4 }}
     - {name: tmp, mountPath: /tmp}
-{{- end }}
-
-{{/* Only the worker beside it reaches it, so the probe runs in the container. */}}
-{{- define "til.tritonCheck" -}}
-[python3, -c, "import urllib.request as u; u.urlopen('http://127.0.0.1:9000/health/ready', timeout=4)"]
 {{- end }}
