@@ -168,6 +168,20 @@ def test_helm_test_asks_the_api_through_its_service() -> None:
     assert re.search(r'"http://(\S+?)"', program)[1] == "til-queue-api"  # type: ignore[index]
 
 
+def test_weights_in_the_image_have_an_image_of_their_own() -> None:
+    given = values("l4-hpa")
+    given["worker"]["weights"] = {"from": "image"}
+    given["workers"] = {"gemma": {}}
+    given["defaultModel"] = ""
+    given["image"]["workerTag"] = "0.1.0-weights"
+    found = parse(render(given))
+    (worker,) = named(found, "Deployment", "-gemma")["spec"]["template"]["spec"]["containers"]
+    (api,) = named(found, "Deployment", "-api")["spec"]["template"]["spec"]["containers"]
+    assert worker["image"].endswith("/til-queue-worker:0.1.0-weights")
+    assert api["image"].endswith("/til-queue-api:0.1.0")
+    assert "TIL_MODEL" not in {entry["name"] for entry in worker["env"]}, "the image says where they are"
+
+
 def test_api_and_steward_know_the_models_that_workers_serve() -> None:
     given = values("l4-hpa")
     for first, expected in {"": "gemma,small", "gemma": "gemma,small", "small": "small,gemma"}.items():

@@ -21,13 +21,15 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
-{{/* An image by digest where one is given, else by tag. Takes root, image, digest. */}}
+{{/* An image, api or worker: by digest where one is given, else by tag. Takes root, image. */}}
 {{- define "til.image" -}}
 {{- $image := .root.Values.image }}
-{{- $path := .image }}
+{{- $path := get $image .image }}
 {{- with $image.registry }}{{ $path = printf "%s/%s" . $path }}{{ end }}
-{{- if .digest }}{{ printf "%s@%s" $path .digest }}
-{{- else }}{{ printf "%s:%s" $path ($image.tag | default .root.Chart.AppVersion) }}{{ end }}
+{{- $tag := $image.tag | default .root.Chart.AppVersion }}
+{{- if eq .image "worker" }}{{ $tag = $image.workerTag | default $tag }}{{ end }}
+{{- with get $image (printf "%sDigest" .image) }}{{ printf "%s@%s" $path . }}
+{{- else }}{{ printf "%s:%s" $path $tag }}{{ end }}
 {{- end }}
 
 {{/* The workers of each model alias: what all have in common, and what the alias sets differently, as YAML. */}}
