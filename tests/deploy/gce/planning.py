@@ -1,4 +1,4 @@
-"""`terraform plan` of deploy/gce without a cloud: real Terraform and schema, a stand-in for the provider."""
+"""`terraform plan` without a cloud: real Terraform and schema, a stand-in for the provider."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ class Refused(Exception):
 
 
 class Planner:
-    """A copy of deploy/gce in a folder, initialised, with the stand-in as its providers."""
+    """A copy of deploy/gce, or of what uses its modules, initialised, with the stand-in as its providers."""
 
-    def __init__(self, folder: Path) -> None:
-        self._gce = folder / "gce"
-        shutil.copytree(GCE, self._gce, ignore=shutil.ignore_patterns(".terraform*"))
-        (self._gce / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        _write_schemas(folder)
+    def __init__(self, folder: Path, root: Path = GCE) -> None:
+        self._root = folder / root.name
+        for one in {GCE, root}:
+            shutil.copytree(one, folder / one.name, ignore=shutil.ignore_patterns(".terraform*"))
+        (self._root / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        _write_schemas(folder, root)
         for name, version in VERSIONS.items():
             _install(folder, name, version)
         mirror = json.dumps(str(folder / "mirror"))
@@ -58,18 +59,18 @@ class Planner:
     @property
     def plan_file(self) -> Path:
         """The newest plan, as Terraform keeps it."""
-        return self._gce / "plan"
+        return self._root / "plan"
 
     @contextmanager
     def changed(self, file: str, old: str, new: str) -> Iterator[None]:
         """With another text in one file of the copy."""
-        text = (self._gce / file).read_text()
+        text = (self._root / file).read_text()
         assert old in text
-        (self._gce / file).write_text(text.replace(old, new))
+        (self._root / file).write_text(text.replace(old, new))
         try:
             yield
         finally:
-            (self._gce / file).write_text(text)
+            (self._root / file).write_text(text)
 
     def validate(self) -> None:
         """Raises Refused."""
@@ -77,7 +78,7 @@ class Planner:
 
     def plan(self, example: str, **changes: object) -> Plan:
         """What would be made of an example with these variables changed. Raises Refused."""
-        changed = self._gce / "changes.tfvars.json"
+        changed = self._root / "changes.tfvars.json"
         changed.write_text(json.dumps(changes))
         self._run(
             "plan",
@@ -99,7 +100,7 @@ class Planner:
             capture_output=True,
             text=True,
             timeout=120,
-            cwd=self._gce,
+            cwd=self._root,
             env=self._environment,
         )
         if done.returncode:
@@ -130,9 +131,9 @@ def _platform() -> str:
     return str(json.loads(told)["platform"])
 
 
-def _write_schemas(folder: Path) -> None:
-    """The schemas of what deploy/gce uses, and what a plan leaves unknown, for the stand-in."""
-    used = {block.labels[0] for one in (GCE, *MODULES) for block in read(one) if block.kind == "resource"}
+def _write_schemas(folder: Path, root: Path) -> None:
+    """The schemas of what the configuration uses, and what a plan leaves unknown, for the stand-in."""
+    used = {block.labels[0] for one in (root, *MODULES) for block in read(one) if block.kind == "resource"}
     classes = {name: found for name in sorted(used) if (found := class_of("resource", name))}
     resources = {name: _block(f"{found}Config", computed(found), top=True) for name, found in classes.items()}
     project = [wire.Attribute(name, "string") for name in ("project", "region")]
