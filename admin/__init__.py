@@ -1,1 +1,1 @@
-"""Administration that needs the database: migrate, bootstrap."""
+"""Administration that needs the database: migrations, tenants and their keys, sealed secrets."""

@@ -23,15 +23,15 @@ from signals.preflight import redis
 from tenants.sealing import SecretBox, new_sealing_key
 from tenants.settings import SecretSettings
 
-PLAIN = "TIL_SECRET_KEYS is not set: webhook secrets are stored as plain text."
+NOT_SEALED = "TIL_SECRET_KEYS is not set: webhook secrets are stored as plain text."
 
 
 async def make_keys(database: Database, tenant: str, as_json: bool, box: SecretBox) -> None:
-    """Make the tenant unless it is there, and new keys for it; print them: this once."""
+    """Make the tenant unless it exists, and new keys for it, and print them. They can't be shown again."""
     async with database.session() as session:
         made = await bootstrap(session, tenant, box)
     if not box.seals:
-        print(f"til-server: {PLAIN}", file=sys.stderr)
+        print(f"til-server: {NOT_SEALED}", file=sys.stderr)
     if as_json:
         print(json.dumps(made))
         return
@@ -41,7 +41,7 @@ async def make_keys(database: Database, tenant: str, as_json: bool, box: SecretB
 
 
 def parser() -> argparse.ArgumentParser:
-    """The commands and what they take."""
+    """The commands and their arguments."""
     made = argparse.ArgumentParser(prog="til-server", description=__doc__)
     commands = made.add_subparsers(dest="command", required=True)
     migration = commands.add_parser("migrate", help="create or update the tables")
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """The command line; exit code 1 and one sentence on failure."""
+    """Run one command. Exit code 1 and one sentence on failure."""
     arguments = parser().parse_args()
     if arguments.command == "secret-key":
         print(new_sealing_key())
@@ -67,7 +67,7 @@ def main() -> int:
         print("til-server: set DATABASE_URL, e.g. postgresql://user:password@host/til", file=sys.stderr)
         return 1
     if arguments.command == "migrate":
-        return _run(_migrate_and_look(url, arguments.revision, os.environ.get("REDIS_URL")))
+        return _run(_migrate_and_check(url, arguments.revision, os.environ.get("REDIS_URL")))
     return _run(_with_database(url, lambda database: _do(database, arguments)))
 
 
@@ -95,11 +95,11 @@ async def _with_database(url: str, work: Callable[[Database], Awaitable[None]]) 
         await database.close()
 
 
-async def _migrate_and_look(url: str, revision: str, redis_url: str | None) -> None:
-    """Migrate, then say what an operator should know of Redis too, where its address is given."""
+async def _migrate_and_check(url: str, revision: str, redis_url: str | None) -> None:
+    """Migrate; where Redis' address is given, print the warnings about it too."""
     await migrate(url, revision)
-    for note in await redis(redis_url) if redis_url else []:
-        print(f"til-server: {note}", file=sys.stderr)
+    for warning in await redis(redis_url) if redis_url else []:
+        print(f"til-server: {warning}", file=sys.stderr)
 
 
 def _run(work: Coroutine[None, None, None]) -> int:

@@ -1,4 +1,4 @@
-"""bootstrap: a tenant with its first keys."""
+"""bootstrap: makes a tenant and its first keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tenants.secrets import new_webhook_secret
 
 
 async def bootstrap(session: AsyncSession, name: str, box: SecretBox) -> dict[str, str]:
-    """Make the tenant unless it is there, and two new keys. Of the webhook secret only a new one is told."""
+    """Make the tenant unless it exists, and two new keys. `webhook_secret` is there for a new tenant only."""
     secret = new_webhook_secret()
     stored = box.seal(secret)
     await session.execute(

@@ -1,4 +1,4 @@
-"""migrate: the tables are brought to a revision, by one process at a time."""
+"""migrate: brings the tables to a revision; one process at a time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from base import preflight
 from base.database import ADMIN, Database
 
 MIGRATION_LOCK = 7_145_001
-"""Advisory lock: two servers that start together migrate one after the other."""
+"""Id of the advisory lock by which processes that start together migrate one after another."""
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Bring the tables to `revision` ("head", or an older one: a downgrade), one migration after another."""
+    """Bring the tables to `revision`: "head" upgrades to the newest, an older one downgrades."""
     database = Database(url, ADMIN)
     try:
         async with database.engine.connect() as connection:
-            await _wait_for_turn(connection)
+            await _lock(connection)
             await preflight.can_make_tables(connection, await preflight.can_be_migrated(connection))
             await connection.commit()
             await connection.run_sync(_migrate, revision)
@@ -30,11 +30,11 @@ async def migrate(url: str, revision: str = "head") -> None:
         await database.close()
 
 
-async def _wait_for_turn(connection: AsyncConnection) -> None:
-    """Until this connection ends, no other migrates. Asked again and again, for an index can't be made
-    concurrently while any statement, even one that waits for this lock, is under way."""
-    ask = text("SELECT pg_try_advisory_lock(:lock)")
-    while not (await connection.execute(ask, {"lock": MIGRATION_LOCK})).scalar_one():
+async def _lock(connection: AsyncConnection) -> None:
+    """Take the migration lock for as long as the connection lives. It polls rather than wait in PostgreSQL:
+    CREATE INDEX CONCURRENTLY waits for open statements, so one that waits for this lock would block it."""
+    try_lock = text("SELECT pg_try_advisory_lock(:lock)")
+    while not (await connection.execute(try_lock, {"lock": MIGRATION_LOCK})).scalar_one():
         await connection.commit()
         await asyncio.sleep(0.2)
     await connection.commit()

@@ -1,4 +1,4 @@
-"""reencrypt and new-secret: what an operator does with the keys that seal webhook secrets."""
+"""The commands reencrypt and new-secret: encryption of the webhook secrets in the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from base.database import Database
 from base.errors import JobError
 from base.tables import Tenant
 from tenants.sealing import SecretBox
-from tenants.secrets import rotate_webhook_secret, seal_again
+from tenants.secrets import reencrypt_tenants, rotate_webhook_secret
 
 
 class NoSealingKey(JobError):
@@ -24,13 +24,13 @@ async def reencrypt(database: Database, box: SecretBox) -> None:
     after: uuid.UUID | None = None
     while True:
         async with database.session() as session:
-            after = await seal_again(session, after, box)
+            after = await reencrypt_tenants(session, after, box)
         if after is None:
             return
 
 
 async def new_secret(database: Database, name: str, box: SecretBox) -> str:
-    """Give the tenant a new webhook secret at once, also where the one before can't be opened. JobError."""
+    """Replace the tenant's webhook secret at once; the old one need not be readable. Raises JobError."""
     async with database.session() as session:
         tenant_id = await session.scalar(select(Tenant.id).where(Tenant.name == name))
         if tenant_id is None:

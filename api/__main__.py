@@ -20,17 +20,17 @@ from base.errors import JobError
 from base.files import allow_many_files
 from base.logs import set_up_logs
 from base.loops import DIED
-from signals.servers import unless_unfit
-from tenants.secrets import look_at_secrets
+from signals.servers import check_servers
+from tenants.secrets import check_secrets
 from webhooks.settings import WebhookSettings
 
 GRACE_SECONDS = 1
-"""For requests that are being served at SIGTERM; what waits is answered at once."""
+"""At SIGTERM, for requests that are being served; long polls and event streams are ended at once."""
 log = structlog.get_logger()
 
 
 class Server(uvicorn.Server):
-    """Ends what waits before it waits for the requests that are being served."""
+    """On shutdown ends long polls and event streams first, then waits for the other requests."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
@@ -55,7 +55,7 @@ def main() -> int:
     set_up_logs("api", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
     try:
-        asyncio.run(_look_at_servers(settings))
+        asyncio.run(_check_servers(settings))
     except JobError as error:
         log.error("api_not_started", error=str(error))
         return 1
@@ -82,16 +82,17 @@ def _config(app: FastAPI, settings: ApiSettings, connections: Connections) -> uv
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
 
 
-async def _look_at_servers(settings: ApiSettings) -> None:
+async def _check_servers(settings: ApiSettings) -> None:
     database = Database(settings.database_url.get_secret_value(), API)
     try:
         redis_url = settings.redis_url.get_secret_value()
-        await unless_unfit(database, redis_url, lambda: look_at_secrets(database, settings.box()))
+        await check_servers(database, redis_url, lambda: check_secrets(database, settings.box()))
     finally:
         await database.close()
 

@@ -1,4 +1,4 @@
-"""The application: what every route shares, and how the process begins and ends."""
+"""The application: its routes, its middleware, and what it opens at start and closes at the end."""
 
 from __future__ import annotations
 
@@ -41,11 +41,10 @@ def create_app(
     on_dead: Callable[[str], None],
     clients: Connections | None = None,
 ) -> FastAPI:
-    """An api process's application; connections are made when it starts and dropped when it stops.
+    """The application of an api process. Its connections to servers live from its startup to its shutdown.
 
-    `clients`: those of clients, where the server bounds them.
-
-    `on_dead` is told of a background loop that has died: a process without it should end.
+    `on_dead` is called with the name of a background loop that has died: the process should end then.
+    `clients`: the connections of clients, if the server counts them.
     """
 
     @asynccontextmanager
@@ -68,7 +67,7 @@ def create_app(
 
 
 def _start_readers(state: State, settings: ApiSettings) -> None:
-    """Requests that wait for a job or follow it."""
+    """Set up long polls and event streams."""
     watch = JobWatch(state.database, state.live)
     state.waiters = Waiters(state.database, watch)
     state.followers = Followers(watch, state.live, settings.event_streams, settings.event_streams_per_tenant)
@@ -77,7 +76,7 @@ def _start_readers(state: State, settings: ApiSettings) -> None:
 
 
 async def _follow_slots(database: Database, ringer: Ringer) -> None:
-    """The window of the run-queue follows the number of live slots."""
+    """Tell the ringer the current number of worker slots; the run queue is kept about that long."""
     async with database.session() as session:
         ringer.set_slots((await queue_depth.read(session)).slots)
     await asyncio.sleep(SLOTS_EVERY_SECONDS)
@@ -87,7 +86,7 @@ async def _follow_slots(database: Database, ringer: Ringer) -> None:
 async def connections(
     app: FastAPI, settings: ApiSettings, on_dead: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """What the routes find in `app.state`, from the start of the process to its end."""
+    """Fill `app.state`, which the routes use, and close everything at the end of the block."""
     redis_url = settings.redis_url.get_secret_value()
     state = app.state
     state.database = Database(settings.database_url.get_secret_value(), API)
@@ -103,7 +102,7 @@ async def connections(
     state.loops.start("follow_slots", lambda: _follow_slots(state.database, state.ringer))
     state.body_thread = ThreadPoolExecutor(1, "large-bodies")
     gc.collect()
-    gc.freeze()  # What is loaded by now stays: collections that a large body causes needn't look through it.
+    gc.freeze()  # Keeps garbage collections short, which large bodies cause: they skip what is loaded by now.
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""Who calls: the bearer key, looked up by its hash and remembered for a few seconds.
+"""Authentication: the bearer key is looked up by its hash, with a cache of a few seconds.
 
-`api.middleware.RequestMiddleware` asks before anything of a request's body is read, and leaves the caller in
-`request.state.caller`, where the routes' dependencies find it.
+`api.middleware.RequestMiddleware` authenticates before it reads a body. The routes' dependencies find the
+caller in `request.state.caller`.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from api.problems import Problem, unauthorized
 from base.database import Database
 from tenants.keys import Caller, find_caller, key_hash
 
-REMEMBERED = 10_000
-"""Hashes of keys, and as many of what is no key: a client that goes on with a wrong one costs few queries."""
-REMEMBERED_SECONDS = 10.0
-UNKNOWN_SECONDS = 5.0
+CACHED_KEYS = 10_000
+"""Valid keys in the cache, and as many unknown ones: a client with a wrong key must cost few queries."""
+CACHE_SECONDS = 10.0
+UNKNOWN_CACHE_SECONDS = 5.0
 LONGEST_KEY = 200
 NEED_A_KEY = "/v1/"
-"""Every path below it needs a key, also one that no route answers."""
+"""Every path with this prefix needs a key, also one without a route."""
 T = TypeVar("T")
 bearer = HTTPBearer(auto_error=False, description="An API key, `til_...`.")
 
 
 class Keys:
-    """Finds the caller of a key. A revoked key stops working within `REMEMBERED_SECONDS`, and one that was
-    shown before it was made begins to work within `UNKNOWN_SECONDS`."""
+    """Finds the caller of a key. A revoked key stops working within `CACHE_SECONDS`; a new key that was tried
+    before it existed works within `UNKNOWN_CACHE_SECONDS`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._known: _Remembered[Caller] = _Remembered(REMEMBERED_SECONDS)
-        self._unknown: _Remembered[None] = _Remembered(UNKNOWN_SECONDS)
+        self._known: _Cache[Caller] = _Cache(CACHE_SECONDS)
+        self._unknown: _Cache[None] = _Cache(UNKNOWN_CACHE_SECONDS)
 
     async def caller(self, key: str) -> Caller | None:
-        """The key's owner, or None. Only hashes are compared, so timing tells nothing of a key."""
+        """The key's owner, or None. Only hashes are compared, so response times reveal nothing of a key."""
         hashed, now = key_hash(key), self._clock()
-        for memory in (self._known, self._unknown):
-            if remembered := memory.get(hashed, now):
-                return remembered[0]
+        for cache in (self._known, self._unknown):
+            if cached := cache.get(hashed, now):
+                return cached[0]
         async with self._database.session() as session:
             caller = await find_caller(session, hashed)
         if caller:
@@ -55,8 +55,8 @@ class Keys:
         return caller
 
 
-class _Remembered(Generic[T]):
-    """What was found for a hash in the last `seconds`, for the `REMEMBERED` hashes looked up last."""
+class _Cache(Generic[T]):
+    """Results of look-ups, each for `seconds`; the `CACHED_KEYS` latest ones."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -69,14 +69,14 @@ class _Remembered(Generic[T]):
     def keep(self, hashed: bytes, found: T, now: float) -> None:
         self._found.pop(hashed, None)
         self._found[hashed] = (now, found)
-        if len(self._found) > REMEMBERED:
+        if len(self._found) > CACHED_KEYS:
             self._found.popitem(last=False)
 
 
 async def authenticate(scope: Scope, keys: Keys) -> Caller:
-    """The caller of a request, by its head alone. Raises Problem (401) or DatabaseUnavailable."""
-    shown = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-    scheme, _, key = (shown[0] if len(shown) == 1 else "").partition(" ")
+    """The caller of a request, from its headers. Raises Problem (401) or DatabaseUnavailable."""
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, key = (given[0] if len(given) == 1 else "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not 0 < len(key) <= LONGEST_KEY:
         raise unauthorized()
@@ -89,7 +89,7 @@ async def authenticate(scope: Scope, keys: Keys) -> Caller:
 async def authenticated(
     request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 ) -> Caller:
-    """The caller that the door let in, or 401; `bearer` is there for the document of the API."""
+    """The caller that the middleware found, or 401. `bearer` only adds the key to the OpenAPI document."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         raise unauthorized()

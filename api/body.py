@@ -1,7 +1,7 @@
-"""How every request body is read: as JSON with a bounded number of values, in a thread where it is large.
+"""Reads request bodies: JSON with a bounded number of values; large ones in a thread.
 
-Whatever the body, the answer takes less than a second, and the event loop goes on meanwhile: a C call that
-holds Python's lock sees only so many values, and validation ends at a list's first wrong element.
+No body may block the event loop: C code that holds the GIL gets a bounded number of values, and validation of
+a list ends at its first wrong element. So any body is answered within a second.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
-from api.problems import Problem, invalid, invalid_places
+from api.problems import Problem, invalid, invalid_body
 
 SMALL_BYTES = 16_384
 """A body up to this size is read on the event loop."""
 MOST_CONTAINERS = 100_000
-"""Objects and lists in one body: a day's files, its patches and all else."""
+"""Objects and lists in one body."""
 MOST_VALUES = 350_000
 """Members of objects and elements of lists in one body."""
 MOST_MEMBERS = 64
@@ -33,7 +33,7 @@ Out = TypeVar("Out")
 
 
 class BoundedRoute(APIRoute):
-    """A route whose body is read by `parse`. Every router with a route that takes a body is made with it."""
+    """A route whose body is read by `parse`. Routers with routes that take a body use this class."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, given a request that parses and validates its body itself."""
@@ -55,21 +55,21 @@ class _BodyRequest(Request):
         self._adapter = adapter
 
     async def body(self) -> bytes:
-        """The bytes, of JSON by their type. Raises Problem."""
+        """The bytes, if their Content-Type is JSON. Raises Problem."""
         body = await super().body()
         if body and not JSON_TYPE.match(self.headers.get("content-type", "")):
             raise invalid("", "The body has to be JSON, with Content-Type: application/json.")
         return body
 
     async def json(self) -> Any:
-        """The body as the route's model. Raises Problem, which FastAPI lets pass."""
+        """The body as the route's model. Raises Problem: an HTTPException, which FastAPI passes on."""
         body = await self.body()
-        return await aside(self, read, self._adapter, body)
+        return await off_loop_if_large(self, read, self._adapter, body)
 
 
-async def aside(request: Request, work: Callable[..., Out], *arguments: Any) -> Out:
-    """Call it; in the thread for large bodies where this request's is: one, or they would hold Python's lock
-    one after the other, and the event loop would wait for all."""
+async def off_loop_if_large(request: Request, work: Callable[..., Out], *arguments: Any) -> Out:
+    """Call `work`, in the thread for large bodies if this request's is large. There is one such thread only:
+    several would compete with the event loop for the GIL."""
     if len(await request.body()) <= SMALL_BYTES:
         return work(*arguments)
     thread: ThreadPoolExecutor = request.app.state.body_thread
@@ -77,16 +77,16 @@ async def aside(request: Request, work: Callable[..., Out], *arguments: Any) -> 
 
 
 def read(adapter: TypeAdapter[Out], body: bytes) -> Out:
-    """The body as a model. Raises Problem: 400 for what is not UTF-8, 422 for all else that is wrong."""
+    """The body as a model. Raises Problem: 400 if it is not UTF-8, 422 for any other fault."""
     try:
         return adapter.validate_python(parse(body))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise invalid_places(found) from None
+        raise invalid_body(found) from None
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value. Raises Problem, also where it is larger than any valid request."""
+    """The JSON value. Raises Problem, also for one that is larger than any valid request."""
     _check_size(body)
     try:
         text = body.decode("utf-8-sig")
@@ -102,7 +102,7 @@ def parse(body: bytes) -> Any:
 
 
 def _check_size(body: bytes) -> None:
-    """Raise where there are too many values; counting them takes a tenth of the time of parsing them."""
+    """Raises Problem if there are too many values. To count them takes a tenth of the time of parsing."""
     if _fits(body):
         return
     if body.count(b'"') > 4 * MOST_VALUES or not _fits(_without_texts(body)):
@@ -115,7 +115,7 @@ def _fits(body: bytes) -> bool:
 
 
 def _without_texts(body: bytes) -> bytes:
-    """What stands outside of quotes: without escaped backslashes and quotes, every other piece."""
+    """The body without its strings: escapes removed, every second piece between quotes."""
     return b"".join(body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2])
 
 

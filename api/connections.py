@@ -1,4 +1,4 @@
-"""The connections of clients: fewer than there are files, and none waits long for the head of a request."""
+"""Limits of clients' connections: their number, and the time and size of a request's head."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from prometheus_client import Gauge
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BACKLOG = 128
-"""So many connections wait to be accepted, and as many are accepted in one turn of the event loop."""
+"""Length of the listening socket's queue; asyncio accepts as many in one turn of the event loop."""
 RESERVED_FILES = 512
-"""For PostgreSQL, Redis and the log, and for connections accepted that are to be closed in the next turns."""
+"""Files kept for PostgreSQL, Redis and logs, and for accepted connections that are about to be closed."""
 SPARE = 64
 """Connections over the limit on which `/healthz` and `/readyz` are still answered, all else with 503."""
 HEAD_SECONDS = 10
 HEAD_BYTES = 64 * 1024
-"""Of a head, or of what else is no body: trailers; sizes and extensions of chunks between two parts of it."""
+"""Limit of a head, and of other bytes that are no body: trailers, and sizes and extensions of chunks."""
 LOG_EVERY_SECONDS = 10.0
 OPEN = Gauge("til_connections", "Open connections of clients.")
 
 
 class Connections:
-    """All of an api. `files`: how many it may have open.
+    """All connections of clients of an api process. `files`: its limit of open files.
 
-    Where a new one is too many, the one that has waited longest for a request's head is closed for it.
+    A new connection over the limit closes the one that has waited longest for a request.
     """
 
     def __init__(self, files: int) -> None:
@@ -35,11 +35,11 @@ class Connections:
 
     @property
     def full(self) -> bool:
-        """Whether only `SPARE` ones are left."""
+        """Whether the limit is reached: only the `SPARE` connections are left."""
         return len(self._open) > self._most
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """The class that uvicorn makes of each connection."""
+        """The protocol class for uvicorn's `http` option."""
         return type("BoundedConnection", (Connection,), {"all": self})
 
     def add(self, one: Connection) -> None:
@@ -57,21 +57,21 @@ class Connections:
         self._waiting.pop(one, None)
         OPEN.set(len(self._open))
 
-    def waits(self, one: Connection, waits: bool) -> None:
-        """Whether it waits for a request, idle or with half a head."""
-        if waits:
+    def set_waiting(self, one: Connection, waiting: bool) -> None:
+        """Note whether it waits for a request: idle, or with an incomplete head."""
+        if waiting:
             self._waiting.setdefault(one)
         else:
             self._waiting.pop(one, None)
 
 
 class HeadTooLarge(Exception):
-    """The parser answers 400 and closes the connection."""
+    """Raised in the parser's callbacks; uvicorn then answers 400 and closes the connection."""
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection. A head that does not come whole in `HEAD_SECONDS`, or is larger than
-    `HEAD_BYTES`, ends it: httptools itself bounds neither.
+    """One client's connection. It is closed if a head is not complete within `HEAD_SECONDS` or is larger
+    than `HEAD_BYTES`: httptools has no such limits.
     """
 
     all: Connections
@@ -82,14 +82,14 @@ class Connection(HttpToolsProtocol):
         self._unread_bytes = self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected: its first head is waited for."""
+        """A client has connected; the time for its first head begins."""
         super().connection_made(transport)
         self._await_head()
         self.all.add(self)
-        self.all.waits(self, not transport.is_closing())
+        self.all.set_waiting(self, not transport.is_closing())
 
     def data_received(self, data: bytes) -> None:
-        """Some of a head, of a body, or of what comes after it."""
+        """Bytes have arrived."""
         self._unread_bytes += len(data)
         super().data_received(data)
         if self._unread_bytes > HEAD_BYTES and not self.transport.is_closing():
@@ -99,7 +99,7 @@ class Connection(HttpToolsProtocol):
             self._stop_timer()
         elif self._head_timer is None and not self.transport.is_closing():
             self._await_head()
-        self.all.waits(self, not (serving or self.transport.is_closing()))
+        self.all.set_waiting(self, not (serving or self.transport.is_closing()))
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -107,12 +107,12 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """A piece of the request's line."""
+        """A part of the request line."""
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or a trailer."""
+        """A header, or a trailer."""
         self._count(len(name) + len(value) + 4)
         super().on_header(name, value)
 
@@ -127,30 +127,30 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body, which is bounded where it is read."""
+        """A part of the body, whose limit is in `api.middleware`."""
         self._unread_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request has come whole."""
+        """The request is complete."""
         self._unread_bytes = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """A request has been answered; uvicorn closes the connection where no other one begins soon."""
+        """A request has been answered; uvicorn closes the connection if no other one begins soon."""
         super().on_response_complete()
         serving = self.cycle is not None and not self.cycle.response_complete
-        self.all.waits(self, not (serving or self.transport.is_closing()))
+        self.all.set_waiting(self, not (serving or self.transport.is_closing()))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is closed, by whomever."""
+        """It has been closed, by either side."""
         self._stop_timer()
         self.all.remove(self)
         super().connection_lost(exc)
 
     def drop(self) -> None:
-        """Close it now, whatever was to be sent."""
-        self.all.waits(self, False)
+        """Close it now; unsent data is lost."""
+        self.all.set_waiting(self, False)
         self.transport.abort()
 
     def _await_head(self) -> None:
@@ -163,15 +163,15 @@ class Connection(HttpToolsProtocol):
 
 
 class QuietErrors:
-    """The event loop's handler of errors: asyncio tells of each connection that it had no file for."""
+    """The event loop's exception handler. Out of files, asyncio reports an OSError for every connection."""
 
     def __init__(self) -> None:
-        self._told = float("-inf")
+        self._logged_at = float("-inf")
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log it; no more than one OSError every `LOG_EVERY_SECONDS`."""
+        """Log the error; OSErrors at most once in `LOG_EVERY_SECONDS`."""
         if isinstance(context.get("exception"), OSError):
-            if time.monotonic() - self._told < LOG_EVERY_SECONDS:
+            if time.monotonic() - self._logged_at < LOG_EVERY_SECONDS:
                 return
-            self._told = time.monotonic()
+            self._logged_at = time.monotonic()
         loop.default_exception_handler(context)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what each route says of itself, and the problems that any route may answer with."""
+"""The OpenAPI document: FastAPI's own, plus the problems that every route may answer with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WITH_A_BODY = {
     **problem_answer(400, "bad_request", "The body can't be decoded."),
     **problem_answer(408, "request_timeout", "The body did not arrive in time."),
 }
-WORDS = {"type": "string"}
+STRING = {"type": "string"}
 PROBLEM = {
     "type": "object",
     "title": "Problem",
@@ -29,17 +29,17 @@ PROBLEM = {
     "required": ["type", "title", "status", "detail", "code", "request_id"],
     "properties": {
         "type": {"type": "string", "format": "uri-reference"},
-        "title": WORDS,
+        "title": STRING,
         "status": {"type": "integer"},
-        "detail": WORDS,
-        "code": WORDS,
-        "request_id": WORDS,
+        "detail": STRING,
+        "code": STRING,
+        "request_id": STRING,
         "errors": {
             "type": "array",
             "items": {
                 "type": "object",
                 "required": ["pointer", "message"],
-                "properties": {"pointer": WORDS, "message": WORDS},
+                "properties": {"pointer": STRING, "message": STRING},
             },
         },
     },
@@ -47,7 +47,7 @@ PROBLEM = {
 
 
 class DocumentedApi(FastAPI):
-    """An application whose document names every status that an operation answers, errors as problem+json."""
+    """An application whose document lists every status of each operation, with errors as problem+json."""
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
@@ -77,8 +77,8 @@ def _complete_operation(path: str, operation: dict[str, Any]) -> None:
         may_answer |= WITH_INPUT
     if "requestBody" in operation:
         may_answer |= WITH_A_BODY
-    for status, says in may_answer.items():
-        responses.setdefault(str(status), says)
+    for status, response in may_answer.items():
+        responses.setdefault(str(status), response)
     for response in responses.values():
         if PROBLEM_JSON in response.get("content", {}):
             response["content"][PROBLEM_JSON]["schema"] = {"$ref": "#/components/schemas/Problem"}

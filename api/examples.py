@@ -1,4 +1,4 @@
-"""What the OpenAPI document shows of requests and answers."""
+"""Examples of requests and answers for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _json(value: Any) -> dict[str, Any]:
 
 
 def problem_answer(status: int, code: str, detail: str) -> dict[int | str, Any]:
-    """What the document says of one problem."""
+    """The entry of one problem among the `responses` of a route."""
     example = {
         "type": f"/problems/{code}",
         "title": code.replace("_", " ").capitalize(),

@@ -1,4 +1,4 @@
-"""The jobs that clients of this api follow: one reader of Redis for all of them."""
+"""The jobs whose event streams are open in this api process; one loop reads Redis for all of them."""
 
 from __future__ import annotations
 
@@ -19,64 +19,66 @@ from signals.pubsub import Live
 from signals.streams import START
 
 WAIT_SECONDS = 0.5
+"""How long one read waits for entries."""
 PAUSE_SECONDS = 0.05
-"""Between two reads, so that many workers' entries are read together."""
+"""Between two reads, so that one read gets the entries of many workers."""
 AWAY_SECONDS = 1.0
+"""Between two reads while Redis doesn't answer."""
 STREAMS_AT_ONCE = 50
 OPEN = Gauge("til_event_streams", "Open event streams.")
 
 
 class Followers:
-    """One per api. At most `most` streams are open at once, and `most_per_tenant` of one tenant."""
+    """One per api process. At most `most` streams are open at once, and `most_per_tenant` of one tenant."""
 
     def __init__(self, watch: JobWatch, live: Live, most: int, most_per_tenant: int) -> None:
         self._watch = watch
         self._live = live
         self._most = most
         self._most_per_tenant = most_per_tenant
-        self._seats: Counter[uuid.UUID] = Counter()
+        self._open: Counter[uuid.UUID] = Counter()
         self._followed: dict[uuid.UUID, _Followed] = {}
-        self._someone = asyncio.Event()
+        self._any_followed = asyncio.Event()
         self._redis_away = False
         self.closing = False
 
     def start(self, loops: Loops) -> None:
-        """Keep the transcripts' text up to date and wake who follows them, from now on."""
+        """Start to read entries into the transcripts, and to wake the clients that follow them."""
         loops.start("read_streams", self._read, None)
 
     def close(self) -> None:
-        """End every stream now; clients come back with `Last-Event-ID`."""
+        """End every stream now; clients reconnect with `Last-Event-ID`."""
         self.closing = True
         for followed in self._followed.values():
             followed.wake()
 
     @contextlib.contextmanager
-    def seat(self, tenant_id: uuid.UUID) -> Iterator[None]:
-        """A place for one stream. Raises Problem when all are taken."""
+    def admit(self, tenant_id: uuid.UUID) -> Iterator[None]:
+        """Count one open stream during the block. Raises Problem if there are too many."""
         soon = {"Retry-After": "5"}
-        if self.closing or self._seats.total() >= self._most:
+        if self.closing or self._open.total() >= self._most:
             raise Problem(503, "too_many_streams", "Too many event streams are open here.", None, soon)
-        if self._seats[tenant_id] >= self._most_per_tenant:
+        if self._open[tenant_id] >= self._most_per_tenant:
             raise Problem(429, "rate_limited", "Too many event streams of this tenant are open.", None, soon)
-        self._seats[tenant_id] += 1
+        self._open[tenant_id] += 1
         OPEN.inc()
         try:
             yield
         finally:
             OPEN.dec()
-            self._seats[tenant_id] -= 1
-            if not self._seats[tenant_id]:
-                del self._seats[tenant_id]
+            self._open[tenant_id] -= 1
+            if not self._open[tenant_id]:
+                del self._open[tenant_id]
 
     @contextlib.contextmanager
     def follow(self, job_id: uuid.UUID, state: JobState) -> Iterator[tuple[Transcript, asyncio.Event]]:
         """The job's transcript, shared by all who follow it, and an event that is set when it changes."""
         followed = self._followed.get(job_id) or _Followed(Transcript(job_id, state), self._watch)
         self._followed[job_id] = followed
-        followed.transcript.stands(state)
+        followed.transcript.update_state(state)
         woken = asyncio.Event()
         followed.clients.add(woken)
-        self._someone.set()
+        self._any_followed.set()
         try:
             with self._watch.watch(job_id, followed):
                 yield followed.transcript, woken
@@ -85,26 +87,27 @@ class Followers:
             if not followed.clients:
                 del self._followed[job_id]
             if not self._followed:
-                self._someone.clear()
+                self._any_followed.clear()
 
     async def catch_up(self, transcript: Transcript) -> None:
-        """Read at once what is kept of its text, not only with the next read of all."""
+        """Read the stored entries of this job now, without waiting for the next read of all jobs."""
         if not self._redis_away:
             await self._take({transcript.job_id: transcript}, 0)
 
     async def _read(self) -> None:
-        await self._someone.wait()
+        await self._any_followed.wait()
         transcripts = {job_id: followed.transcript for job_id, followed in self._followed.items()}
         if self._redis_away:
-            self._redis_away = not await self._take_after_absence(transcripts)
+            self._redis_away = not await self._take_after_outage(transcripts)
         else:
             self._redis_away = not await self._take(transcripts, WAIT_SECONDS)
         await asyncio.sleep(AWAY_SECONDS if self._redis_away else PAUSE_SECONDS)
 
-    async def _take_after_absence(self, transcripts: dict[uuid.UUID, Transcript]) -> bool:
-        """Much may have gathered: read it from a few streams at a time. Whether Redis answered each time.
+    async def _take_after_outage(self, transcripts: dict[uuid.UUID, Transcript]) -> bool:
+        """As `_take`, a few streams at a time, as many entries may have gathered. Whether Redis answered.
 
-        A Redis that has lost its streams may number the new ones from below: those are read from their start.
+        A Redis that has lost its data may give new entries lower ids than the last ones that were read: such
+        streams are read from their start.
         """
         left = list(transcripts.items())
         while some := dict(left[:STREAMS_AT_ONCE]):
@@ -117,7 +120,7 @@ class Followers:
         return True
 
     async def _take(self, transcripts: dict[uuid.UUID, Transcript], wait_seconds: float) -> bool:
-        """Whether Redis answered."""
+        """Add the new entries of these jobs to their transcripts. Whether Redis answered."""
         positions = {job_id: transcript.position for job_id, transcript in transcripts.items()}
         found = await self._live.text.read(positions, wait_seconds)
         if found is None:
@@ -125,14 +128,14 @@ class Followers:
         for job_id, (position, entries) in found.items():
             transcripts[job_id].position = position
             for entry in entries:
-                transcripts[job_id].take(entry)
+                transcripts[job_id].add(entry)
             if job_id in self._followed:
                 self._followed[job_id].wake()
         return True
 
 
 class _Followed:
-    """One job with its transcript and the clients that follow it."""
+    """A watcher of one job, with the transcript and the clients that follow it."""
 
     def __init__(self, transcript: Transcript, watch: JobWatch) -> None:
         self.transcript = transcript
@@ -140,16 +143,16 @@ class _Followed:
         self._watch = watch
 
     def wake(self) -> None:
-        """Something has changed."""
+        """The transcript has changed."""
         for client in self.clients:
             client.set()
 
-    def heard_ended(self) -> None:
-        """Which ending, PostgreSQL must say."""
+    def on_ended(self) -> None:
+        """Redis doesn't say how it ended: PostgreSQL is asked."""
         self._watch.check_soon(self.transcript.job_id)
 
-    def stands(self, state: JobState | None) -> None:
-        """What PostgreSQL says."""
+    def on_state(self, state: JobState | None) -> None:
+        """The state in PostgreSQL; None: the job is gone."""
         self.transcript.gone = state is None
-        if state is None or self.transcript.stands(state):
+        if state is None or self.transcript.update_state(state):
             self.wake()

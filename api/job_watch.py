@@ -1,4 +1,4 @@
-"""Who waits for a job or follows it: one subscription and one query every few seconds for all of them."""
+"""Watches the jobs that requests wait for or follow: one subscription, and one regular query, for all."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ RECHECK_SECONDS = 2.0
 
 
 class Watcher(Protocol):
-    """Someone who wants to know of one job."""
+    """Called back about one job."""
 
-    def heard_ended(self) -> None:
-        """Redis says that it has ended; PostgreSQL was not asked."""
+    def on_ended(self) -> None:
+        """A message in Redis says that the job has ended; PostgreSQL was not asked yet."""
 
-    def stands(self, state: JobState | None) -> None:
-        """What PostgreSQL says of it; None: the job is gone."""
+    def on_state(self, state: JobState | None) -> None:
+        """The job's state in PostgreSQL; None: the job is gone."""
 
 
 class JobWatch:
-    """One per api. Events may be lost between COMMIT and publish, so watched jobs are looked up, too."""
+    """One per api process. Messages may be lost between COMMIT and publish, so jobs are also polled."""
 
     def __init__(self, database: Database, live: Live) -> None:
         self._database = database
@@ -37,14 +37,14 @@ class JobWatch:
         self._asked = asyncio.Event()
 
     def start(self, loops: Loops) -> None:
-        """Tell the watchers from now on."""
+        """Start to call the watchers."""
         loops.start("hear_ended", lambda: self._live.listen(ENDED, self._heard), None)
         loops.start("recheck_jobs", self._recheck)
         loops.start("check_jobs", self._check_asked, None)
 
     @contextlib.contextmanager
     def watch(self, job_id: uuid.UUID, watcher: Watcher) -> Iterator[None]:
-        """Tell this watcher of the job meanwhile."""
+        """Call this watcher about the job during the block."""
         self._watchers.setdefault(job_id, set()).add(watcher)
         try:
             yield
@@ -54,14 +54,14 @@ class JobWatch:
                 del self._watchers[job_id]
 
     def check_soon(self, job_id: uuid.UUID) -> None:
-        """Look it up now, together with what else is asked for."""
+        """Read the job's state now, in one query with other such jobs."""
         self._to_check.add(job_id)
         self._asked.set()
 
     def _heard(self, message: str) -> None:
         with contextlib.suppress(ValueError):
             for watcher in tuple(self._watchers.get(uuid.UUID(message), ())):
-                watcher.heard_ended()
+                watcher.on_ended()
 
     async def _recheck(self) -> None:
         await asyncio.sleep(RECHECK_SECONDS)
@@ -80,4 +80,4 @@ class JobWatch:
             found = await job_states(session, job_ids)
         for job_id in job_ids:
             for watcher in tuple(self._watchers.get(job_id, ())):
-                watcher.stands(found.get(job_id))
+                watcher.on_state(found.get(job_id))

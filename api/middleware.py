@@ -1,4 +1,4 @@
-"""Around every request: its id, log line and metrics, its key, and the limit of its body."""
+"""Middleware for every request: its id, log line and metrics, authentication, and the limit of its body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import NEED_A_KEY, authenticate
 from api.connections import Connections
-from api.problems import Problem, answer, problem_of, shutting_down, too_large, too_late, too_many_connections
+from api.problems import (
+    Problem,
+    answer,
+    body_timeout,
+    problem_of,
+    shutting_down,
+    too_large,
+    too_many_connections,
+)
 from base.errors import DatabaseUnavailable
 
 SECONDS = Histogram("til_http_request_seconds", "HTTP requests.", ["route", "method", "status"])
@@ -26,16 +34,16 @@ log = structlog.get_logger()
 
 
 class BodyTooLarge(HTTPException):
-    """The body grew over the limit while it was read; an HTTPException, or FastAPI would make it a 400."""
+    """The body grew over the limit while it was read. An HTTPException: FastAPI makes other errors a 400."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(413, too_large(limit_bytes).detail)
 
 
 class RequestMiddleware:
-    """Outermost ASGI middleware: nothing of a body is read before the key is known to be valid.
+    """Outermost ASGI middleware. It authenticates before it reads any of the body.
 
-    `body_limit_bytes` holds for a declared and for a streamed body.
+    `body_limit_bytes` is checked against Content-Length, and against what arrives.
     """
 
     def __init__(self, app: ASGIApp, body_limit_bytes: int, clients: Connections | None = None) -> None:
@@ -44,7 +52,7 @@ class RequestMiddleware:
         self._clients = clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; whatever goes wrong inside, the client gets a problem with its request id."""
+        """Serve one request; after any error inside, the client gets a problem with the request id."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -78,13 +86,13 @@ class RequestMiddleware:
             await self._app(scope, _limited(receive, self._limit), send)
         except (Problem, DatabaseUnavailable) as error:
             await answer(problem_of(error), request_id)(scope, receive, send)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a request's outermost place
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a request's outermost handler
             problem = self._problem(error)
             if not seen["started"]:
                 await answer(problem, request_id)(scope, receive, send)
 
     def _problem(self, error: BaseException) -> Problem:
-        """What the client is told. A request is cancelled where the process ends and can't wait for it."""
+        """The problem for the client. A request is cancelled when the process ends without waiting for it."""
         if isinstance(error, BodyTooLarge):
             return too_large(self._limit)
         if isinstance(error, asyncio.CancelledError):
@@ -102,7 +110,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
             async with asyncio.timeout_at(until if more else None):
                 message = await receive()
         except TimeoutError:
-            raise too_late(BODY_SECONDS) from None
+            raise body_timeout(BODY_SECONDS) from None
         more = bool(message.get("more_body", False))
         got += len(message.get("body", b""))
         if got > limit:

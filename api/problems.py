@@ -1,4 +1,4 @@
-"""The one file that maps facts to HTTP: errors as problem+json (RFC 9457)."""
+"""The one file that maps errors to HTTP statuses: problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ log = structlog.get_logger()
 
 
 MOST_ERRORS = 20
-"""Of one request that are told."""
+"""So many errors of one request are listed."""
 LONGEST_POINTER = 300
 
 
 class Problem(HTTPException):
     """An answer other than success: its status, code, one sentence and headers.
 
-    An HTTPException, or FastAPI would make it a 400 where a body is read.
+    An HTTPException: other errors that are raised while a body is read become 400 in FastAPI.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Problem(HTTPException):
 
 
 def unauthorized() -> Problem:
-    """401: no valid key was shown."""
+    """401: there is no valid key."""
     challenge = {"WWW-Authenticate": 'Bearer realm="til-queue"'}
     return Problem(
         401, "unauthorized", "A valid API key is needed: Authorization: Bearer <key>.", None, challenge
@@ -63,7 +63,7 @@ def unauthorized() -> Problem:
 
 
 def shutting_down() -> Problem:
-    """503: this process ends; another one answers."""
+    """503: this process is ending; another one will answer."""
     detail = "This process is being stopped: ask again, with the same Idempotency-Key if there is one."
     return Problem(503, "shutting_down", detail, None, {"Retry-After": "1"})
 
@@ -73,14 +73,14 @@ def too_large(limit_bytes: int) -> Problem:
     return Problem(413, "payload_too_large", f"The body is over {limit_bytes} bytes.")
 
 
-def too_late(seconds: int) -> Problem:
-    """408: the body has not come in time."""
+def body_timeout(seconds: int) -> Problem:
+    """408: the body did not arrive in time."""
     detail = f"The body has not come within {seconds} seconds."
     return Problem(408, "request_timeout", detail, None, {"Connection": "close"})
 
 
 def too_many_connections() -> Problem:
-    """503: few files are left, so that this connection is closed."""
+    """503: the limit of connections is reached; this one is closed."""
     detail = "Too many connections are open here."
     return Problem(503, "queue_full", detail, None, {"Retry-After": "1", "Connection": "close"})
 
@@ -92,16 +92,16 @@ def invalid(pointer: str, message: str) -> Problem:
     )
 
 
-def invalid_places(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """422 for what pydantic says of a body: the first `MOST_ERRORS` of its errors."""
+def invalid_body(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """422 for pydantic's errors about a body; it lists the first `MOST_ERRORS`."""
     first = errors[:MOST_ERRORS]
-    told = [{"pointer": _pointer(one["loc"]), "message": _sentence(one["msg"])} for one in first]
-    more = f" Of its {len(errors)} errors {MOST_ERRORS} are told." if len(errors) > MOST_ERRORS else ""
-    return Problem(422, "invalid_request", f"The request is invalid.{more}", told)
+    listed = [{"pointer": _pointer(one["loc"]), "message": _sentence(one["msg"])} for one in first]
+    more = f" Of its {len(errors)} errors {MOST_ERRORS} are listed." if len(errors) > MOST_ERRORS else ""
+    return Problem(422, "invalid_request", f"The request is invalid.{more}", listed)
 
 
 def _pointer(path: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901), in UTF-8 and short whatever a client calls its members."""
+    """A JSON pointer (RFC 6901). Names of members come from the client: they are made UTF-8, and cut."""
     steps = [str(step).encode(errors="replace").decode() for step in path if step != "[key]"]
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)[:LONGEST_POINTER]
 
@@ -117,7 +117,7 @@ def _unavailable() -> Problem:
     return Problem(503, "database_unavailable", sentence, None, {"Retry-After": "2"})
 
 
-FACTS: dict[type[Exception], Problem] = {
+PROBLEMS: dict[type[Exception], Problem] = {
     NoSuchJob: Problem(404, "not_found", "There is no such job."),
     NoSuchDelivery: Problem(404, "not_found", "There is no such delivery."),
     NotFinished: Problem(409, "not_finished", "The job has not ended yet."),
@@ -152,40 +152,40 @@ def answer(problem: Problem, request_id: str) -> JSONResponse:
 
 
 def problem_of(error: Exception) -> Problem:
-    """What the client is told of a fact that is known here."""
+    """The problem for an error that is in `PROBLEMS`, or is one."""
     if isinstance(error, DatabaseUnavailable):
         log.warning("database_unavailable", error=error.reason)
     if isinstance(error, Problem):
         return error
-    return next(FACTS[kind] for kind in type(error).__mro__ if kind in FACTS)
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
 
 
 def handle_problems(app: FastAPI) -> None:
     """Make every error of the application an `application/problem+json`."""
 
-    async def told(request: Request, error: Exception) -> JSONResponse:
+    async def known(request: Request, error: Exception) -> JSONResponse:
         return answer(problem_of(error), request.state.request_id)
 
-    async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(_unreadable(error), request.state.request_id)
+    async def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(_not_valid(error), request.state.request_id)
 
-    async def plain(request: Request, error: HTTPException) -> JSONResponse:
+    async def other(request: Request, error: HTTPException) -> JSONResponse:
         code = TITLES.get(error.status_code, "http_error")
         problem = Problem(error.status_code, code, str(error.detail), None, error.headers)
         return answer(problem, request.state.request_id)
 
-    facts: list[type[Exception]] = [Problem, *FACTS]
-    for fact in facts:
-        app.add_exception_handler(fact, told)
-    app.exception_handler(RequestValidationError)(unreadable)
-    app.exception_handler(HTTPException)(plain)
+    kinds: list[type[Exception]] = [Problem, *PROBLEMS]
+    for kind in kinds:
+        app.add_exception_handler(kind, known)
+    app.exception_handler(RequestValidationError)(not_valid)
+    app.exception_handler(HTTPException)(other)
 
 
-def _unreadable(error: RequestValidationError) -> Problem:
-    """What is wrong with the path, the query or a header (`#query/name`), or with a body that is no JSON."""
-    told = []
+def _not_valid(error: RequestValidationError) -> Problem:
+    """422 for FastAPI's errors about the path, the query, a header (`#query/name`), or a missing body."""
+    listed = []
     for one in error.errors()[:MOST_ERRORS]:
-        place, *path = one["loc"]
-        pointer = _pointer(path) if place == "body" else f"#{place}{_pointer(path)}"
-        told.append({"pointer": pointer, "message": _sentence(one["msg"])})
-    return Problem(422, "invalid_request", "The request is invalid.", told)
+        part, *path = one["loc"]
+        pointer = _pointer(path) if part == "body" else f"#{part}{_pointer(path)}"
+        listed.append({"pointer": pointer, "message": _sentence(one["msg"])})
+    return Problem(422, "invalid_request", "The request is invalid.", listed)

@@ -1,4 +1,4 @@
-"""What the api reads from its environment (`TIL_...`)."""
+"""Settings of the api process, from its environment (`TIL_...`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from tenants.settings import SecretSettings
 class ApiSettings(ServerSettings, SecretSettings):
     """`models`: the aliases that a request may name, the first is the default. Sizes in bytes.
 
-    `waiting_bytes`: how much may wait to be stored, of small submits and of large ones each. `event_streams`:
-    how many may be open at once, in all and of one tenant.
+    `waiting_bytes`: limit of submissions that wait to be stored, for small and for large ones each.
+    `keep_alive_seconds`: how long an idle connection stays open; longer than a load balancer keeps it, or the
+    balancer sends requests into connections that are being closed.
+    `event_streams`, `event_streams_per_tenant`: how many may be open at once.
     """
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
+    keep_alive_seconds: int = Field(default=5, ge=1, le=3600)
     body_limit_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
     models: str = "default"
     waiting_bytes: int = Field(default=MOST_WAITING_BYTES, gt=0)

@@ -1,4 +1,4 @@
-"""Times that clients send."""
+"""Times in requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 
 
 def in_utc(time: datetime.datetime) -> datetime.datetime:
-    """The same moment in UTC, where a time without a zone is. Raises ValueError beyond years 1 to 9999."""
+    """The same time in UTC; a time without a zone is UTC. Raises ValueError outside the years 1 to 9999."""
     try:
         return time.astimezone(datetime.UTC) if time.tzinfo else time.replace(tzinfo=datetime.UTC)
     except OverflowError as error:

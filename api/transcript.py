@@ -1,4 +1,4 @@
-"""One job as it is followed: its status from PostgreSQL, its text from Redis; and what a client has of it."""
+"""A followed job: its status from PostgreSQL, its text from Redis; and how much of it a client has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVENT_ID = re.compile(r"(\d{1,18})-(\d{1,9})-(\d{1,9})")
 
 
 class Transcript:
-    """What is known of one job now. PostgreSQL and Redis tell it in any order and more than once."""
+    """Status, progress and text of one job. PostgreSQL and Redis may report in any order, and twice."""
 
     def __init__(self, job_id: uuid.UUID, state: JobState) -> None:
         self.job_id = job_id
@@ -30,11 +30,11 @@ class Transcript:
 
     @property
     def ended(self) -> bool:
-        """Whether the job has ended: nothing changes any more."""
+        """Whether the job has ended: nothing will change."""
         return self.status in ENDINGS
 
-    def stands(self, state: JobState) -> bool:
-        """What PostgreSQL says; whether that is new. What is older than the claim known is passed over."""
+    def update_state(self, state: JobState) -> bool:
+        """Take the state from PostgreSQL; whether it is new. A state of an earlier claim is ignored."""
         if self.ended or state.claim_no < self.claim_no:
             return False
         if state.claim_no > self.claim_no:
@@ -44,8 +44,8 @@ class Transcript:
         self.status = state.status
         return True
 
-    def take(self, entry: Entry) -> None:
-        """What a worker says. A claim that is over is passed over, and so is text that would leave a hole."""
+    def add(self, entry: Entry) -> None:
+        """Take a worker's entry. One of an earlier claim is ignored, also text that would leave a gap."""
         at = (entry.claim_no, entry.answer)
         if at < (self.claim_no, self.answer):
             return
@@ -62,10 +62,10 @@ class Transcript:
         self.claim_no, self.answer, self.text, self.progress = claim_no, answer, "", None
 
 
-class Place:
+class ClientPosition:
     """How much of a transcript one client has. An event's id is `<claim>-<answer>-<characters>`.
 
-    A client's text begins from nothing with each `status` `running`.
+    A client empties its text at each event `status` `running`.
     """
 
     def __init__(self, last_event_id: str | None = None) -> None:
@@ -75,8 +75,8 @@ class Place:
         self._characters = int(found[3]) if found else 0
         self._progress: dict[str, Any] | None = None
 
-    def news(self, transcript: Transcript) -> Iterator[bytes]:
-        """The events that bring the client up to date, while the job has not ended."""
+    def pending_events(self, transcript: Transcript) -> Iterator[bytes]:
+        """The events that the client lacks, while the job has not ended."""
         at = (transcript.claim_no, transcript.answer)
         if (self._status, self._at) != (transcript.status, at):
             yield self._begin(transcript.status, at)
@@ -87,8 +87,8 @@ class Place:
             yield event("progress", transcript.progress)
         yield from self._text(transcript.text)
 
-    def ending(self, transcript: Transcript, job: dict[str, Any]) -> Iterator[bytes]:
-        """The rest of the text for a client that was there before the end, then the job as it has ended."""
+    def final_events(self, transcript: Transcript, job: dict[str, Any]) -> Iterator[bytes]:
+        """The rest of the text for a client that was connected before the end, then the ended job."""
         if self._status is not None:
             yield from self._rest(transcript, job)
         yield event("status", {"status": job["status"]})

@@ -1,4 +1,4 @@
-"""Requests that wait for a job's ending (`Prefer: wait`)."""
+"""Requests that wait for the end of a job (`Prefer: wait`, `?wait=`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_WAITERS = 5_000
 
 
 class Waiters:
-    """One per api; at most 5,000 requests wait at once."""
+    """One per api process. At most `MOST_WAITERS` requests wait at once."""
 
     def __init__(self, database: Database, watch: JobWatch) -> None:
         self._database = database
@@ -24,14 +24,14 @@ class Waiters:
         self._closing = False
 
     def close(self) -> None:
-        """Nobody waits any longer: each is answered with the job as it is."""
+        """End every wait: the requests are answered with their jobs as they are."""
         self._closing = True
         for waiter in self._waiting:
             waiter.woken.set()
 
     async def until_ended(self, tenant_id: uuid.UUID, job_id: uuid.UUID, seconds: float) -> None:
-        """Return when it has ended or time is up; at once when too many wait already or the process is
-        about to end. Raises NoSuchJob."""
+        """Return once the job has ended, or after `seconds`; at once if too many requests wait already or the
+        process is ending. Raises NoSuchJob."""
         if self._closing or len(self._waiting) >= MOST_WAITERS:
             return
         waiter = _Waiter()
@@ -39,7 +39,7 @@ class Waiters:
         try:
             with self._watch.watch(job_id, waiter):
                 async with self._database.session() as session:
-                    waiter.stands(await job_state(session, tenant_id, job_id))
+                    waiter.on_state(await job_state(session, tenant_id, job_id))
                 if not self._closing:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(waiter.woken.wait(), seconds)
@@ -53,9 +53,9 @@ class _Waiter:
     def __init__(self) -> None:
         self.woken = asyncio.Event()
 
-    def heard_ended(self) -> None:
+    def on_ended(self) -> None:
         self.woken.set()
 
-    def stands(self, state: JobState | None) -> None:
+    def on_state(self, state: JobState | None) -> None:
         if state is None or state.status in ENDINGS:
             self.woken.set()

@@ -13,23 +13,23 @@ Result = TypeVar("Result")
 
 
 class Queue(Protocol[Item]):
-    """What waits for the next batch, and in which order."""
+    """The items that wait for the next batch, and their order."""
 
     def __bool__(self) -> bool:
-        """Whether anything waits."""
+        """Whether any item waits."""
 
-    def enter(self, one: Item) -> bool:
-        """Wait, unless there is no room; whether it waits."""
+    def add(self, one: Item) -> bool:
+        """Queue the item, unless the queue is full. Returns whether it was queued."""
 
-    def next_group(self) -> list[Item]:
-        """The next batch. Its places are taken until `left`."""
+    def next_batch(self) -> list[Item]:
+        """Take the items of the next batch. They count against the queue's limits until `done`."""
 
-    def left(self, group: list[Item]) -> None:
-        """These have been stored, or never will be."""
+    def done(self, batch: list[Item]) -> None:
+        """Called after each batch, stored or failed: its items no longer count."""
 
 
-class AtOnce(Generic[Item]):
-    """All that has gathered is the next batch."""
+class UnboundedQueue(Generic[Item]):
+    """Never full; every item that waits goes into the next batch."""
 
     def __init__(self) -> None:
         self._waiting: list[Item] = []
@@ -37,25 +37,25 @@ class AtOnce(Generic[Item]):
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def enter(self, one: Item) -> bool:
-        """There is always room: whoever adds, waits."""
+    def add(self, one: Item) -> bool:
+        """Always queued."""
         self._waiting.append(one)
         return True
 
-    def next_group(self) -> list[Item]:
-        """Everything."""
-        group, self._waiting = self._waiting, []
-        return group
+    def next_batch(self) -> list[Item]:
+        """All items."""
+        batch, self._waiting = self._waiting, []
+        return batch
 
-    def left(self, group: list[Item]) -> None:
-        """Nothing is counted."""
+    def done(self, batch: list[Item]) -> None:
+        """Nothing is counted here."""
 
 
 class Batcher(Generic[Item, Result]):
-    """Stores one batch after another; no delay is added when none is under way. Used on one event loop.
+    """Stores one batch after another; an item that comes while none is being stored is stored at once.
 
-    `store` returns what became of each item, in order; an Exception among them is raised to who added that
-    item, and one that `store` raises to all of the batch.
+    Used on one event loop. `store` returns one result for each item, in order. A result that is an Exception
+    is raised from `add` of that item; an error that `store` raises, from `add` of every item of the batch.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Batcher(Generic[Item, Result]):
         queue: Queue[Item] | None = None,
     ) -> None:
         self._store = store
-        self._queue: Queue[Item] = AtOnce() if queue is None else queue
+        self._queue: Queue[Item] = UnboundedQueue() if queue is None else queue
         self._outcomes: dict[int, asyncio.Future[Result]] = {}
         self._storing: asyncio.Task[None] | None = None
 
     async def add(self, item: Item) -> Result:
-        """Return once it is stored. Raises TooManyWaiting, and what `store` says of it."""
-        if not self._queue.enter(item):
+        """Return once it is stored. Raises TooManyWaiting, and the errors of `store`."""
+        if not self._queue.add(item):
             raise TooManyWaiting
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._outcomes[id(item)] = outcome
@@ -80,20 +80,20 @@ class Batcher(Generic[Item, Result]):
 
     async def _store_all(self) -> None:
         while self._queue:
-            batch = self._queue.next_group()
-            for item, result in zip(batch, await self._stored(batch), strict=True):
+            batch = self._queue.next_batch()
+            for item, result in zip(batch, await self._store_batch(batch), strict=True):
                 outcome = self._outcomes.pop(id(item))
-                if outcome.done():  # Whoever added it has gone.
+                if outcome.done():  # The call of `add` was cancelled.
                     continue
                 if isinstance(result, Exception):
                     outcome.set_exception(result)
                 else:
                     outcome.set_result(result)
 
-    async def _stored(self, batch: list[Item]) -> Sequence[Result | Exception]:
+    async def _store_batch(self, batch: list[Item]) -> Sequence[Result | Exception]:
         try:
             return await self._store(batch)
-        except Exception as error:  # noqa: BLE001 - it is handed to every caller of the batch, who raises it
+        except Exception as error:  # noqa: BLE001 - it is raised to every caller of the batch
             return [error] * len(batch)
         finally:
-            self._queue.left(batch)
+            self._queue.done(batch)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, with limits per role so that a frozen process can't hold others."""
+"""Connections to PostgreSQL, with limits for each kind of process: a frozen one must not block others."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OLDEST_SERVER = 170_000
 """`transaction_timeout` came with PostgreSQL 17."""
 
 
-OWN_FAULT = ("21", "22", "23", "44", "P0", "TQ")
-"""Classes of SQLSTATEs by which the values of a statement are refused, now and later: cardinality, data,
-constraints, RAISE, and the guards of our tables (PostgreSQL, appendix A). Whatever else an answer says,
-another try may find it healed: a standby, a restore, a column that a migration is about to add."""
+PERMANENT = ("21", "22", "23", "44", "P0", "TQ")
+"""Classes of SQLSTATEs (PostgreSQL, appendix A) that refuse a statement for its values, so that a retry fails
+too: cardinality, data, constraints, RAISE, and the triggers of our tables (TQ). Every other error may be gone
+at the next attempt: a standby, a restore, a column that a migration is about to add."""
 LOCK_NOT_AVAILABLE = "55P03"
-AWAY = (
+UNAVAILABLE = (
     OSError,
     TimeoutError,
     PoolTimeout,
@@ -36,7 +36,7 @@ AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-"""asyncpg's own errors come unwrapped while a connection is made."""
+"""Errors that SQLAlchemy does not wrap; asyncpg's own are among them while a connection is made."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,7 @@ class Role:
     def server_settings(self) -> dict[str, str]:
         """The session settings that PostgreSQL itself enforces.
 
-        A plan is made for each execution: one that is kept for any values can't use an index that has a
-        condition, such as on what is queued.
+        Custom plans always: a generic plan can't use a partial index, such as that of the queued jobs.
         """
         return {
             "application_name": f"til-{self.name}",
@@ -79,8 +78,8 @@ ADMIN = Role("admin", 2, transaction_seconds=600, idle_in_transaction_seconds=60
 class Database:
     """A pool of connections for one role. `url` is `postgresql://...`; the driver is asyncpg.
 
-    The server ends a transaction after the role's `transaction_seconds`. Where even that is not heard of, a
-    second later the network has gone silent: every connection is dropped, and the next ones are new.
+    The server ends a transaction after the role's `transaction_seconds`. If a second later no error has
+    arrived, the network is taken for broken: every connection is dropped, and new ones are made.
     """
 
     def __init__(self, url: str, role: Role) -> None:
@@ -135,16 +134,16 @@ class Database:
 
 
 class JsonText(str):
-    """JSON that has been written already: stored as it is."""
+    """A text that is JSON already: stored as it is."""
 
 
 def as_json(value: object) -> str:
-    """What is stored of a value in a JSON column."""
+    """The value as the text of a JSON column."""
     return value if isinstance(value, JsonText) else json.dumps(value)
 
 
 def asyncpg_url(url: str) -> str:
-    """The same address with the driver that this project uses. Raises BadDatabaseUrl."""
+    """The URL with asyncpg as its driver. Raises BadDatabaseUrl."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -154,15 +153,15 @@ def asyncpg_url(url: str) -> str:
 
 @contextmanager
 def unavailable_is_one_error() -> Iterator[None]:
-    """Turn the many ways in which a database is away into DatabaseUnavailable."""
+    """Turn every error by which a database is unavailable into DatabaseUnavailable."""
     try:
         yield
-    except AWAY as error:
+    except UNAVAILABLE as error:
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if sqlstate(error) == LOCK_NOT_AVAILABLE:
             raise LockTimeout from error
-        if not error.connection_invalidated and sqlstate(error).startswith(OWN_FAULT):
+        if not error.connection_invalidated and sqlstate(error).startswith(PERMANENT):
             raise
         raise DatabaseUnavailable from error
 

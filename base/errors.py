@@ -1,4 +1,4 @@
-"""Facts that stop an operation. A docstring is the error's message; no HTTP here."""
+"""Errors of the product. A class's docstring is its message; HTTP statuses are in `api.problems`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TooManyWaiting(JobError):
 
 
 class SecretUnreadable(JobError):
-    """TIL_SECRET_KEYS holds no key that opens it; a lost key: `til-server new-secret --tenant NAME`."""
+    """TIL_SECRET_KEYS has no key that opens it. If the key is lost: `til-server new-secret --tenant NAME`."""
 
 
 class DatabaseUnavailable(JobError):
@@ -64,7 +64,7 @@ class DatabaseUnavailable(JobError):
 
 
 class LockTimeout(DatabaseUnavailable):
-    """Another transaction holds what this one needs, and does not end."""
+    """Another transaction holds a lock that this one needs, for longer than `lock_timeout`."""
 
 
 class UnfitServer(JobError):

@@ -1,4 +1,4 @@
-"""How many files, connections included, this process may have open."""
+"""The limit of open files, sockets included, of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OPEN_FILES = 8192
 
 
 def allow_many_files() -> int:
-    """Raise the soft limit, 1,024 in most shells, to `OPEN_FILES` or as far as the hard one lets.
+    """Raise the soft limit (1,024 in most shells) to `OPEN_FILES`, or to the hard limit where that is lower.
 
     Returns the limit.
     """

@@ -1,4 +1,4 @@
-"""Background loops: each goes on after any error, and a process that has lost one says so and ends."""
+"""Background loops: each continues after any error; a process in which one has died reports it and ends."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from base.errors import DatabaseUnavailable
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 LOG_EVERY_SECONDS = 10.0
-"""The same kind of error of one loop is logged so often."""
-STILL_SECONDS = 60
-"""Far more than any step takes whose queries and calls are bounded."""
+"""An error of the same class in the same loop is logged at most this often."""
+STALLED_SECONDS = 60
+"""A step that takes longer is stuck: the timeouts of queries and calls are far shorter."""
 CANCELS = 20
+"""How often `close` cancels, 0.1 s apart."""
 DIED = 70
 """Exit code of a process that can't go on: sysexits' EX_SOFTWARE."""
-ERRORS = Counter("til_loop_errors_total", "Errors that a background loop went on after.", ["loop"])
+ERRORS = Counter("til_loop_errors_total", "Errors in background loops, which continued after them.", ["loop"])
 log = structlog.get_logger()
 Step = Callable[[], Awaitable[object]]
 
@@ -30,8 +31,8 @@ Step = Callable[[], Awaitable[object]]
 class _Loop:
     name: str
     step: Step
-    still_seconds: int | None
-    quiet_seconds: int = 0
+    stalled_seconds: int | None
+    step_seconds: int = 0
     pause: float = FIRST_PAUSE_SECONDS
     logged: dict[str, float] = field(default_factory=dict)
 
@@ -39,8 +40,8 @@ class _Loop:
 class Loops:
     """The background loops of one process, or of one of its threads. Used on one event loop.
 
-    A step is called again and again. `dead` is the name of the first loop that has ended, or that has not
-    ended a step for its `still_seconds`; `on_dead` is told of it, once.
+    Each loop calls its step again and again. A loop is dead when its task has ended, or when a step takes
+    longer than `stalled_seconds`. `dead` is the name of the first dead one; `on_dead` is called once with it.
     """
 
     def __init__(self, on_dead: Callable[[str], None]) -> None:
@@ -50,22 +51,22 @@ class Loops:
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
-    def start(self, name: str, step: Step, still_seconds: int | None = STILL_SECONDS) -> None:
-        """Call `step` from now on; with `still_seconds` None it may wait for as long as it likes."""
+    def start(self, name: str, step: Step, stalled_seconds: int | None = STALLED_SECONDS) -> None:
+        """Start a loop that calls `step`. With `stalled_seconds` None a step may take any time."""
         if not self._tasks:
-            self._run("watch", self._watch())
-        loop = _Loop(name, step, still_seconds)
+            self._run("watchdog", self._find_stalled())
+        loop = _Loop(name, step, stalled_seconds)
         self._loops.append(loop)
-        self._run(name, self._for_ever(loop))
+        self._run(name, self._repeat(loop))
 
     def cancel(self) -> None:
-        """End all of them, and wait for none."""
+        """Cancel every loop without waiting for it."""
         self._closing = True
         for task in self._tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """End all of them; a step in which a library swallowed that (redis-py does) is told again."""
+        """Cancel every loop and wait; again where a library swallows the cancellation, as redis-py does."""
         for _ in range(CANCELS):
             self.cancel()
             if not self._tasks or not (await asyncio.wait(self._tasks, timeout=0.1))[1]:
@@ -76,27 +77,27 @@ class Loops:
         task.add_done_callback(lambda ended: self._ended(name, ended))
         self._tasks.append(task)
 
-    async def _for_ever(self, loop: _Loop) -> None:
-        """Until cancelled, also where a library makes another error of that."""
+    async def _repeat(self, loop: _Loop) -> None:
+        """Runs until cancelled, also where a library turns the cancellation into another error."""
         while not _is_cancelled():
             try:
                 await loop.step()
                 loop.pause = FIRST_PAUSE_SECONDS
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a loop's outermost: told
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - outermost; it is logged
                 if _is_cancelled():
                     return
                 _report(loop, error)
                 await asyncio.sleep(loop.pause)
                 loop.pause = min(LONGEST_PAUSE_SECONDS, loop.pause * 2)
-            loop.quiet_seconds = 0
+            loop.step_seconds = 0
 
-    async def _watch(self) -> None:
-        """Counts seconds that this process was awake: one that was frozen itself has lost no loop."""
+    async def _find_stalled(self) -> None:
+        """Counts its own ticks, not clock time: after a suspension of the whole process no loop is dead."""
         while True:
             await asyncio.sleep(1)
             for loop in self._loops:
-                loop.quiet_seconds += 1
-                if loop.still_seconds is not None and loop.quiet_seconds > loop.still_seconds:
+                loop.step_seconds += 1
+                if loop.stalled_seconds is not None and loop.step_seconds > loop.stalled_seconds:
                     self._declare_dead(loop.name, None)
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""Metrics that more than one kind of process counts."""
+"""Metrics of more than one kind of process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a process needs of PostgreSQL and Redis, looked at when it starts and by `til-server migrate`.
+"""Checks of PostgreSQL that a process makes when it starts, and `til-server migrate` too.
 
-A fault that only an operator can mend is one sentence that says how. A server that is away is none: then the
-process does what it does whenever it is.
+What only an operator can repair raises UnfitServer, whose message says how. An unreachable server raises
+DatabaseUnavailable: the process then starts nevertheless and retries, as in any outage.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SELECT current_user AS role, current_database() AS name, current_schema() AS sch
     pg_is_in_recovery() AS standby,
     current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding,
     current_setting('transaction_read_only') = 'on' AS read_only, to_regclass('jobs') IS NOT NULL AS migrated,
-    EXISTS (SELECT FROM pg_class WHERE relname = 'alembic_version') AS somewhere,
+    EXISTS (SELECT FROM pg_class WHERE relname = 'alembic_version') AS in_some_schema,
     (SELECT array_agg(name || '=off' ORDER BY name) FROM pg_settings
      WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off') AS unsafe
 """)
-LACKING = text("""
+MISSING_RIGHTS = text("""
 SELECT tables.name, wanted
 FROM unnest(CAST(:tables AS text[]), CAST(:rights AS text[])) AS tables (name, rights),
     unnest(string_to_array(tables.rights, ', ')) AS wanted
@@ -46,13 +46,13 @@ WHERE to_regclass(tables.name) IS NOT NULL AND NOT has_table_privilege(tables.na
 
 
 async def postgres(database: Database) -> list[str]:
-    """What an operator should know of PostgreSQL. Raises UnfitServer, DatabaseUnavailable."""
+    """Warnings for the operator about PostgreSQL. Raises UnfitServer, DatabaseUnavailable."""
     with unavailable_is_one_error():
         async with database.engine.connect() as connection:
             facts = await can_be_migrated(connection)
             if not facts.migrated:
-                raise _not_seen(facts)
-            await _look_at_rights(connection, facts)
+                raise _no_tables(facts)
+            await _check_rights(connection, facts)
             found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
             if (found or "") < newest_revision():
                 raise NotMigrated
@@ -64,7 +64,7 @@ async def postgres(database: Database) -> list[str]:
 
 
 async def can_be_migrated(connection: AsyncConnection) -> Row[Any]:
-    """What PostgreSQL is, tables or not. Raises UnfitServer; DatabaseUnavailable while it is read-only."""
+    """`FACTS` of a server, with tables or without. Raises UnfitServer; DatabaseUnavailable when read-only."""
     facts = (await connection.execute(FACTS)).one()
     if facts.version < OLDEST_SERVER:
         raise UnsupportedDatabase
@@ -89,23 +89,24 @@ async def can_make_tables(connection: AsyncConnection, facts: Row[Any]) -> None:
         )
 
 
-def _not_seen(facts: Row[Any]) -> UnfitServer:
-    if facts.schema is not None or not facts.somewhere:
+def _no_tables(facts: Row[Any]) -> UnfitServer:
+    """Why the role finds no tables: there are none, or it may not use the schema that has them."""
+    if facts.schema is not None or not facts.in_some_schema:
         return NotMigrated()
     return UnfitServer(f"The role {facts.role} sees no tables: GRANT USAGE ON SCHEMA public TO {facts.role}")
 
 
-async def _look_at_rights(connection: AsyncConnection, facts: Row[Any]) -> None:
-    asked = {"tables": list(RIGHTS), "rights": list(RIGHTS.values())}
-    lacking = (await connection.execute(LACKING, asked)).all()
-    if lacking:
-        table, right = lacking[0]
+async def _check_rights(connection: AsyncConnection, facts: Row[Any]) -> None:
+    needed = {"tables": list(RIGHTS), "rights": list(RIGHTS.values())}
+    missing = (await connection.execute(MISSING_RIGHTS, needed)).all()
+    if missing:
+        table, right = missing[0]
         raise UnfitServer(
-            f"The role {facts.role} lacks {right} on {table} and {len(lacking) - 1} other rights:"
+            f"The role {facts.role} lacks {right} on {table} and {len(missing) - 1} other rights:"
             f" GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {facts.schema} TO {facts.role}"
         )
 
 
 def newest_revision() -> str:
-    """The newest migration of this version; a database with a newer one is used as it is."""
+    """The newest migration that this version has; a database may have newer ones."""
     return max(path.name[1:5] for path in MIGRATIONS.glob("v[0-9]*.py"))

@@ -9,15 +9,15 @@ LONGEST_RETRY_AFTER_SECONDS = 86_400
 
 
 def retry_after_seconds(value: str | None, now: datetime.datetime) -> float:
-    """Seconds that a `Retry-After` header asks for, 0 if it asks for nothing sensible, a day at the most."""
+    """The seconds of a `Retry-After` header: 0 if it is missing or invalid, at most a day."""
     if not value:
         return 0.0
     if value.strip().isdecimal() and value.isascii():
         return float(min(int(value.strip()[:9]), LONGEST_RETRY_AFTER_SECONDS))
     try:
-        asked = parsedate_to_datetime(value)
-        asked = asked if asked.tzinfo else asked.replace(tzinfo=datetime.UTC)
-        seconds = (asked - now).total_seconds()
+        date = parsedate_to_datetime(value)
+        date = date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
+        seconds = (date - now).total_seconds()
     except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(max(0.0, seconds), float(LONGEST_RETRY_AFTER_SECONDS))

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServerSettings(BaseSettings):
-    """Where PostgreSQL and Redis are, and where this process says how it is."""
+    """Addresses of PostgreSQL and Redis, where this process serves its metrics, and its log level."""
 
     model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
 

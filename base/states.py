@@ -1,24 +1,24 @@
-"""The states of a job and the arrows between them; the database's trigger refuses every other arrow."""
+"""The states of a job and the transitions between them; a trigger in the database refuses any other."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 DISABLED = "endpoint_disabled"
-"""`last_error` of a delivery that was not even tried for that."""
+"""`last_error` of a delivery that was not attempted because its URL is disabled."""
 
 
 class Status(StrEnum):
-    """Where a job is. The last four are endings: exactly one per job, for ever."""
+    """The state of a job. The last four are final."""
 
     QUEUED = "queued"
-    """Durable, waits for a claim; never carries a cancel request."""
+    """Stored, waits for a worker's claim. A cancel request ends it at once, so none is pending here."""
     RUNNING = "running"
-    """Claimed by a live worker, `claim_no` says which claim."""
+    """Claimed by a worker; `claim_no` tells this claim from earlier ones."""
     SUCCEEDED = "succeeded"
     """Has a result."""
     FAILED = "failed"
-    """Has an error that says why."""
+    """Has an error."""
     CANCELLED = "cancelled"
     """Ended on request; may have `partial_text`."""
     EXPIRED = "expired"
@@ -27,6 +27,7 @@ class Status(StrEnum):
 
 ENDINGS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED)
 
+# (verb, from, to). The verbs are those of the job's history, `GET /v1/jobs/{id}/history`.
 ARROWS: frozenset[tuple[str, Status | None, Status]] = frozenset(
     {
         ("submit", None, Status.QUEUED),

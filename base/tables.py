@@ -1,4 +1,4 @@
-"""The tables. Their CHECK constraints, triggers and partial indexes are made by the migrations."""
+"""The tables. CHECK constraints, triggers and partial indexes are in the migrations only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOW = text("clock_timestamp()")
 
 
 class Table(DeclarativeBase):
-    """Every time is `timestamptz` and, by default, the database's own clock."""
+    """Every time is a `timestamptz`; defaults come from the database's clock."""
 
     metadata = MetaData(
         naming_convention={
@@ -52,8 +52,8 @@ class Table(DeclarativeBase):
 
 
 class Tenant(Table):
-    """A customer: sees only its own jobs. `webhook_secret` (`whsec_...`) signs its webhooks; those before it,
-    the newest first as `{"secret", "until"}`, sign too until then. `request_key` is for `request_mac`."""
+    """A customer, who sees only its own jobs. `webhook_secret` (`whsec_...`, sealed or not) signs webhooks;
+    `previous_secrets`, newest first as `{"secret", "until"}`, sign too until then. `request_key`: HMAC."""
 
     __tablename__ = "tenants"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -78,7 +78,7 @@ class ApiKey(Table):
 
 
 class Worker(Table):
-    """A worker process; its id is new at every start. The lease lies here, not on its jobs."""
+    """A worker process; its id is new at every start. One lease for the worker, none for each of its jobs."""
 
     __tablename__ = "workers"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -93,7 +93,7 @@ class Worker(Table):
 
 
 class WebhookEndpoint(Table):
-    """A tenant's URL that goes on failing, and since when; nothing is sent to it once it is disabled."""
+    """A tenant's webhook URL whose last delivery failed, and since when. Once disabled, nothing is sent."""
 
     __tablename__ = "webhook_endpoints"
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
@@ -106,19 +106,19 @@ class WebhookEndpoint(Table):
 
 def is_disabled(tenant_id: Any, url: Any) -> ColumnElement[bool]:
     """Whether this URL of this tenant is disabled."""
-    off = exists().where(
+    disabled = exists().where(
         WebhookEndpoint.tenant_id == tenant_id,
         WebhookEndpoint.url == url,
         WebhookEndpoint.disabled_at.is_not(None),
     )
-    return off.correlate_except(WebhookEndpoint)
+    return disabled.correlate_except(WebhookEndpoint)
 
 
 class Job(Table):
-    """One post to write. `order_at` = `created_at` less the head start that `priority` gives.
+    """One post to write. `order_at`: `created_at` minus `priority` seconds; the queue's order.
 
-    `tokens`: of prompt and answer, about. `template`: the digest of the one that a replay asks for.
-    `request_mac`: with the secrets; `request_hash`: without. `first_saw_end`: see `jobs.idempotency`.
+    `tokens`: estimate for prompt and answer. `template`: of a replay, the digest of its prompt template.
+    `request_hash`: after redaction; `request_mac`: before it. `first_saw_end`: see `jobs.idempotency`.
     """
 
     __tablename__ = "jobs"
@@ -171,7 +171,7 @@ class Job(Table):
 
 
 class JobEvent(Table):
-    """What happened to a job, written by a trigger: append-only."""
+    """One transition of a job. Append-only; a trigger writes it."""
 
     __tablename__ = "job_events"
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -184,11 +184,11 @@ class JobEvent(Table):
 
 
 class Delivery(Table):
-    """A webhook to be sent, written in the same transaction as the event that it tells (outbox).
+    """A webhook to be sent (outbox): inserted in the transaction that causes the event.
 
-    Pending, its phase is `due`, or `later` while it waits for its next attempt, or `posting` while a steward
-    posts it: then `next_attempt_at` lies ahead by the lease, and `lease_no` is the fence. `host` has no port.
-    `attempts_before`: those of earlier rounds; the schedule counts from there.
+    `phase` of a pending one: `due`; `later`, which waits for `next_attempt_at`; `posting`, which a steward is
+    sending: then `next_attempt_at` is the end of its lease, and `lease_no` fences the result. `host` has no
+    port. `attempts_before`: attempts before the last resend; the retry schedule doesn't count them.
     """
 
     __tablename__ = "deliveries"
@@ -211,7 +211,7 @@ class Delivery(Table):
 
 
 class DeliveryAttempt(Table):
-    """One POST of a delivery: its HTTP status or error, milliseconds and the first 1 KiB of the answer."""
+    """One HTTP POST of a delivery: its status or error, milliseconds and the first 1 KiB of the answer."""
 
     __tablename__ = "delivery_attempts"
     delivery_id: Mapped[uuid.UUID] = mapped_column(

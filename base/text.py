@@ -1,4 +1,4 @@
-"""What a text of a request may consist of."""
+"""Which characters a text in a request may have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text, if it can be written as UTF-8 and stored by PostgreSQL, which has no NUL in texts."""
+    """The text, if it can be UTF-8 and has no NUL, which PostgreSQL can't store; else a validation error."""
     found = NOT_TEXT.search(text)
     if found is None:
         return text
@@ -20,4 +20,4 @@ def storable(text: str) -> str:
 
 
 STORABLE = AfterValidator(storable)
-"""For every text of a request: its body's, its path's, its query's and its headers'."""
+"""Validator for every text of a request: in its body, path, query and headers."""

@@ -1,1 +1,1 @@
-"""How much waits, how much fits: the depth of the queue, the KV budget, the expected wait."""
+"""The depth of the queue, the KV-cache budget of an engine, and the expected wait of a job."""

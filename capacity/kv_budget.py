@@ -1,4 +1,4 @@
-"""What an engine's KV cache has room for. Pure: the claim asks it which jobs fit, in order."""
+"""Which jobs fit into an engine's KV cache: the claim asks for each, in order. Pure."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ class KvCache:
 
 @dataclass
 class KvBudget:
-    """What is left of the cache for a claim; `empty`: nothing runs, so the first job fits in any case.
+    """The blocks that one claim may still fill.
 
-    `refused`: a job did not fit, so that there is reason to claim again when room appears.
+    `empty`: nothing runs, so the first job is taken whatever its size. `parts_at_once`: of a job too large
+    for one call, so many calls run at once. `refused`: a job did not fit, so it is worth claiming again as
+    soon as blocks are freed.
     """
 
     cache: KvCache
@@ -45,7 +47,7 @@ class KvBudget:
     refused: bool = False
 
     def take(self, tokens: int) -> bool:
-        """Reserve room for a job that was estimated at `tokens`; False when it does not fit."""
+        """Reserve the blocks of a job that was estimated at `tokens`; False when it does not fit."""
         cost = job_cost(self.cache, tokens, self.parts_at_once)
         if cost > self.blocks_left and not self.empty:
             self.refused = True
@@ -56,6 +58,6 @@ class KvBudget:
 
 
 def job_cost(cache: KvCache, tokens: int, parts_at_once: int) -> int:
-    """Blocks for a job: of its one call or, too large for one, of the parts that are read at once."""
+    """Blocks for a job: those of its one call or, if it is too large for one, of its concurrent calls."""
     calls = min(parts_at_once, math.ceil(tokens / cache.longest_tokens))
     return max(1, calls) * cache.cost(tokens)

@@ -1,4 +1,4 @@
-"""The statements that count the depth of the queue, in all and by model, and write it down."""
+"""The statements that count the depth of the queue, in all and by model, and store it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from sqlalchemy import text
 
 COUNT_LIMIT = 100_000
 CHEAP_LIMIT = 5_000
-"""So many waiting jobs of a model are counted each second; more, up to `COUNT_LIMIT`, every ten seconds."""
+"""Up to so many queued jobs of a model are counted each second; beyond that the count, up to `COUNT_LIMIT`,
+is made every ten seconds and reused between."""
 LIMITS = {"few_limit": CHEAP_LIMIT, "most_limit": COUNT_LIMIT}
 
 MEASURE = text("""

@@ -1,4 +1,4 @@
-"""The depth of the queue of one model: only that model's workers help those who wait in it. Pure."""
+"""The depth of the queue of one model: its jobs run on that model's workers only. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class ModelDepth:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any], at: datetime.datetime, mean: float | None) -> ModelDepth:
-        """From its entry in `figures.models`, written `at` that time; `mean` is that of all models."""
+        """From the model's entry in `figures.models`, which was written at `at`.
+
+        `mean`: seconds of a run over all models, for a model that has none of its own.
+        """
         oldest = stored.get("oldest_queued_at")
         age = (at - datetime.datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0
         counts = {name: stored.get(name) or 0 for name in ("queued", "running", "workers", "slots")}

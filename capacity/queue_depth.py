@@ -18,10 +18,11 @@ TARGET_LOAD = 0.8
 
 
 class QueueDepth(Table):
-    """The one row of depth figures that the steward writes each second and every api reads.
+    """The row: counts, rates and the number of workers that they call for.
 
-    `steady_since`: since when the stewards have been writing it without a break. `counted_at`: when all that
-    waits was last counted. `models`: the same figures for each model, as `capacity.model_depth` reads them.
+    `steady_since`: since when a steward has written it without a break. `counted_at`: the oldest of the
+    counts, since large ones are reused for some seconds. `models`: the same for each model, as
+    `capacity.model_depth` reads it.
     """
 
     __tablename__ = "figures"
@@ -41,7 +42,7 @@ class QueueDepth(Table):
     models: Mapped[Json] = mapped_column(server_default="{}")
 
     def of(self, model: str) -> ModelDepth:
-        """The figures of one model; where no steward has counted by model yet, those of all."""
+        """The depth of one model; where no steward has counted by model yet, that of all together."""
         if not self.models:
             return ModelDepth(
                 self.queued, self.running, self.workers, self.slots, mean_run_seconds=self.mean_run_seconds
@@ -50,10 +51,9 @@ class QueueDepth(Table):
 
 
 async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: float) -> QueueDepth:
-    """Count, write the row and return it. Of a model up to 100,000 waiting rows are counted, many of them
-    not each time.
+    """Count, write the row and return it. Up to 100,000 queued jobs of a model are counted.
 
-    A break of more than `longest_gap_seconds` in this begins `steady_since` anew.
+    `steady_since` is set to now when the last row is older than `longest_gap_seconds`.
     """
     row = (await session.execute(MEASURE, LIMITS)).mappings().one()
     values = dict(row) | {"arrivals": float(row["arrivals"]), "gap": longest_gap_seconds(lease_seconds)}
@@ -70,9 +70,9 @@ async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: f
 
 
 async def stepped_back_seconds(session: AsyncSession, lease_seconds: float) -> float:
-    """How far the database's clock has stepped back since the figures were last written, 0 if it hasn't.
+    """How far the database's clock has stepped back since the row was last written, 0 if it hasn't.
 
-    The row stays locked until they are written anew, so that of two stewards one finds it.
+    The row stays locked until it is written again, so that only one of several stewards sees the step.
     """
     ahead = func.extract("epoch", QueueDepth.at - func.clock_timestamp())
     seconds = (await session.execute(select(ahead).with_for_update())).scalar_one_or_none()
@@ -80,12 +80,18 @@ async def stepped_back_seconds(session: AsyncSession, lease_seconds: float) -> f
 
 
 def longest_gap_seconds(lease_seconds: float) -> float:
-    """Half a lease: a shorter outage leaves a lease, two thirds of which were left, time to be renewed."""
+    """A longer break between two rows counts as an outage of PostgreSQL: half a lease.
+
+    A worker renews its lease every third of it, so after a shorter break every lease can still be renewed.
+    """
     return lease_seconds / 2
 
 
 def steady(lease_seconds: float) -> ColumnElement[bool]:
-    """The stewards have been here for a whole lease without a break: every worker could renew its own."""
+    """True where a steward has written the row for a whole lease without a break.
+
+    PostgreSQL was reachable all that time, so a worker whose lease has ended is really gone.
+    """
     now = func.clock_timestamp()
     whole, gap = (
         func.make_interval(0, 0, 0, 0, 0, 0, seconds)
@@ -95,7 +101,7 @@ def steady(lease_seconds: float) -> ColumnElement[bool]:
 
 
 async def read(session: AsyncSession) -> QueueDepth:
-    """The newest figures; zeros before the steward has ever run."""
+    """The row as last written; zeros before a steward has ever run."""
     found = await session.get(QueueDepth, 1, populate_existing=True)
     return found or QueueDepth(
         id=1,
@@ -113,10 +119,12 @@ async def read(session: AsyncSession) -> QueueDepth:
 def workers_desired(
     queued: int, running: int, arrivals_per_second: float, service_seconds: float, slots: int
 ) -> int:
-    """The number of workers that the load asks for (the formula of the design's "Scaling by queue depth").
+    """The number of workers that the autoscalers should run.
 
-    max(running / C, (lambda * S + (Q + lambda * D) * S / T) / (rho * C)), each rounded up: enough for what
-    runs, and for the arrivals plus a backlog that is worked off in T seconds; 0 when nothing is there.
+    max(running / C, (lambda * S + (Q + lambda * D) * S / T) / (rho * C)), each rounded up: enough slots for
+    what runs, and for the arrivals plus a backlog that is worked off in T seconds. 0 when nothing is queued,
+    running or arriving. lambda: arrivals a second; S: mean seconds of a run; Q: queued; D: seconds of a
+    worker's cold start; T: `DRAIN_SECONDS`; C: slots of a worker; rho: `TARGET_LOAD` of the slots.
     """
     if not queued and not running and not arrivals_per_second:
         return 0

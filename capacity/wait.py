@@ -8,7 +8,10 @@ from capacity.model_depth import ModelDepth
 
 
 def estimate(position: int | None, depth: ModelDepth | None) -> dict[str, int] | None:
-    """Seconds until this place is served: rounds of all slots times the mean run. None: unknown."""
+    """Seconds until the job at this position starts, as `low_seconds` and `high_seconds`. None: unknown.
+
+    All slots together start one job each in a mean run; the bounds allow for half of that more or less.
+    """
     if position is None or depth is None or not depth.slots or depth.mean_run_seconds is None:
         return None
     free = max(0, depth.slots - depth.running)

@@ -1,4 +1,4 @@
-"""The life of a job, shared by api, worker and steward. It imports neither of them.
+"""The transitions of a job, used by api, worker and steward; it imports none of them.
 
 ```
 submit   -> queued
@@ -14,5 +14,5 @@ cancel   running -> cancelled
 expire   queued  -> expired
 ```
 
-`tests/test_architecture.py` holds this picture and `base/states.py` to each other.
+`tests/test_architecture.py` compares this list with `base/states.py`.
 """

@@ -1,4 +1,4 @@
-"""cancel: queued -> cancelled at once; a running job is asked to stop."""
+"""cancel: queued -> cancelled at once; for a running job the request is stored, which its worker obeys."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from jobs.outbox import enqueue_deliveries
 
 
 async def cancel(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> Status:
-    """queued -> cancelled at once; running: asked to stop. Returns the status after.
+    """queued -> cancelled; a running job only gets `cancel_requested_at`. Returns the status after.
 
     Raises NoSuchJob (also for another tenant's) and AlreadyFinished.
     """
     queued = Job.status == Status.QUEUED
     statement = (
         update(Job)
-        .where(own.own(tenant_id, job_id), Job.status.not_in(ENDINGS))
+        .where(own.owned_by(tenant_id, job_id), Job.status.not_in(ENDINGS))
         .values(
             status=case((queued, Status.CANCELLED.value), else_=Job.status),
             finished_at=case((queued, NOW)),

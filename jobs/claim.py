@@ -1,4 +1,4 @@
-"""claim: the best waiting rows for the doorbells that arrived together."""
+"""claim: queued -> running, the first jobs in line for the free slots of one worker."""
 
 from __future__ import annotations
 
@@ -36,19 +36,20 @@ from jobs.fence import (
 from jobs.outbox import enqueue_deliveries
 
 SUSPECT_LOSSES = 2
-"""A job that lost this many workers may be what kills them: a worker carries at most one such job."""
-Waiting = Row[uuid.UUID, int, int]
+"""After so many losses a job is a suspect: it may be what kills its workers. A worker runs one at a time."""
+Candidate = Row[uuid.UUID, int, int]
 """Id, losses and tokens of a job that may be claimed."""
 
 
 async def claim(
     session: AsyncSession, worker_id: uuid.UUID, k: int, budget: KvBudget | None = None
 ) -> list[Claimed]:
-    """Give up to `k` waiting jobs of the worker's model to it: first come, first served, with head starts.
+    """Claim up to `k` queued jobs of the worker's model for it, in the order of `order_at` (submit time less
+    priority).
 
-    The first that its engine has no `budget` for ends the claim, so that large jobs do not starve. Locks the
-    worker's own row first. Leaves out rows that wait for a retry or whose queue deadline has passed. Raises
-    WorkerGone when the worker's lease has ended or it drains.
+    The claim ends at the first job that does not fit into `budget`, so that large jobs do not starve. It
+    locks the worker's own row first, and leaves out jobs whose `not_before` lies ahead or whose queue
+    deadline has passed. Raises WorkerGone when the worker's lease has ended or it drains.
     """
     worker = select(Worker.model).where(
         Worker.id == worker_id, Worker.lease_expires_at > NOW, Worker.draining.is_(False)
@@ -61,24 +62,25 @@ async def claim(
     return await _start(session, chosen, worker_id) if chosen else []
 
 
-async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: int) -> list[Waiting]:
-    """The first `k` that may run here; where suspects must wait, the innocent behind them go first."""
-    innocent = Job.losses < SUSPECT_LOSSES
-    if await _carries_suspect(session, worker_id):
-        return list((await session.execute(_waiting(model, k, innocent))).all())
-    rows = (await session.execute(_waiting(model, k))).all()
+async def _choose(session: AsyncSession, worker_id: uuid.UUID, model: str, k: int) -> list[Candidate]:
+    """The first `k` that may run here: at most one suspect, the others replaced by jobs behind them."""
+    unsuspected = Job.losses < SUSPECT_LOSSES
+    if await _runs_suspect(session, worker_id):
+        return list((await session.execute(_candidates(model, k, unsuspected))).all())
+    rows = (await session.execute(_candidates(model, k))).all()
     suspects = [row.id for row in rows if row.losses >= SUSPECT_LOSSES]
     chosen = [row for row in rows if row.id not in suspects[1:]]
     if len(suspects) > 1:
         taken = [row.id for row in chosen]
-        others = _waiting(model, k - len(chosen), innocent, not_among(Job.id, taken))
+        others = _candidates(model, k - len(chosen), unsuspected, not_among(Job.id, taken))
         chosen += (await session.execute(others)).all()
     return chosen
 
 
-def _waiting(model: str, k: int, *conditions: ColumnElement[bool]) -> Select[uuid.UUID, int, int]:
-    """The first `k` that may be claimed, locked: of those that wait for a slot and of those whose time to be
-    tried again has come. Each is found by an index of its own, so that what is not due costs nothing.
+def _candidates(model: str, k: int, *conditions: ColumnElement[bool]) -> Select[uuid.UUID, int, int]:
+    """The first `k` that may be claimed, locked: new jobs, and jobs whose `not_before` has come.
+
+    Each kind has an index of its own, so that jobs that are not due yet are not read.
     """
     new, again = (
         select(Job.id, Job.losses, Job.tokens, Job.order_at)
@@ -96,7 +98,7 @@ def _waiting(model: str, k: int, *conditions: ColumnElement[bool]) -> Select[uui
     return select(both.c.id, both.c.losses, both.c.tokens).order_by(both.c.order_at, both.c.id).limit(k)
 
 
-async def _carries_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
+async def _runs_suspect(session: AsyncSession, worker_id: uuid.UUID) -> bool:
     query = select(func.count()).where(
         Job.worker_id == worker_id, Job.status == Status.RUNNING, Job.losses >= SUSPECT_LOSSES
     )
@@ -126,7 +128,7 @@ async def _start(session: AsyncSession, job_ids: Sequence[uuid.UUID], worker_id:
 
 
 async def request_json(session: AsyncSession, claim: Claim) -> str:
-    """The request as JSON text, "" if it isn't stored any more. Raises ClaimLost."""
+    """The request as JSON text, "" if it has been erased. Raises ClaimLost."""
     rows = (await session.execute(select(cast(Job.request, Text)).where(fence(claim)))).all()
     if not rows:
         raise ClaimLost
@@ -151,12 +153,12 @@ async def waiting_models(session: AsyncSession, limit: int) -> dict[str, int]:
 
 
 def _new(model: str) -> list[ColumnElement[bool]]:
-    """Waits for nothing but a slot."""
+    """Jobs that need nothing but a slot."""
     return [*_claimable(model), Job.not_before.is_(None)]
 
 
 def _again(model: str) -> list[ColumnElement[bool]]:
-    """Has waited until its `not_before`."""
+    """Jobs whose `not_before` has come: mostly retries."""
     return [*_claimable(model), Job.not_before <= STATEMENT_NOW]
 
 

@@ -15,7 +15,7 @@ from jobs.outbox import enqueue_deliveries
 
 
 async def expire(session: AsyncSession, limit: int, error: dict[str, Any]) -> int:
-    """queued -> expired for up to `limit` jobs never started within `queue_seconds`; how many."""
+    """queued -> expired for up to `limit` jobs never started within `queue_seconds`. Returns how many."""
     due = (
         select(Job.id)
         .where(Job.status == Status.QUEUED, Job.started_at.is_(None), Job.queue_deadline <= STATEMENT_NOW)

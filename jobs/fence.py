@@ -1,4 +1,7 @@
-"""What a write after the claim must find, and what a cancel request makes of it."""
+"""Fencing: a write after the claim only happens if the claim still holds; a cancel request changes it.
+
+The functions return conditions and values for UPDATE statements.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +34,16 @@ from base.states import ENDINGS, Status
 from base.tables import Job, Worker
 from jobs.outbox import enqueue_deliveries
 
-SPENT = ("prompt_tokens", "cached_tokens", "completion_tokens", "calls")
+USAGE_COUNTS = ("prompt_tokens", "cached_tokens", "completion_tokens", "calls")
 Usage = dict[str, Any] | None
-"""What one run has spent, by the names above; None: not known."""
+"""The counts of one run, by the names above; None: not known."""
 NO_IDENTITY_MAP = {"synchronize_session": False}
-"""No session here holds jobs as objects, so none is searched for those that a statement has changed."""
+"""Execution option: sessions hold no Job objects here, so SQLAlchemy need not look for changed ones."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One run of a job: `claim_no` never repeats, so a late writer is told apart from the present one."""
+    """One run of a job. `claim_no` rises with each claim: a write of an earlier run finds no row."""
 
     job_id: uuid.UUID
     claim_no: int
@@ -49,11 +52,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A claim with what is needed to run it, but for the request, which may be large.
+    """A claim with what is needed to run it; the request, which may be large, is fetched later.
 
-    `run_seconds` counts from the claim; `tokens` is an estimate.
-
-    `patience_seconds`: until the queue deadline, after which it is not put off any more.
+    `run_seconds` counts from the claim. `waited_seconds`: from submit to the first start. `tokens`: an
+    estimate of prompt and answer. `patience_seconds`: until the queue deadline; after it a job whose engine
+    takes no calls fails instead of going back to the queue.
     """
 
     claim: Claim
@@ -98,30 +101,30 @@ class Claimed:
 
 
 def fence(claim: Claim) -> ColumnElement[bool]:
-    """This very run of the job, still running."""
+    """The job is running, and by this claim."""
     return and_(Job.id == claim.job_id, Job.claim_no == claim.claim_no, Job.status == Status.RUNNING)
 
 
 def fence_any(claims: Sequence[Claim]) -> ColumnElement[bool]:
-    """Any of these runs."""
+    """The job is running, and by one of these claims."""
     return and_(
         among(Job.id, [claim.job_id for claim in claims]), Job.status == Status.RUNNING, _is_one_of(claims)
     )
 
 
 def fence_alive(claim: Claim) -> ColumnElement[bool]:
-    """This very run, and its worker's lease is live."""
+    """As `fence`, and the worker's lease has not ended."""
     alive = exists().where(Worker.id == Job.worker_id, Worker.lease_expires_at > NOW)
     return and_(fence(claim), Job.worker_id == claim.worker_id, alive)
 
 
 def fence_asked(claim: Claim) -> ColumnElement[bool]:
-    """This very run, alive, and somebody wants it cancelled."""
+    """As `fence_alive`, and a cancel was requested."""
     return and_(fence_alive(claim), Job.cancel_requested_at.is_not(None))
 
 
 def fence_unknown(worker: CTE, held: Sequence[Claim]) -> ColumnElement[bool]:
-    """Any run of this worker (a row of `id`) other than these."""
+    """The job is running on this worker (a row of `id`), but by none of these claims."""
     return and_(Job.worker_id == worker.c.id, Job.status == Status.RUNNING, ~_is_one_of(held))
 
 
@@ -133,13 +136,13 @@ def _is_one_of(claims: Sequence[Claim]) -> ColumnElement[bool]:
 
 
 def ending(status: Status) -> dict[str, Any]:
-    """The values of an ending; a cancel that was committed first wins."""
+    """The values that end a job with this status, or as cancelled if a cancel was committed before."""
     ending = case((Job.cancel_requested_at.is_not(None), Status.CANCELLED.value), else_=status.value)
     return {"status": ending, "finished_at": NOW, "worker_id": None}
 
 
 def back_to_queue() -> dict[str, Any]:
-    """The values of a way back to the queue; a cancel that was committed first wins."""
+    """The values that put a job back into the queue, or cancel it if a cancel was committed before."""
     cancelled = Job.cancel_requested_at.is_not(None)
     return {
         "status": case((cancelled, Status.CANCELLED.value), else_=Status.QUEUED.value),
@@ -159,29 +162,29 @@ def if_cancelled(value: str | None) -> Any:
 
 
 def if_queued(value: Any) -> Any:
-    """A value for a job that does go back to the queue."""
+    """The value if the job goes back to the queue, NULL if it ends as cancelled instead."""
     return case((Job.cancel_requested_at.is_(None), value))
 
 
 def later(seconds: float) -> Any:
-    """`not_before` of a job that does go back to the queue, to be claimed so much later."""
+    """`not_before` in so many seconds if the job goes back to the queue, else NULL."""
     return if_queued(NOW + func.make_interval(0, 0, 0, 0, 0, 0, seconds))
 
 
 def with_usage(usage: Usage) -> Any:
-    """The job's usage: what all of its runs have spent, this one's added, and how long this one was."""
-    spent = [
+    """The job's usage: the sums over all runs with this one's added, and the length of this run."""
+    sums = [
         (name, func.coalesce(Job.usage[name].astext.cast(BigInteger), 0) + (usage or {}).get(name, 0))
-        for name in SPENT
+        for name in USAGE_COUNTS
     ]
     run = ("run_seconds", func.round(func.extract("epoch", NOW - Job.claimed_at), 3))
-    return func.jsonb_build_object(*chain.from_iterable([*spent, run]))
+    return func.jsonb_build_object(*chain.from_iterable([*sums, run]))
 
 
 async def write_fenced(
     session: AsyncSession, condition: ColumnElement[bool], values: dict[str, Any]
 ) -> Status:
-    """Leave `running`, if the condition (one of the fences) still holds. Raises ClaimLost."""
+    """Write a transition out of `running`. Raises ClaimLost if the condition (a fence) does not hold."""
     statement = update(Job).where(condition).values(values).returning(Job.id, Job.status)
     row = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).one_or_none()
     if row is None:

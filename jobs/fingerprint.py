@@ -1,4 +1,4 @@
-"""By what two requests are told apart: hashes over their canonical JSON. Pure."""
+"""Hashes over the canonical JSON of requests, by which equal requests are recognised. Pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from til.request import TilRequest
 
 
 def digest(text: str) -> bytes:
-    """SHA-256 of canonical JSON: for what holds no secrets, as anybody can compute it."""
+    """SHA-256. Only for text without secrets: whoever sees the digest could try values for them."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def request_mac(key: bytes, request: TilRequest) -> bytes:
-    """HMAC-SHA-256 of a request before its redaction: so two that differ only in a secret are two.
+    """HMAC-SHA-256 of a request before redaction: requests that differ only in a secret differ here.
 
-    Without the tenant's key nobody can try which secret it was.
+    Without the tenant's `key` nobody can try values for the secret.
     """
     return hmac.digest(key, canonical(as_sent(request)).encode(), "sha256")
 
 
 def as_sent(request: TilRequest) -> dict[str, Any]:
-    """The request without its defaults: a field that a later version adds changes no hash."""
+    """The request without fields that have their default, so that a new optional field changes no hash."""
     return request.model_dump(mode="json", exclude_defaults=True)
 
 
 def canonical(value: dict[str, Any]) -> str:
-    """JSON in one form only."""
+    """Canonical JSON: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -63,13 +63,13 @@ async def fail(
 async def cancel_run(
     session: AsyncSession, claim: Claim, partial_text: str | None = None, usage: Usage = None
 ) -> None:
-    """running -> cancelled, as was asked for, by the worker that has stopped it. Raises ClaimLost."""
+    """running -> cancelled, once the worker has stopped the run after a cancel request. Raises ClaimLost."""
     values = ending(Status.CANCELLED) | {"partial_text": partial_text, "usage": with_usage(usage)}
     await write_fenced(session, fence_asked(claim), values)
 
 
 async def fail_lost(session: AsyncSession, claim: Claim, error: dict[str, Any]) -> None:
-    """running -> failed for a job that has killed its workers; needs no live lease. Raises ClaimLost."""
+    """running -> failed, by the steward, for a suspect whose worker is lost again. Raises ClaimLost."""
     values = ending(Status.FAILED) | {"error": unless_cancelled(error), "losses": Job.losses + 1}
     await write_fenced(session, fence(claim), values)
 

@@ -1,4 +1,4 @@
-"""give back: running -> queued, by the holder of the claim (retry, release) or for a dead worker (rescue)."""
+"""give back: running -> queued, by the claim's worker (retry, release) or for a lost worker (rescue)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def retry(
     partial_text: str | None = None,
     usage: Usage = None,
 ) -> Status:
-    """running -> queued, charged as a failure and not before `after_seconds`; or cancelled. ClaimLost."""
+    """running -> queued, `failures + 1`, not claimed again for `after_seconds`; or cancelled. ClaimLost."""
     values = {"failures": Job.failures + 1, "not_before": later(after_seconds)}
     return await _give_back(session, claim, partial_text, usage, **values)
 
@@ -46,20 +46,20 @@ async def release(
     usage: Usage = None,
     after_seconds: float | None = None,
 ) -> Status:
-    """running -> queued, nothing charged, since it never ran to an end here; or cancelled. ClaimLost."""
+    """running -> queued, counted neither as a failure nor as an attempt; or cancelled. ClaimLost."""
     values = {} if after_seconds is None else {"not_before": later(after_seconds)}
     return await _give_back(session, claim, partial_text, usage, attempts=Job.attempts - 1, **values)
 
 
 def release_unknown(worker: CTE, held: Sequence[Claim]) -> CTE:
-    """running -> queued, as `release`, for the runs that are the worker's, but none that it knows of."""
+    """As `release`, for claims that the worker does not know of because the answer to them was lost."""
     values = back_to_queue() | {"attempts": Job.attempts - 1}
     statement = update(Job).where(fence_unknown(worker, held)).values(values)
     return statement.returning(Job.id, Job.status).cte("released")
 
 
 async def rescue(session: AsyncSession, claims: Sequence[Claim], charged: bool) -> list[uuid.UUID]:
-    """running -> queued for the jobs of a dead worker, `losses + 1` if charged; cancelled ones end so."""
+    """running -> queued for the jobs of a lost worker, `losses + 1` if charged; or cancelled."""
     values = back_to_queue() | {"losses": Job.losses + int(charged)}
     statement = update(Job).where(fence_any(claims)).values(values).returning(Job.id, Job.status)
     rows = (await session.execute(statement, execution_options=NO_IDENTITY_MAP)).all()

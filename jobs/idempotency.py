@@ -1,6 +1,6 @@
-"""Idempotency keys: the same key and body within a day are the same job, and get the first status code.
+"""Idempotency keys: a submit with the same key and body within a day gets the same job and status code.
 
-`jobs.first_saw_end`: whether the key's first answer showed the job ended; NULL while none has been given.
+`jobs.first_saw_end`: whether the first answer showed a finished job (200, else 202); NULL: not answered yet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jobs.fence import NO_IDENTITY_MAP
 from jobs.fingerprint import digest
 from jobs.submission import Submission, Submitted
 
-IN_THE_WAY = text("""
+CONFLICTING = text("""
 SELECT asked.id AS asked, found.*
 FROM unnest(CAST(:id AS uuid[]), CAST(:tenant_id AS uuid[]), CAST(:idempotency_key AS text[]))
     AS asked (id, tenant_id, key) CROSS JOIN LATERAL (
@@ -33,7 +33,7 @@ FROM unnest(CAST(:id AS uuid[]), CAST(:tenant_id AS uuid[]), CAST(:idempotency_k
 
 
 async def forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) -> None:
-    """The keys of these submissions that are older than a day are free again."""
+    """Free those keys of these submissions that were used more than a day ago."""
     pairs = [(s.tenant_id, s.idempotency_key) for s in batch if s.idempotency_key]
     if not pairs:
         return
@@ -52,13 +52,16 @@ async def forget_old_keys(session: AsyncSession, batch: Sequence[Submission]) ->
 async def replayed(
     session: AsyncSession, submissions: Sequence[Submission]
 ) -> dict[uuid.UUID, Submitted | IdempotencyKeyReused]:
-    """The row in the way of each is this very one, from a COMMIT whose outcome was unknown, or its key's
-    first. Left out: where there is none any more, since the key has been forgotten meanwhile."""
+    """For submissions that could not be inserted: the result of the row with their id or key, by id.
+
+    The row is their own, from a COMMIT whose answer was lost, or that of the first submit with their key.
+    Left out are those whose conflicting row is gone, because its key was freed meanwhile.
+    """
     if not submissions:
         return {}
     names = ("id", "tenant_id", "idempotency_key")
     columns = {name: [getattr(s, name) for s in submissions] for name in names}
-    rows = {row.asked: row for row in await session.execute(IN_THE_WAY, columns)}  # Its own comes last.
+    rows = {row.asked: row for row in await session.execute(CONFLICTING, columns)}  # Its own comes last.
     return {s.id: _outcome(s, rows[s.id]) for s in submissions if s.id in rows}
 
 
@@ -71,12 +74,12 @@ def _outcome(submission: Submission, row: Row[Any]) -> Submitted | IdempotencyKe
 
 
 def _is_same(submission: Submission, row: Row[Any]) -> bool:
-    """Also where the first came before hashes left out defaults: then its hash is that of what is stored."""
+    """Whether the bodies are equal. Older rows have a hash over the stored request, defaults included."""
     if row.request_mac and submission.request_mac:
         return bool(row.request_mac == submission.request_mac)
     return row.request_hash in (submission.row["request_hash"], digest(submission.row["request"]))
 
 
 async def answered(session: AsyncSession, job_id: uuid.UUID, saw_end: bool) -> None:
-    """Keep what the first answer to this job's Idempotency-Key shows, for replays to show the same."""
+    """Store whether the first answer to this job's key showed it finished, so that replays answer alike."""
     await session.execute(update(Job).where(Job.id == job_id).values(first_saw_end=saw_end))

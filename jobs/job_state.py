@@ -1,4 +1,4 @@
-"""Where jobs stand: what a reader that follows them must learn from PostgreSQL, and no more."""
+"""The part of a job's row that the api's waiting and streaming readers check again and again."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class JobState:
 
 
 async def job_state(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID) -> JobState:
-    """Where this job of the tenant stands. Raises NoSuchJob, also for another tenant's."""
+    """The state of this job of the tenant. Raises NoSuchJob, also for another tenant's."""
     row = await own.one(session, tenant_id, job_id, select(Job.status, Job.claim_no))
     return JobState(Status(row.status), row.claim_no)
 
 
 async def job_states(session: AsyncSession, job_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, JobState]:
-    """Where each of these jobs stands; those that are gone are left out."""
+    """The state of each of these jobs; deleted ones are left out."""
     query = select(Job.id, Job.status, Job.claim_no).where(among(Job.id, job_ids))
     rows = (await session.execute(query)).all()
     return {row.id: JobState(Status(row.status), row.claim_no) for row in rows}

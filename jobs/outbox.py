@@ -1,4 +1,4 @@
-"""The deliveries that an event causes, written in the event's own transaction."""
+"""Transactional outbox: the webhook deliveries of an event, inserted in the event's own transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from base.tables import Delivery, Job
 async def enqueue_deliveries(session: AsyncSession, job_ids: Sequence[uuid.UUID], event: str) -> None:
     """Add a delivery of `event` for each of these jobs whose webhook asks for it.
 
-    Whether its URL is disabled is for the claim to see, which comes later than any disabling before it.
+    Disabled URLs are not left out here, but when the delivery is claimed.
     """
     if not job_ids:
         return

@@ -1,4 +1,4 @@
-"""A tenant sees only its own jobs: another's is not there."""
+"""A tenant sees only its own jobs: for another's the answer is the same as for none."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from base.errors import NoSuchJob
 from base.tables import Job
 
 
-def own(tenant_id: uuid.UUID, job_id: uuid.UUID) -> ColumnElement[bool]:
-    """This job, if it is the tenant's."""
+def owned_by(tenant_id: uuid.UUID, job_id: uuid.UUID) -> ColumnElement[bool]:
+    """The condition for this job, if it is the tenant's."""
     return and_(Job.id == job_id, Job.tenant_id == tenant_id)
 
 
 async def one(
     session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, query: Select[*tuple[Any, ...]]
 ) -> Any:
-    """The row of this query of jobs, narrowed to the tenant's one. Raises NoSuchJob."""
-    row = (await session.execute(query.where(own(tenant_id, job_id)))).one_or_none()
+    """The row that this query of jobs finds for the tenant's job. Raises NoSuchJob."""
+    row = (await session.execute(query.where(owned_by(tenant_id, job_id)))).one_or_none()
     if row is None:
         raise NoSuchJob
     return row

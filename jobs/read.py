@@ -1,4 +1,4 @@
-"""Reading jobs: one, many, and a place in the queue. A tenant sees only its own."""
+"""Reading jobs: one, a page of many, the history, the position in the queue. A tenant sees only its own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Filter:
     created_before: datetime.datetime | None = None
 
     def equalities(self) -> dict[str, str]:
-        """The columns that must have one value."""
+        """The conditions of the form `column = value`."""
         names = {"status": self.status, "repo": self.repo, "username": self.username}
         return {name: value for name, value in names.items() if value is not None}
 
@@ -81,7 +81,7 @@ async def latest_delivery(session: AsyncSession, job_id: uuid.UUID) -> Delivery 
 
 
 async def position(session: AsyncSession, job: Job) -> int | None:
-    """About how many go first, this one included; None beyond 1,000."""
+    """The job's place among those to be claimed next, from 1; approximate, None beyond 1,000."""
     before = (
         select(Job.id)
         .where(
@@ -100,7 +100,7 @@ async def position(session: AsyncSession, job: Job) -> int | None:
 async def page(
     session: AsyncSession, tenant_id: uuid.UUID, wanted: Filter, limit: int, cursor: str | None
 ) -> dict[str, Any]:
-    """One page, newest first, and the cursor of the next; stable while jobs are added. Raises BadCursor."""
+    """One page, newest first, and the next page's cursor; jobs added meanwhile shift nothing. BadCursor."""
     found = _newest(_conditions(tenant_id, wanted, cursor), wanted, limit + 1)
     query = select(Job).options(defer(Job.request)).join(found, found.c.id == Job.id)
     newest_first = query.order_by(found.c.created_at.desc(), found.c.id.desc()).limit(limit + 1)
@@ -125,9 +125,10 @@ def _conditions(tenant_id: uuid.UUID, wanted: Filter, cursor: str | None) -> lis
 
 
 def _newest(conditions: list[ColumnElement[bool]], wanted: Filter, most: int) -> Subquery:
-    """Ids and times of the newest, in the order of an index: without a status, the newest of each status.
+    """Ids and times of the newest matching jobs, read in the order of an index without reading others.
 
-    So what is found, and never what is not, is all that is read.
+    The indexes on repo and username have the status before the time, so without a wanted status the newest of
+    each status are read.
     """
     order = (Job.created_at.desc(), Job.id.desc())
     newest = select(Job.id, Job.created_at).where(*conditions).order_by(*order).limit(most)
@@ -150,7 +151,7 @@ async def _latest_deliveries(session: AsyncSession, job_ids: list[uuid.UUID]) ->
 
 
 def encode_cursor(job: Job | Row[Any]) -> str:
-    """The place after this job."""
+    """The cursor of the page that begins after this job."""
     text = f"{job.created_at.isoformat()}|{job.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

@@ -1,4 +1,4 @@
-"""replay: a job is written once more, by what its post was written by, or by what is in use today."""
+"""replay: a new job with an old one's request, with the old seed and prompt template or with today's."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from til.request import TilRequest
 
 async def replay(session: AsyncSession, tenant_id: uuid.UUID, job_id: uuid.UUID, same: bool) -> Submission:
     """The job to submit. `same`: with the old one's seed, temperature and prompt template, so that the same
-    engine writes the same text; else the old request as it was, by today's template.
+    engine writes the same text; else the old request as it was, with today's template.
 
-    Raises NoSuchJob (also for another tenant's), RequestErased, and NotFinished for the same of a job that
-    has not ended: its seed is not known yet.
+    Raises NoSuchJob (also for another tenant's), RequestErased, and, with `same`, NotFinished: the seed of a
+    job that has not ended is not known yet.
     """
     (job,) = await own.one(session, tenant_id, job_id, select(Job))
     if job.request is None:
         raise RequestErased
     if same and job.status not in ENDINGS:
         raise NotFinished
-    written_by: dict[str, Any] = (job.provenance if same else None) or {}
+    provenance: dict[str, Any] = (job.provenance if same else None) or {}
     request = TilRequest.model_validate(job.request, extra="ignore")
     sampling: dict[str, Any] = {
-        name: written_by[name] for name in ("seed", "temperature") if name in written_by
+        name: provenance[name] for name in ("seed", "temperature") if name in provenance
     }
     options = request.options.model_copy(update=sampling)
     return Submission(
         tenant_id,
         request.model_copy(update={"reuse": False, "options": options}),
         job.model,
-        template=written_by.get("prompt_digest"),
+        template=provenance.get("prompt_digest"),
         replay_of=job.id,
         redactions=job.redactions,
     )

@@ -1,4 +1,4 @@
-"""What to do after a failed or a lost run, decided purely; the caller then writes it once."""
+"""Whether a failed or postponed run is tried again, and when. Pure; the caller writes the decision."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ def after_failure(failures: int, failure: Failure, draw: float) -> Retry | GiveU
 def after_postponement(
     after_seconds: float | None, left_seconds: float, failure: Failure, draw: float
 ) -> Retry | GiveUp:
-    """Decide for a job whose engine took no call, which is charged to nobody: again when the engine said, or
-    in a while, but not beyond `left_seconds`, until its queue deadline; then `failure` ends it.
+    """Decide for a job whose engine took no call, which is counted as no failure: run it again in
+    `after_seconds` (None: 10 s), or end it with `failure` if that is later than its queue deadline, in
+    `left_seconds`.
 
-    Up to a tenth is added at random, so that not all come at once.
+    Up to a tenth is added at random, so that such jobs do not all come back at once.
     """
     asked = POSTPONED_SECONDS if after_seconds is None else max(FIRST_DELAY_SECONDS, after_seconds)
     delay = min(LONGEST_POSTPONEMENT_SECONDS, asked) * (1 + draw / 10)

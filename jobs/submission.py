@@ -1,4 +1,4 @@
-"""A request on its way into the table, and where it ended up."""
+"""A request to be inserted as a job, and the result of that."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from til.request import TilRequest
 from til.tokens import job_tokens
 
 NOT_CONTENT = {"webhook", "priority", "queue_seconds", "run_seconds", "reuse", "metadata"}
-"""Fields that say how to run a job and whom to tell, not what post to write."""
+"""Fields that do not change the post: `reuse` ignores them when it looks for an identical request."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A request on its way into the table, without secrets. `id` is made before the insert, so that a COMMIT
-    of unknown outcome can be looked up. `request_mac` is that of the request with its secrets; `waits`: the
-    client waits for the end of the job, so what its first answer shows is not known yet."""
+    """A redacted request to be inserted as a job.
+
+    `id` is made before the insert, so that it can be looked up when the answer to a COMMIT is lost.
+    `request_mac`: of the request before redaction. `waits`: the client waits for the job's end, so it is not
+    known yet whether its first answer shows a finished job.
+    """
 
     tenant_id: uuid.UUID
     request: TilRequest
@@ -36,7 +39,7 @@ class Submission:
     waits: bool = False
 
     def size_bytes(self) -> int:
-        """About how much there is to store: its characters, and something for each patch."""
+        """About the size of the stored row: the request's characters, and an overhead for each patch."""
         texts = (patch.patch for file in self.request.files for patch in file.patches)
         codes = (file.latest_code for file in self.request.files)
         patches = sum(len(file.patches) for file in self.request.files)
@@ -44,7 +47,7 @@ class Submission:
 
     @cached_property
     def row(self) -> dict[str, Any]:
-        """The row to insert, made once; the database fills in its times."""
+        """The columns to insert; times are set by the database."""
         text = canonical(self.request.model_dump(mode="json"))
         sent = as_sent(self.request)
         content = {name: value for name, value in sent.items() if name not in NOT_CONTENT}
@@ -75,9 +78,10 @@ class Submission:
 
 @dataclass(frozen=True)
 class Submitted:
-    """Where a submission ended up: a new job, a reused result's, or (`replayed`) its key's first.
+    """The job of a submission: a new one, a finished one with a `reused` result, or (`replayed`) that of the
+    first submit with the same key.
 
-    `first_saw_end`: whether the key's first answer showed the job ended; None: not given yet.
+    `first_saw_end`: as the column `jobs.first_saw_end`.
     """
 
     job_id: uuid.UUID

@@ -1,4 +1,4 @@
-"""submit: a request becomes a row, many in one statement; keys that were used and results that are reused."""
+"""submit: inserts a batch of requests as jobs, in one statement, and handles used keys and reused results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobs.submission import Submission, Submitted
 UNFINISHED = {"status": "queued", "reused": False, "result": None, "usage": None, "provenance": None}
 JSON = {"request", "metadata", "redactions", "result", "usage", "provenance"}
 ROUNDS = 3
-"""A key that was in the way may be forgotten before it is read: then its submission is inserted once more."""
+"""A conflicting key may be freed between the insert and the look at its row: then it is inserted again."""
 
 INSERT = text("""
 INSERT INTO jobs (id, tenant_id, status, reused, model, priority, queue_seconds, run_seconds, username, repo,
@@ -48,13 +48,13 @@ FROM unnest(
 ORDER BY place
 ON CONFLICT DO NOTHING RETURNING id
 """)
-"""One statement whatever the rows hold: an array for each column."""
+"""An array for each column, so that a batch is always one and the same statement."""
 
 
 async def insert_batch(
     session: AsyncSession, batch: Sequence[Submission]
 ) -> dict[uuid.UUID, Submitted | Exception]:
-    """Insert the batch in the order of its keys (or two apis deadlock); what became of each, by its id."""
+    """Insert the batch, sorted by key so that two apis don't deadlock. Returns each one's result by id."""
     left = sorted(batch, key=lambda s: (str(s.tenant_id), s.idempotency_key or "", s.id))
     await forget_old_keys(session, left)
     outcomes: dict[uuid.UUID, Submitted | Exception] = {}
@@ -69,7 +69,7 @@ async def insert_batch(
 async def _insert_or_find(
     session: AsyncSession, ordered: Sequence[Submission]
 ) -> dict[uuid.UUID, Submitted | Exception]:
-    """What became of each, but for those whose row was neither made nor found in the way."""
+    """Each one's result by id; without those that were neither inserted nor have a conflicting row now."""
     rows = {submission.id: submission.row for submission in ordered}
     reusable = await _results_to_reuse(session, ordered, rows)
     inserted = await _insert(session, [row | reusable.get(i, UNFINISHED) for i, row in rows.items()])
@@ -84,7 +84,7 @@ async def _insert(session: AsyncSession, rows: list[dict[str, Any]]) -> set[uuid
 
 
 def _sent(name: str, value: Any) -> Any:
-    """A value as `INSERT` takes it; an array's elements can't be arrays of different lengths."""
+    """A value as `INSERT` takes it: `webhook_events` as text, since PostgreSQL's arrays can't be ragged."""
     if value is None:
         return None
     if name in JSON:

@@ -1,4 +1,4 @@
-"""sweep: what nobody else is alive to do. Rescue jobs of dead workers, end jobs never started in time."""
+"""sweep: rescue the jobs of lost workers, expire jobs, correct times after a clock step, free old keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.retry_policy import QUEUE_DEADLINE, WORKER_LOST
 
 BATCH = 500
 LONGEST_LEASES = 4
-"""A worker's lease may be set to so many times the steward's."""
+"""A worker's lease may be configured up to so many times as long as the steward's."""
 STEP_BACK = [
     text(f"""
 WITH late AS MATERIALIZED (
@@ -44,10 +44,11 @@ WHERE id = ANY (ARRAY(SELECT id FROM late))
 
 
 async def rescue_one_worker(session: AsyncSession, lease_seconds: float) -> int | None:
-    """Take the jobs of one worker whose lease has ended; how many, or None when there is no such worker.
+    """Rescue the jobs of one worker whose lease has ended. Returns how many, None if there is no such worker.
 
     The worker's row is locked and the lease checked under the lock, so a heartbeat that came first wins.
-    Nobody is judged until the stewards have been steady for `lease_seconds`: an outage ends every lease.
+    After an outage of PostgreSQL every lease has ended: no worker counts as lost until the stewards have
+    been running for `lease_seconds` without a break.
     """
     query = (
         select(Worker.id)
@@ -81,26 +82,28 @@ async def _rescue_jobs(session: AsyncSession, worker_id: uuid.UUID) -> int:
 
 
 async def shorten_leases(session: AsyncSession, lease_seconds: float) -> None:
-    """A lease that ends later than any worker's would is from before a step back of the clock: it ends a
-    lease from now, unless it is renewed."""
+    """Shorten leases that end later than any worker could have set them: the clock has stepped back since.
+
+    They end in `lease_seconds` unless they are renewed.
+    """
     longest, lease = (func.make_interval(0, 0, 0, 0, 0, 0, n * lease_seconds) for n in (LONGEST_LEASES, 1))
     late = Worker.lease_expires_at > NOW + longest
     await session.execute(update(Worker).where(late).values(lease_expires_at=NOW + lease))
 
 
 async def clock_stepped_back(session: AsyncSession, seconds: float) -> None:
-    """Leases, retries and deliveries keep the time that was left to them, up to 5,000 of each."""
+    """Move the times of leases, retries and deliveries back by `seconds`, up to 5,000 of each."""
     for statement in STEP_BACK:
         await session.execute(statement, {"seconds": seconds})
 
 
 async def expire_jobs(session: AsyncSession) -> int:
-    """End the jobs never started within their `queue_seconds`, a batch of them; how many."""
+    """Expire up to a batch of jobs that were not started within their `queue_seconds`. Returns how many."""
     return await expire.expire(session, BATCH, QUEUE_DEADLINE.as_error(retryable=True))
 
 
 async def forget_idempotency_keys(session: AsyncSession) -> None:
-    """A key is remembered for 24 hours."""
+    """Free idempotency keys that are older than 24 hours, a batch of them."""
     day_ago = STATEMENT_NOW - func.make_interval(0, 0, 0, 1)
     old = (
         select(Job.id)

@@ -1,4 +1,4 @@
-"""A job as the contract shows it: to a reader of the API and, the same, to a webhook's consumer."""
+"""The JSON of a job, for the API's answers and for webhooks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def job_view(
 ) -> dict[str, Any]:
     """The JSON of a job. `position` counts from 1; `delivery` is that of its latest event.
 
-    In a list it has no `result.content` and little of what was dropped. In a list and in a webhook its
-    redactions are summed up by kind.
+    `in_a_list`: without `result.content`, with a few entries of `provenance.dropped`. In a list and in a
+    webhook its redactions are summed up by kind.
     """
     return {
         "id": str(job.id),

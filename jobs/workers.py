@@ -1,4 +1,4 @@
-"""A worker's row: its lease, which it renews, and the claims that it holds."""
+"""A worker's row: registration, lease and heartbeat, draining."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from jobs.outbox import enqueue_deliveries
 
 
 @dataclass(frozen=True)
-class Beat:
-    """What a heartbeat found: claims that are no longer the worker's, and those to be cancelled."""
+class HeartbeatResult:
+    """What the worker must do: abort the runs of `lost` claims, and cancel those of `cancelled` ones.
+
+    `released`: how many claims that the worker did not know of were released.
+    """
 
     lost: frozenset[Claim]
     cancelled: frozenset[Claim]
@@ -44,14 +47,14 @@ async def heartbeat(
     lease_seconds: float,
     tokens_per_second: float,
     through_outage: bool = False,
-) -> Beat:
-    """Renew the lease, and compare the claims that the worker holds with those that the database gives it:
-    one statement, which sends them.
+) -> HeartbeatResult:
+    """Renew the lease, and compare the claims that the worker holds (`held`) with those in the database, in
+    one statement.
 
-    A claim that the worker does not know of (its answer was lost after COMMIT) is released. Raises
-    WorkerGone when the lease has ended: the worker's jobs run elsewhere, it must begin anew. Only a worker
-    that was awake and could not reach the database meanwhile (`through_outage`) renews an ended lease, as
-    long as no steward has taken its jobs.
+    Claims that the worker does not know of (the answer to the claim was lost after COMMIT) are released.
+    Raises WorkerGone when the lease has ended: the worker's jobs run elsewhere, it must register anew.
+    `through_outage`: the worker was awake all the time, but could not reach the database; it may renew a
+    lease that has ended, unless a steward has rescued its jobs already.
     """
     live = true() if through_outage else Worker.lease_expires_at > NOW
     renewed = (
@@ -69,15 +72,16 @@ async def heartbeat(
     rows = (await session.execute(query)).all()
     if not rows:
         raise WorkerGone
-    let_go = {row.id: row.status for row in rows if row.status}
-    await enqueue_deliveries(session, [i for i, status in let_go.items() if status in ENDINGS], "cancelled")
+    released_jobs = {row.id: row.status for row in rows if row.status}
+    ended = [job_id for job_id, status in released_jobs.items() if status in ENDINGS]
+    await enqueue_deliveries(session, ended, "cancelled")
     owned = {Claim(row.id, row.claim_no, worker_id): row.cancel_requested_at for row in rows if row.id}
-    asked = frozenset(claim for claim in held if owned.get(claim))
-    return Beat(frozenset(held) - owned.keys(), asked, len(let_go))
+    cancelled = frozenset(claim for claim in held if owned.get(claim))
+    return HeartbeatResult(frozenset(held) - owned.keys(), cancelled, len(released_jobs))
 
 
-async def asked_to_stop(session: AsyncSession, worker_id: uuid.UUID) -> list[Claim]:
-    """The claims of this worker that somebody wants cancelled."""
+async def cancel_requests(session: AsyncSession, worker_id: uuid.UUID) -> list[Claim]:
+    """The claims of this worker whose jobs have a cancel request."""
     query = select(Job.id, Job.claim_no).where(
         Job.worker_id == worker_id, Job.status == Status.RUNNING, Job.cancel_requested_at.is_not(None)
     )
@@ -90,12 +94,12 @@ async def drain(session: AsyncSession, worker_id: uuid.UUID) -> None:
 
 
 async def end_lease(session: AsyncSession, worker_id: uuid.UUID) -> None:
-    """End the lease now: this worker can run nothing more, and its jobs are to be rescued as losses."""
+    """End the lease now, so that a steward rescues the worker's jobs: its engine or process is failing."""
     await session.execute(update(Worker).where(Worker.id == worker_id).values(lease_expires_at=NOW))
 
 
 async def leave(session: AsyncSession, worker_id: uuid.UUID) -> None:
-    """Remove the row of a worker that holds nothing any more; one that holds something stays, to be swept."""
+    """Remove the worker's row if it has no running job; if it has, the row stays for the steward's rescue."""
     holds = select(Job.id).where(Job.worker_id == worker_id, Job.status == Status.RUNNING)
     await session.execute(delete(Worker).where(Worker.id == worker_id, ~holds.exists()))
 

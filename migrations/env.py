@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `admin.__main__` hands over."""
+"""Alembic's entry point: runs the migrations on the connection that `admin.migrate` passes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from capacity.queue_depth import QueueDepth
 
 
 def run() -> None:
-    """Each migration in a transaction of its own, so that a broken one leaves nothing of itself behind.
+    """Run each migration in its own transaction, so that a failed one leaves nothing behind.
 
-    Indexes on large tables are made outside it, or they would hold up whoever writes meanwhile.
+    Indexes on large tables are made outside of it, concurrently (`make_indexes`), to block no writers.
     """
     context.configure(
         connection=context.config.attributes["connection"],

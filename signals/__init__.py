@@ -1,1 +1,1 @@
-"""All that is Redis: doorbells, pub/sub, streams. Losing any of it loses no job."""
+"""All use of Redis: doorbells, pub/sub, streams. Losing any of it loses no job."""

@@ -1,4 +1,4 @@
-"""The Celery application: Redis carries doorbells, nothing else. Flower and the worker use it too."""
+"""The Celery application: Redis carries doorbells ("there is work"). Flower and the worker use it too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORKER_SOCKET = {
     "socket_keepalive": True,
 }
 RINGER_SOCKET = {"socket_timeout": 2, "socket_connect_timeout": 1, "socket_keepalive": True}
-"""`retry_on_timeout` would turn batched publishing off."""
+"""For publishing; without `retry_on_timeout`, with which kombu does not publish in batches."""
 
 
 def queue_name(model: str) -> str:
@@ -26,7 +26,7 @@ def queue_name(model: str) -> str:
 
 
 def make_broker(url: str, socket: dict[str, Any], **classes: type) -> Celery:
-    """A Celery application without any of what PostgreSQL does better: results, retries, beat, ETA."""
+    """A Celery application that uses no results, retries, beat or ETA: PostgreSQL does all of that."""
     app = Celery("til", broker=url, set_as_current=False, **classes)
     app.conf.update(
         task_ignore_result=True,

@@ -1,4 +1,4 @@
-"""ring: a Celery message says "there is work". It may be lost, doubled or late: nothing depends on it."""
+"""A doorbell is a Celery message that says "there is work", not which. It may be lost, doubled or late."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from redis.exceptions import RedisError
 from signals.broker import RINGER_SOCKET, TASK, make_broker, queue_name
 
 SMALLEST_WINDOW = 64
-RINGS = Counter("til_doorbells_total", "Doorbells by what became of them.", ["outcome"])
-NO_PAUSE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
-"""Kombu's own pause before it connects again is 2 s, in which Redis may be back."""
-LOST = (OperationalError, RedisError, OSError)
+DOORBELLS = Counter("til_doorbells_total", "Doorbells sent, or why they were not.", ["outcome"])
+RECONNECT_AT_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+"""By default kombu waits 2 s before it connects again."""
+CONNECTION_ERRORS = (OperationalError, RedisError, OSError)
 log = structlog.get_logger()
 
 
 class Ringer:
-    """One publishing thread per process, which sends what has gathered as one batch.
+    """Publishes doorbells, in one thread per process that sends what has gathered as one batch.
 
-    A queue is rung only while it is shorter than the window: two messages a live slot, at least 64.
-    `ring` never blocks and never raises; when Redis is away the doorbells are dropped. The connection is
-    kept, since making one costs more than the message, and made anew once when it turns out to be lost.
+    A Celery queue gets doorbells only while it is shorter than the window: two messages for each live slot,
+    at least 64. `ring` never blocks and never raises; while Redis is away doorbells are dropped. The
+    connection is kept open; if it breaks while a batch is sent, that batch is tried once on a new one.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -38,20 +38,20 @@ class Ringer:
         self._window = SMALLEST_WINDOW
         self._connection: Any = None
         self._channel: Any = None
-        self._thread = threading.Thread(target=self._publish_for_ever, name="ringer", daemon=True)
+        self._thread = threading.Thread(target=self._publish_loop, name="ringer", daemon=True)
         self._thread.start()
 
     def set_slots(self, slots: int) -> None:
-        """The number of live slots, from the figures."""
+        """The number of slots of all live workers, as the steward counts them."""
         self._window = max(SMALLEST_WINDOW, 2 * slots)
 
     def ring(self, model: str, job_ids: Sequence[str]) -> None:
-        """Ring once for each id; an id is there for people who read Flower, not for the worker."""
+        """One doorbell for each id. Only people who read Flower see the id; the worker ignores it."""
         for job_id in job_ids:
             try:
                 self._pending.put_nowait((model, job_id))
             except queue.Full:
-                RINGS.labels("dropped").inc()
+                DOORBELLS.labels("dropped").inc()
 
     def close(self, timeout_seconds: float = 3) -> None:
         """Send what has gathered, for `timeout_seconds` at the most."""
@@ -59,7 +59,7 @@ class Ringer:
             self._pending.put_nowait(None)
         self._thread.join(timeout_seconds)
 
-    def _publish_for_ever(self) -> None:
+    def _publish_loop(self) -> None:
         while True:
             gathered = [self._pending.get()]
             while len(gathered) < 1000:
@@ -67,40 +67,40 @@ class Ringer:
                     gathered.append(self._pending.get_nowait())
                 except queue.Empty:
                     break
-            bells = [bell for bell in gathered if bell is not None]
+            doorbells = [one for one in gathered if one is not None]
             try:
-                self._publish(bells)
-            except Exception as error:  # noqa: BLE001 - doorbells may be lost, their thread may not
-                self._hang_up()
-                RINGS.labels("failed").inc(len(bells))
-                log.warning("ring_failed", error=type(error).__name__, doorbells=len(bells))
-            if len(bells) < len(gathered):
-                self._hang_up()
+                self._publish(doorbells)
+            except Exception as error:  # noqa: BLE001 - a failed batch must not end the thread
+                self._disconnect()
+                DOORBELLS.labels("failed").inc(len(doorbells))
+                log.warning("ring_failed", error=type(error).__name__, doorbells=len(doorbells))
+            if len(doorbells) < len(gathered):
+                self._disconnect()
                 return
 
-    def _publish(self, bells: list[tuple[str, str]]) -> None:
+    def _publish(self, doorbells: list[tuple[str, str]]) -> None:
         by_queue: dict[str, list[str]] = defaultdict(list)
-        for model, job_id in bells:
+        for model, job_id in doorbells:
             by_queue[queue_name(model)].append(job_id)
         for name, ids in by_queue.items():
             try:
-                self._ring(name, ids)
-            except LOST:
-                self._hang_up()
-                self._ring(name, ids)
+                self._fill(name, ids)
+            except CONNECTION_ERRORS:
+                self._disconnect()
+                self._fill(name, ids)
 
-    def _ring(self, name: str, ids: list[str]) -> None:
-        """On the connection that is kept, or a new one."""
+    def _fill(self, name: str, ids: list[str]) -> None:
+        """Send as many as the window allows, on the open connection or a new one."""
         if self._channel is None:
             self._connection = self._app.connection_for_write()
-            self._connection.ensure_connection(**NO_PAUSE)
+            self._connection.ensure_connection(**RECONNECT_AT_ONCE)
             self._channel = self._connection.channel()
-        room = max(0, self._window - int(self._channel.client.llen(name)))
-        self._send(self._channel, name, ids[:room])
-        RINGS.labels("rung").inc(len(ids[:room]))
-        RINGS.labels("window_full").inc(len(ids[room:]))
+        free = max(0, self._window - int(self._channel.client.llen(name)))
+        self._send(self._channel, name, ids[:free])
+        DOORBELLS.labels("rung").inc(len(ids[:free]))
+        DOORBELLS.labels("window_full").inc(len(ids[free:]))
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""What a process needs of Redis (or Valkey): its version, how it evicts, and the rights of our user."""
+"""Checks of Redis (or Valkey) when a process starts: version, eviction policy, rights of our user."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ COMMANDS = (
     "PUBLISH /0.celeryev/worker.online x",
     "TIME",
 )
-"""All that api, worker, steward and Celery send, each on a name such as they use: queued in a transaction
-that is then discarded, since Redis looks at rights when it queues."""
+"""Every command that api, worker, steward and Celery send, on keys like theirs. They are queued in a
+MULTI that is then discarded: Redis checks rights when it queues a command, and runs none of them."""
 
 
 async def redis(url: str) -> list[str]:
-    """What an operator should know of Redis, that it is away too. Raises UnfitServer."""
+    """Warnings for the operator, among them that Redis can't be reached. Raises UnfitServer."""
     client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True)
     try:
-        notes = await _look_at_redis(client)
+        notes = await _check_version_and_policy(client)
         lacking = await _lacking_commands(client)
     except AuthenticationError as error:
         raise UnfitServer("Redis refuses the user or the password in REDIS_URL.") from error
@@ -69,7 +69,7 @@ async def redis(url: str) -> list[str]:
     return notes
 
 
-async def _look_at_redis(client: Redis) -> list[str]:
+async def _check_version_and_policy(client: Redis) -> list[str]:
     try:
         info: dict[str, Any] = await client.info("server") | await client.info("memory")
     except ResponseError:

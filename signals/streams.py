@@ -1,4 +1,4 @@
-"""The text of running jobs on its way through Redis: for each job one stream, capped and expiring."""
+"""The text of running jobs, in Redis streams: one for each job, capped and expiring."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 KEPT_SECONDS = 300
 MOST_ENTRIES = 256
-"""After so many a writer begins the stream again with the whole of its text."""
-TELL = """
+"""After so many entries a writer replaces the stream by one entry with the whole text."""
+APPEND = """
 local gone = {}
 for i, key in ipairs(KEYS) do
   local whole, entry = ARGV[2 * i], ARGV[2 * i + 1]
@@ -28,7 +28,10 @@ for i, key in ipairs(KEYS) do
 end
 return gone
 """
-"""One command for all streams: a fifth of the CPU time of a pipeline, and none is ever without its expiry."""
+"""Appends to all streams in one command: a fifth of the CPU time of a pipeline, and each has an expiry.
+
+It does not append where the stream is gone (expired or evicted), and returns the numbers of these.
+"""
 PROGRESS_WEBHOOKS = "til:progress-webhooks"
 PROGRESS_WAITS_SECONDS = 5
 MOST_PROGRESS = 1000
@@ -37,7 +40,10 @@ START = "0-0"
 
 @dataclass(frozen=True)
 class Entry:
-    """Text that follows the first `offset` characters of a run's answer; a run may begin several answers."""
+    """Text that follows the first `offset` characters of a run's answer.
+
+    `answer` counts from 0: a run begins another where the engine's last one could not be used.
+    """
 
     claim_no: int
     answer: int
@@ -53,7 +59,7 @@ class Entry:
 
     @classmethod
     def load(cls, dumped: str | None) -> Entry | None:
-        """The entry that was dumped so; None if it is none."""
+        """The inverse of `dump`; None if the text is malformed."""
         try:
             claim_no, answer, offset, text, progress = json.loads(dumped or "")
             return cls(int(claim_no), int(answer), int(offset), str(text), progress and dict(progress))
@@ -63,7 +69,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class StreamUpdate:
-    """An entry for a job's stream. `whole`: it has the answer from its beginning; nothing older is kept."""
+    """An entry for a job's stream.
+
+    `whole`: it has the answer from its beginning and replaces what the stream holds. `webhook`: it is to be
+    sent as a progress webhook too.
+    """
 
     job_id: uuid.UUID
     entry: Entry
@@ -79,13 +89,14 @@ class LiveText:
         self._timeout = timeout_seconds
 
     async def publish(self, updates: Sequence[StreamUpdate]) -> set[uuid.UUID]:
-        """Write all of it in one round trip; the jobs whose stream has a hole now, so the whole is needed."""
+        """Write all updates in one round trip. Returns the jobs whose update may be lost, so that their next
+        one must be `whole`."""
         keys = [_key(one.job_id) for one in updates]
         entries = [part for one in updates for part in ("1" if one.whole else "", one.entry.dump())]
         webhooks = [_webhook(one) for one in updates if one.webhook]
         try:
             async with asyncio.timeout(self._timeout), self._redis.pipeline(transaction=False) as pipe:
-                pipe.eval(TELL, len(keys), *keys, str(KEPT_SECONDS), *entries)
+                pipe.eval(APPEND, len(keys), *keys, str(KEPT_SECONDS), *entries)
                 if webhooks:
                     pipe.rpush(PROGRESS_WEBHOOKS, *webhooks)
                     pipe.ltrim(PROGRESS_WEBHOOKS, -MOST_PROGRESS, -1)
@@ -107,9 +118,9 @@ class LiveText:
     async def read(
         self, positions: Mapping[uuid.UUID, str], wait_seconds: float = 0
     ) -> dict[uuid.UUID, tuple[str, list[Entry]]] | None:
-        """What these streams have after these positions, and the new positions; None while Redis is away.
+        """By job, the new position and the entries after the given one; None while Redis is away.
 
-        `wait_seconds`: how long to wait for something.
+        `wait_seconds`: how long to wait for the first new entry.
         """
         jobs = {_key(job_id): job_id for job_id in positions}
         after: dict[Any, Any] = {_key(job_id): position for job_id, position in positions.items()}
@@ -125,7 +136,8 @@ class LiveText:
         }
 
     async def ahead(self, positions: Mapping[uuid.UUID, str]) -> set[uuid.UUID] | None:
-        """Those of these positions that lie behind the end of their stream; None while Redis is away."""
+        """The jobs whose position is newer than their stream's last entry: Redis has lost that stream, and it
+        was begun again with older ids. None while Redis is away."""
         try:
             async with asyncio.timeout(self._timeout), self._redis.pipeline(transaction=False) as pipe:
                 for job_id in positions:
@@ -137,7 +149,7 @@ class LiveText:
         return {job_id for job_id, end in ends.items() if _order(positions[job_id]) > _order(end)}
 
     async def forget(self, job_id: uuid.UUID) -> None:
-        """Erase what is kept of a job. Raises RedisError, OSError, TimeoutError: not certain."""
+        """Erase a job's stream. Raises RedisError, OSError, TimeoutError: it may still be there."""
         async with asyncio.timeout(self._timeout):
             await self._redis.delete(_key(job_id))
 
@@ -147,12 +159,12 @@ def _load(entry: tuple[str, Mapping[str, str]]) -> Entry | None:
 
 
 def _order(entry_id: str) -> tuple[int, ...]:
-    """Of Redis's ids of entries, `milliseconds-number`."""
+    """A key to sort Redis's ids of entries by, which are `milliseconds-number`."""
     return tuple(int(part) for part in entry_id.split("-"))
 
 
-def _webhook(updates: StreamUpdate) -> str:
-    return json.dumps({"job_id": str(updates.job_id), "progress": updates.entry.progress})
+def _webhook(update: StreamUpdate) -> str:
+    return json.dumps({"job_id": str(update.job_id), "progress": update.entry.progress})
 
 
 def _key(job_id: uuid.UUID) -> str:

@@ -1,1 +1,1 @@
-"""The process that delivers webhooks and sweeps up what nobody else is alive to do."""
+"""The process that delivers webhooks, measures the queue, and rescues or expires jobs."""

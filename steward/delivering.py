@@ -16,56 +16,56 @@ from base.loops import Loops
 from signals.pubsub import DELIVERIES, Live
 from steward.settings import StewardSettings
 from webhooks.deliverer import Deliverer
-from webhooks.pace import Pace
 from webhooks.sender import Sender
 from webhooks.settings import WebhookSettings
+from webhooks.throttle import ProgressThrottle
 
 PROGRESS_AT_ONCE = 1000
-PROGRESS_EVERY_SECONDS = 0.25
+PROGRESS_POLL_SECONDS = 0.25
 
 
-class Progress:
-    """Progress webhooks: sent once, straight from Redis; what there is no room for is dropped."""
+class ProgressWebhooks:
+    """Sends progress webhooks, which come through Redis: once each; those beyond the limits are dropped."""
 
     def __init__(self, live: Live, deliverer: Deliverer) -> None:
         self._live = live
         self._deliverer = deliverer
-        self._pace = Pace()
+        self._throttle = ProgressThrottle()
 
     async def step(self) -> None:
-        """Send what has come, then pause."""
-        come = await self._live.pop_progress(PROGRESS_AT_ONCE)
-        if told := self._pace.next(come, time.monotonic()):
-            await self._deliverer.tell_progress(told)
-        await asyncio.sleep(PROGRESS_EVERY_SECONDS)
+        """Send those that have arrived and are due, then pause."""
+        arrived = await self._live.pop_progress(PROGRESS_AT_ONCE)
+        if due := self._throttle.next(arrived, time.monotonic()):
+            await self._deliverer.send_progress(due)
+        await asyncio.sleep(PROGRESS_POLL_SECONDS)
 
 
 @asynccontextmanager
 async def delivering(
     settings: StewardSettings, webhooks: WebhookSettings, on_dead: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """Deliver webhooks meanwhile; then end the posts that are under way, unless cancelled."""
+    """Deliver webhooks inside the block; after it wait for those in flight, until a signal comes."""
     database = Database(settings.database_url.get_secret_value(), DELIVERER)
     live, loops = Live(settings.redis_url.get_secret_value()), Loops(on_dead)
     agent = f"til-queue/{version('til-queue')}"
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
     deliverer = Deliverer(database, sender, webhooks.schedule_seconds, settings.box())
     loops.start("deliver", deliverer.step)
-    loops.start("fall_due", deliverer.fall_due)
-    loops.start("tell_progress", Progress(live, deliverer).step)
-    loops.start("hear_deliveries", lambda: live.listen(DELIVERIES, lambda _: deliverer.wake()), None)
+    loops.start("mark_due", deliverer.mark_due)
+    loops.start("send_progress", ProgressWebhooks(live, deliverer).step)
+    loops.start("listen_deliveries", lambda: live.listen(DELIVERIES, lambda _: deliverer.wake()), None)
     try:
         yield
     finally:
         await loops.close()
-        await until_told(deliverer.finish())
+        await until_signalled(deliverer.finish())
         await sender.close()
         await live.close()
         await database.close()
 
 
-async def until_told(work: Coroutine[Any, Any, object]) -> None:
-    """Do the work, or end it at SIGTERM or SIGINT."""
+async def until_signalled(work: Coroutine[Any, Any, object]) -> None:
+    """Await `work`; SIGTERM or SIGINT cancels it."""
     task = asyncio.create_task(work)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -1,4 +1,4 @@
-"""The steward's sweeping: figures, rescue, expiry, doorbells for what waits. No delivery delays it."""
+"""The steward's sweep: measure the queue, rescue and expire jobs, send doorbells for what waits."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MODEL_OLDEST = Gauge("til_model_oldest_queued_seconds", "Age of the model's olde
 MODEL_SLOTS = Gauge("til_model_slots", "Slots of live workers that serve the model.", ["model"])
 SLOTS = Gauge("til_slots", "Slots of live workers.")
 WORKERS = Gauge("til_workers", "Live workers.")
-DESIRED = Gauge("til_workers_desired", "Workers that the load asks for.")
+DESIRED = Gauge("til_workers_desired", "Workers that the autoscalers should run.")
 
 
 class Sweeper:
-    """What nobody else is alive to do, once a `tick_seconds`, and whenever a worker says that it is lost.
+    """Sweeps every `tick_seconds`, and at once when a worker reports that its engine has died.
 
-    `slots_per_worker`: C of the autoscaling formula. `lease_seconds`: that of the workers.
+    `slots_per_worker`: C in `capacity.queue_depth.workers_desired`. `lease_seconds`: as the workers'.
     """
 
     def __init__(
@@ -63,52 +63,52 @@ class Sweeper:
         """Sweep from now on."""
         loops.start("tick", self._tick)
         loops.start("forget", self._forget, 3 * FORGET_EVERY_SECONDS)
-        loops.start("hear_sweep", lambda: self._live.listen(SWEEP, lambda _: self._nudged.set()), None)
+        loops.start("listen_sweep", lambda: self._live.listen(SWEEP, lambda _: self._nudged.set()), None)
 
     async def _tick(self) -> None:
-        """Count, expire, rescue, ring for what waits; then pause, unless a worker says that it is lost."""
+        """Measure, expire, rescue, send doorbells; then wait for `tick_seconds` or a nudge."""
         self._nudged.clear()
-        now = await self._measure()
+        depth = await self._measure()
         async with self._database.session() as session:
             expired = await sweep.expire_jobs(session)
         if expired:
             FINISHED.labels("expired").inc(expired)
             log.info("expired", jobs=expired)
-            await self._live.say(DELIVERIES, "expired")
+            await self._live.publish(DELIVERIES, "expired")
         await self._rescue()
-        await self._ring(now.slots)
+        await self._ring(depth.slots)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._tick_seconds):
                 await self._nudged.wait()
 
     async def _measure(self) -> QueueDepth:
-        """The figures. Where the database's clock has stepped back, what waits for a time waits no longer."""
+        """Measure the queue. If the database's clock has stepped back, move the tables' times with it."""
         async with self._database.session() as session:
             back = await queue_depth.stepped_back_seconds(session, self._lease_seconds)
             if back:
                 await sweep.clock_stepped_back(session, back)
             await sweep.shorten_leases(session, self._lease_seconds)
-            now = await queue_depth.measure(session, self._slots_per_worker, self._lease_seconds)
+            depth = await queue_depth.measure(session, self._slots_per_worker, self._lease_seconds)
         if back:
             log.warning("database_clock_stepped_back", seconds=round(back, 1))
-        show(now)
-        self._models |= now.models.keys()
-        show_models(now, self._models)
-        return now
+        export(depth)
+        self._models |= depth.models.keys()
+        export_models(depth, self._models)
+        return depth
 
     async def _rescue(self) -> None:
-        """Rescue the jobs of every lost worker first: what is said through Redis may take a second."""
-        found = False
+        """Rescue the jobs of all lost workers, and only then publish, which may block for a second."""
+        any_lost = False
         for _ in range(MOST_RESCUES_A_TICK):
             async with self._database.session() as session:
                 rescued = await sweep.rescue_one_worker(session, self._lease_seconds)
             if rescued is None:
                 break
-            found = True
+            any_lost = True
             log.warning("worker_lost", jobs=rescued)
-        if found:
-            await self._live.say(DELIVERIES, "rescued")
-            await self._live.say(ENDED, "?")
+        if any_lost:
+            await self._live.publish(DELIVERIES, "rescued")
+            await self._live.publish(ENDED, "?")
 
     async def _ring(self, slots: int) -> None:
         async with self._database.session() as session:
@@ -124,22 +124,22 @@ class Sweeper:
         await asyncio.sleep(FORGET_EVERY_SECONDS)
 
 
-def show(now: QueueDepth) -> None:
-    """The figures as metrics, which the autoscalers follow."""
-    oldest = (now.at - now.oldest_queued_at).total_seconds() if now.oldest_queued_at else 0
-    JOBS.labels("queued").set(now.queued)
-    JOBS.labels("running").set(now.running)
+def export(depth: QueueDepth) -> None:
+    """Set the metrics of all models together, which the autoscalers follow."""
+    oldest = (depth.at - depth.oldest_queued_at).total_seconds() if depth.oldest_queued_at else 0
+    JOBS.labels("queued").set(depth.queued)
+    JOBS.labels("running").set(depth.running)
     OLDEST.set(max(0, oldest))
-    SLOTS.set(now.slots)
-    WORKERS.set(now.workers)
-    DESIRED.set(now.workers_desired)
+    SLOTS.set(depth.slots)
+    WORKERS.set(depth.workers)
+    DESIRED.set(depth.workers_desired)
 
 
-def show_models(now: QueueDepth, models: Collection[str]) -> None:
-    """The figures of each of these models, zeros for those of which nothing is left."""
+def export_models(depth: QueueDepth, models: Collection[str]) -> None:
+    """Set the metrics of each of these models; zeros for those that have no jobs and no workers any more."""
     for model in models:
-        depth = now.of(model) if now.models else ModelDepth()
-        MODEL_JOBS.labels(model, "queued").set(depth.queued)
-        MODEL_JOBS.labels(model, "running").set(depth.running)
-        MODEL_OLDEST.labels(model).set(depth.oldest_queued_seconds)
-        MODEL_SLOTS.labels(model).set(depth.slots)
+        own = depth.of(model) if depth.models else ModelDepth()
+        MODEL_JOBS.labels(model, "queued").set(own.queued)
+        MODEL_JOBS.labels(model, "running").set(own.running)
+        MODEL_OLDEST.labels(model).set(own.oldest_queued_seconds)
+        MODEL_SLOTS.labels(model).set(own.slots)

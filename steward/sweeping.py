@@ -23,12 +23,12 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def sweeping(settings: StewardSettings, on_dead: Callable[[str], None]) -> AsyncIterator[None]:
-    """Sweep meanwhile, with connections of its own."""
+    """Sweep inside the block, with connections of its own."""
     redis_url = settings.redis_url.get_secret_value()
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     live, ringer, loops = Live(redis_url), Ringer(redis_url), Loops(on_dead)
-    rhythm = settings.slots_per_worker, settings.lease_seconds, settings.tick_seconds
-    Sweeper(database, live, ringer, *rhythm).start(loops)
+    numbers = settings.slots_per_worker, settings.lease_seconds, settings.tick_seconds
+    Sweeper(database, live, ringer, *numbers).start(loops)
     try:
         yield
     finally:
@@ -39,14 +39,14 @@ async def sweeping(settings: StewardSettings, on_dead: Callable[[str], None]) ->
 
 
 class SweepingThread:
-    """Sweeping in a thread with an event loop of its own: what keeps the other busy does not delay it."""
+    """Sweeps in a thread with an event loop of its own, so that many deliveries do not delay it."""
 
     def __init__(self, settings: StewardSettings, on_dead: Callable[[str], None]) -> None:
         self._settings = settings
         self._on_dead = on_dead
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
-        run = copy_context().run  # The logs' context.
+        run = copy_context().run  # structlog's context variables.
         self._thread = threading.Thread(target=run, args=(self._run,), name="sweeping", daemon=True)
         self._thread.start()
 
@@ -62,7 +62,7 @@ class SweepingThread:
             await self._stopping.wait()
 
     async def stop(self) -> None:
-        """End it, and wait for that."""
-        with contextlib.suppress(RuntimeError):  # It has ended by itself.
+        """End the thread and wait for it."""
+        with contextlib.suppress(RuntimeError):  # Its loop has ended already.
             self._loop.call_soon_threadsafe(self._stopping.set)
         await asyncio.to_thread(self._thread.join)

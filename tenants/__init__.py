@@ -1,1 +1,1 @@
-"""Who calls: tenants, their keys and their secrets."""
+"""Tenants (customers), their API keys and their webhook secrets."""

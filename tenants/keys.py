@@ -1,4 +1,4 @@
-"""Tenants and their keys. A key is 256 random bits, so a plain SHA-256 of it is a safe thing to store."""
+"""API keys. A key has 256 random bits, so that it is safe to store its plain SHA-256."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from base.tables import ApiKey, Tenant
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key was shown, what it may do (`submit`, `admin`), and the tenant's key for `request_mac`."""
+    """The tenant of a key, its scopes (`submit`, `admin`), and the tenant's HMAC key for `request_mac`."""
 
     tenant_id: uuid.UUID
     scopes: frozenset[str]
@@ -23,12 +23,12 @@ class Caller:
 
 
 def key_hash(key: str) -> bytes:
-    """The 32 bytes under which a key is stored."""
+    """The 32 bytes that are stored of a key."""
     return hashlib.sha256(key.encode()).digest()
 
 
 async def find_caller(session: AsyncSession, hashed: bytes) -> Caller | None:
-    """The owner of the key with this hash, unless it was revoked or never existed."""
+    """The owner of the key with this hash; None if there is none, or it was revoked."""
     query = (
         select(ApiKey.tenant_id, ApiKey.scopes, Tenant.request_key)
         .join(Tenant, Tenant.id == ApiKey.tenant_id)
@@ -39,7 +39,7 @@ async def find_caller(session: AsyncSession, hashed: bytes) -> Caller | None:
 
 
 async def make_key(session: AsyncSession, tenant_id: uuid.UUID, scopes: list[str]) -> str:
-    """A new key; this return value is the only time that it is seen."""
+    """Make a key and return it; only its hash is stored."""
     key = "til_" + secrets.token_urlsafe(32)
     session.add(ApiKey(hash=key_hash(key), tenant_id=tenant_id, scopes=scopes))
     await session.flush()

@@ -1,4 +1,7 @@
-"""Webhook secrets at rest: sealed with keys from the environment; a copy of the database signs nothing."""
+"""Encryption of webhook secrets in the database, with keys from the environment.
+
+"Sealed" means encrypted. Whoever has only a copy of the database can't sign webhooks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from base.errors import SecretUnreadable
 
 SEALED = "enc:v1:"
-"""What a sealed secret begins with in the database; without it, it is plain text."""
+"""Prefix of an encrypted secret in the database; a value without it is plain text."""
 
 
 def new_sealing_key() -> str:
@@ -18,9 +21,8 @@ def new_sealing_key() -> str:
 
 
 class SecretBox:
-    """Seals with the first key, opens with any (Fernet: AES-128-CBC with HMAC-SHA256). No keys: plain text.
-
-    Raises ValueError where a key is not one.
+    """Encrypts with the first key, decrypts with any (Fernet: AES-128-CBC with HMAC-SHA256). Without keys,
+    secrets stay plain text. Raises ValueError for an invalid key.
     """
 
     def __init__(self, keys: Sequence[str] = ()) -> None:
@@ -28,15 +30,15 @@ class SecretBox:
 
     @property
     def seals(self) -> bool:
-        """Whether there is a key."""
+        """Whether it encrypts, that is, has a key."""
         return self._fernet is not None
 
     def seal(self, secret: str) -> str:
-        """What to store."""
+        """The value to store for a secret."""
         return SEALED + self._fernet.encrypt(secret.encode()).decode() if self._fernet else secret
 
     def open(self, stored: str) -> str:
-        """The secret that was stored, sealed or not. Raises SecretUnreadable."""
+        """The secret of a stored value, sealed or plain. Raises SecretUnreadable."""
         if not stored.startswith(SEALED):
             return stored
         if self._fernet is None:

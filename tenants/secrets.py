@@ -17,9 +17,9 @@ from base.tables import Tenant
 from tenants.sealing import SEALED, SecretBox
 
 MOST_PREVIOUS_SECRETS = 5
-"""As many sign beside the present one; an older one gives way, whatever its overlap."""
+"""At most so many previous secrets sign beside the current one; if there are more, the oldest is dropped."""
 TENANTS_AT_ONCE = 100
-LOOKED_AT = 1000
+CHECKED_TENANTS = 1000
 
 
 def new_webhook_secret() -> str:
@@ -30,9 +30,10 @@ def new_webhook_secret() -> str:
 async def rotate_webhook_secret(
     session: AsyncSession, tenant_id: uuid.UUID, overlap_seconds: int, box: SecretBox
 ) -> str:
-    """A new secret, shown this once; for the overlap the one before signs too, as do those before it.
+    """Make a new secret and return it. The replaced one signs too for `overlap_seconds`; earlier ones until
+    their own overlap ends.
 
-    Locked `FOR NO KEY UPDATE`, so that rows which refer to the tenant are inserted meanwhile.
+    The row is locked `FOR NO KEY UPDATE`, which doesn't block inserts of rows that refer to the tenant.
     """
     row = select(Tenant, NOW).where(Tenant.id == tenant_id).with_for_update(key_share=True)
     tenant, now = (await session.execute(row)).one()
@@ -49,12 +50,12 @@ async def rotate_webhook_secret(
     return secret
 
 
-async def seal_again(
+async def reencrypt_tenants(
     session: AsyncSession, after: uuid.UUID | None, box: SecretBox, at_once: int = TENANTS_AT_ONCE
 ) -> uuid.UUID | None:
-    """Seal the secrets of the next tenants with the newest key; the last of them, or None at the end.
+    """Encrypt the secrets of the `at_once` tenants after the id `after` with the newest key.
 
-    Raises SecretUnreadable.
+    Returns the last one's id, None when there was none. Raises SecretUnreadable.
     """
     some = select(Tenant).order_by(Tenant.id).limit(at_once).with_for_update(key_share=True)
     tenants = (await session.scalars(some if after is None else some.where(Tenant.id > after))).all()
@@ -67,12 +68,12 @@ async def seal_again(
     return tenants[-1].id if tenants else None
 
 
-async def look_at_secrets(database: Database, box: SecretBox) -> list[str]:
-    """What an operator should know of the stored secrets. Raises UnfitServer where one can't be opened."""
+async def check_secrets(database: Database, box: SecretBox) -> list[str]:
+    """Warnings for the operator about the stored secrets. Raises UnfitServer if one can't be decrypted."""
     sealed = Tenant.webhook_secret.startswith(SEALED)
     async with database.session() as session:
         plain = await session.scalar(select(func.count()).select_from(Tenant).where(~sealed))
-        for tenant in await session.scalars(select(Tenant).where(sealed).limit(LOOKED_AT)):
+        for tenant in await session.scalars(select(Tenant).where(sealed).limit(CHECKED_TENANTS)):
             _must_open(tenant, box)
     if not box.seals:
         return [

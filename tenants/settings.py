@@ -1,4 +1,4 @@
-"""What processes that handle tenants' secrets read from their environment."""
+"""Settings of the processes that handle tenants' secrets."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def _keys(value: SecretStr) -> SecretStr:
 
 
 def split(value: SecretStr) -> list[str]:
-    """The keys, the newest first."""
+    """The keys, newest first."""
     return [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
 
 
 class SecretSettings(BaseSettings):
-    """`secret_keys`: seal the webhook secrets in the database; the first seals, every one opens."""
+    """`secret_keys` (TIL_SECRET_KEYS): encrypt the webhook secrets; the first encrypts, each decrypts."""
 
     model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", hide_input_in_errors=True)
 
     secret_keys: Annotated[SecretStr, AfterValidator(_keys)] = SecretStr("")
 
     def box(self) -> SecretBox:
-        """Seals and opens with these keys."""
+        """A SecretBox with these keys."""
         return SecretBox(split(self.secret_keys))

@@ -29,7 +29,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests this machine selects."""
+    """Print the platform, which decides which tests are run."""
     here = f"{platform.system()} {platform.machine()}"
     vllm = "by `make vllm`" if LINUX_X86_64 else "on Linux x86-64 only"
     terminalreporter.write_line(f"{here}, Python {platform.python_version()}; the real vLLM is tested {vllm}")

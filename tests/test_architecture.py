@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can hold."""
+"""The rules of the code base that a program can check."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the product is about: a day's commits, and the TIL post that is written from them."""
+"""The product's data: the request with a day's commits, and the TIL post that is written from it."""

@@ -1,4 +1,4 @@
-"""A source as it is shown and cited."""
+"""How a source (a commit's SHA or a file's path) is written in prompts and cited in posts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from til.markdown import one_line
 from til.shown import composed
 
 TAG = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]+\])")
-"""Where any tag may begin: what is cited is broken up more readily, in the prompt as in the schema."""
+"""The start of anything like a tag. Broader than `CONTROL`: prompt and schema must have the same spelling."""
 
 
 def label(source: str) -> str:
-    """A SHA or a path as it is shown and cited: composed, on one line, and no model's control token."""
+    """A SHA or a path in Unicode's form NFC, on one line, without any model's control token."""
     return broken_up(TAG.sub(r"\g<0> ", one_line(composed(source))))

@@ -1,7 +1,7 @@
-"""What spells a control token of a family of models, broken up: no text may end the user's turn. Pure.
+"""Breaks up control tokens of models in texts of a request, so that no commit can end the user's turn. Pure.
 
-A server's tokenizer is not known here, so these are the forms that the families use in their chat templates.
-An engine that has the model's own tokenizer breaks up what that one knows besides.
+The model is not known here, so these are the tokens in the chat templates of all common model families. An
+engine that has the model's tokenizer also breaks up the tokens of that one.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ CONTROL = re.compile(
     r"|e~\[)"  # MiniMax
     r"|\](?=~!?b[\[\]])"
 )
-"""The first character of each; what follows it is only looked at, so that none hides in another."""
+"""Matches only a token's first character (the rest is a look-ahead), so that overlapping ones are found."""
 
 
 def broken_up(text: str) -> str:
-    """The text with a space after the first character of whatever spells a control token. Idempotent."""
+    """The text with a space after the first character of each control token. Idempotent."""
     return CONTROL.sub(r"\g<0> ", text)

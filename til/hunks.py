@@ -1,4 +1,4 @@
-"""What a day's files consist of: hunks, the newest code around them, and what nobody wrote by hand. Pure."""
+"""A day's files in pieces: hunks, the code around them; and which files nobody wrote by hand. Pure."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ GENERATED_FOLDER = re.compile(
 )
 BUILT_FOLDER = re.compile(r"(^|/)dist/", re.IGNORECASE)
 BUILT = re.compile(r"\.([cm]?js|css|html|json|d\.[cm]?ts)$", re.IGNORECASE)
-"""`vendor` and `dist` are also words for sellers and distributions, in sources of their own."""
+"""Built files only: `vendor` and `dist` are also names of folders with sources (sellers, distributions)."""
 MESSAGE_CHARACTERS = 4000
-"""Of a commit's message, at the most."""
+"""A prompt shows at most this much of a commit message."""
 BINARY = re.compile(r"^(GIT binary patch|Binary files .* differ)$", re.MULTILINE)
 BINARY_WORD = "inary "
-"""In each of these; looking for it first costs a tenth."""
+"""Part of both forms of `BINARY`: to search for it first takes a tenth of the time."""
 HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
-"""Where a line begins so. An anchor in the pattern would make it try every line."""
+"""A hunk's header. `hunks` checks that it starts a line: `^` in the pattern would try every line, slowly."""
 FIRST_LINE = re.compile(r"@@ -(?:1(?:,\d+)? \+(0),0|\d+(?:,\d+)? \+1(?:,\d+)?) @@")
-"""A hunk that shows the file's head. Group 1: the file is gone."""
+"""The header of a hunk that contains the file's first line. Group 1: the patch deletes the file."""
 
 
 class Hunk(NamedTuple):
-    """One hunk of a patch; `first` and `last`: the new file's lines that it shows, 0 where unknown."""
+    """One hunk of a patch; `first` and `last`: its line numbers in the new file, 0 if unknown."""
 
     text: str
     first: int = 0
@@ -41,13 +41,13 @@ class Hunk(NamedTuple):
 
 
 def reasons(files: Sequence[ChangedFile]) -> list[str | None]:
-    """`left_out` of each file of a day. Generated files are read where nothing else was changed."""
+    """`left_out` of each file of a day. If all files are generated or binary, the generated ones are kept."""
     found = [left_out(file) for file in files]
     return [why if why == "binary" else None for why in found] if all(found) else found
 
 
 def left_out(file: ChangedFile) -> str | None:
-    """Why nobody should read this file's changes: `binary` or `generated`; None: they are worth reading."""
+    """Why this file's changes are left out of prompts: `binary` or `generated`; None: they are not."""
     if any(_is_binary(patch.patch) for patch in file.patches) or "\x00" in file.latest_code:
         return "binary"
     path = file.filepath
@@ -66,7 +66,7 @@ def _is_binary(patch: str) -> bool:
 
 
 def _head(file: ChangedFile) -> str:
-    """The first lines of the file; without its code, those that its patches show, "" where none does."""
+    """The first lines of the file, from its code or else from its patches; "" if neither has them."""
     if file.latest_code:
         return file.latest_code[:HEAD_CHARACTERS]
     return next(filter(None, map(_head_in, reversed(file.patches))), "")
@@ -84,7 +84,7 @@ def _head_in(patch: Patch) -> str:
 
 
 def _is_minified(file: ChangedFile) -> bool:
-    """Whether the file, or what is known to be changed in it, has long lines only."""
+    """Whether every line of the file is long; without its code, every line that its last patch changes."""
     text = file.latest_code or file.patches[-1].patch
     if next(long_lines(text), None) is None:
         return False
@@ -95,7 +95,7 @@ def _is_minified(file: ChangedFile) -> bool:
 
 
 def hunks(patch: str) -> list[Hunk]:
-    """The hunks of a unified diff, without its file headers; without `@@`, all of it as one."""
+    """The hunks of a unified diff, without its file headers; a text without `@@` is one hunk."""
     starts = [match for match in HUNK.finditer(patch) if patch[match.start() - 1 : match.start()] in "\n"]
     if not starts:
         return [Hunk(patch)] if patch.strip() else []

@@ -1,4 +1,4 @@
-"""What a post says in each language: headings, notes, dates."""
+"""The fixed words of a post in each language: headings, notes, dates."""
 
 from __future__ import annotations
 

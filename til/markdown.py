@@ -1,4 +1,4 @@
-"""A draft as markdown. Pure; nothing that a commit says becomes markup."""
+"""Renders a draft as markdown, and escapes everything in it that comes from commits. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$]|!(?=\[))")
 WORD_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 WORD = re.compile("[!-~]+")
 LINKED = re.compile(r"://|www\.|@[\w-]", re.IGNORECASE | re.ASCII)
-"""What begins an address or a mention for some reader of markdown, whatever is escaped in it: GitHub,
-remark-gfm and linkify-it look for them in the text that is left when all escapes are gone."""
+"""The start of a URL, mail address or mention. Escaping can't stop renderers from linking these: GitHub,
+remark-gfm and linkify-it look for them after they have removed the escapes."""
 OPENING, CLOSING = "([{<\"'`", ")]}>\"'`.,;:!?"
-"""What stands around an address and is no part of it."""
+"""Characters around an address that are no part of it."""
 LIST_START = re.compile(r"^(\d{1,9})([.)])")
 RULE_START = re.compile(r"^([-+=])")
 OTHER_SPACE = re.compile(r"[^\S ]")
 HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, lone surrogates, and marks that turn the direction of writing."""
+"""Control characters, lone surrogates, and marks that change the direction of the text."""
 SHA = re.compile(r"[0-9a-fA-F]{7,64}")
 TITLE = "# "
 BETWEEN_KEYWORDS = ", "
@@ -47,19 +47,19 @@ def _cleaned(point: Point) -> Point:
 
 
 def under_title(request: TilRequest, note: str | None) -> str:
-    """From the title to the first keyword."""
+    """The text between the title and the first keyword."""
     words = WORDS[request.language]
     noted = f"*{escape(note)}*\n\n" if note else ""
     return f"\n\n{escape(request.repo)} · {words.day(request.date)}\n\n{noted}**{words.keywords}**: "
 
 
 def heading(words: str) -> str:
-    """What begins a section."""
+    """A section's heading with the blank line before it."""
     return f"\n\n## {words}\n"
 
 
 def support(sources: list[str]) -> str:
-    """After a point, as code, what supports it."""
+    """A point's sources, in parentheses as inline code; "" if it has none."""
     shown = ", ".join(code(short(source)) for source in sources)
     return f" ({shown})" if shown else ""
 
@@ -70,26 +70,26 @@ def short(source: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without control characters and without marks that turn the writing around."""
+    """The text on one line, without control characters and marks that change the direction of the text."""
     return " ".join(visible(text).split())
 
 
 def visible(text: str) -> str:
-    """The text with every kind of white space as a blank, and without what `one_line` leaves out."""
+    """As `one_line`, but runs of white space keep their length."""
     return text if text.isprintable() else HIDDEN.sub("", OTHER_SPACE.sub(" ", text))
 
 
 def escape(text: str) -> str:
     """Plain text as markdown that shows it: no HTML, emphasis, headings, lists or fences, and no links.
 
-    An address or a mention (`www.`, `https://`, a mail address, `@name`) becomes inline code: what is code is
-    made a link nowhere, and a mention in it tells nobody.
+    An address or a mention (`www.`, `https://`, a mail address, `@name`) becomes inline code: renderers make
+    no links in code, and a mention in code notifies nobody.
     """
     return escape_start(escape_marks(one_line(text)))
 
 
 def escape_marks(line: str) -> str:
-    """What is markup wherever it stands in a line. A part of a line must hold whole words of ASCII."""
+    """Escapes what is markup anywhere in a line. A part of a line must not cut an ASCII word in two."""
     return WORD.sub(lambda match: _word(match[0]), line)
 
 
@@ -103,7 +103,7 @@ def _word(word: str) -> str:
 
 
 def escape_start(line: str) -> str:
-    """What is markup where a line begins."""
+    """Escapes what is markup at the start of a line only."""
     return RULE_START.sub(r"\\\1", LIST_START.sub(r"\1\\\2", line))
 
 

@@ -1,4 +1,4 @@
-"""The finished post: what an engine writes as JSON, and the result that the job carries."""
+"""The post: the JSON that an engine writes, and the result that the job has."""
 
 from __future__ import annotations
 

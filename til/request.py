@@ -1,4 +1,4 @@
-"""What a client submits: one developer's commits of one day. The wire, the table and the worker read this."""
+"""The request: one developer's commits of one day. Used for the API's body, the stored row and the prompt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WebhookEvent = Literal["started", "progress", "succeeded", "failed", "cancelled"
 ENDING_EVENTS: tuple[WebhookEvent, ...] = ("succeeded", "failed", "cancelled", "expired")
 
 MOST_FILES, MOST_PATCHES = 2000, 1000
-"""In a request, and of one file."""
+"""Files in a request, and patches of one file."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
 Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), STORABLE]
 Text = Annotated[str, STORABLE]
@@ -52,7 +52,7 @@ class Webhook(Strict):
 
 
 class Options(Strict):
-    """Sampling: `temperature` 0..2, `seed` 0..2^31-1 (null: drawn), `max_output_tokens` a post."""
+    """Sampling: `temperature` 0..2, `seed` 0..2^31-1 (null: random), `max_output_tokens` of a post."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
@@ -94,6 +94,6 @@ class TilRequest(Strict):
         return value
 
     def sources(self) -> list[str]:
-        """What a point may cite: this request's SHAs, then its paths, each once, in order of appearance."""
+        """The sources that a point may cite: SHAs, then paths, each once, in order of appearance."""
         shas = [patch.sha for file in self.files for patch in file.patches if patch.sha]
         return list(dict.fromkeys([*shas, *(file.filepath for file in self.files)]))

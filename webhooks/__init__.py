@@ -1,1 +1,1 @@
-"""From an event to a consumer: urls, claim, deliverer, sender, record."""
+"""Webhooks: allowed URLs, claiming due deliveries, limits, sending, recording, retry schedule."""

@@ -1,4 +1,4 @@
-"""How many posts may be on their way: to a host, for a tenant, in all. Pure."""
+"""Limits on webhook requests in flight: to a host, for a tenant, in all. Pure."""
 
 from __future__ import annotations
 
@@ -8,87 +8,93 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 IN_FLIGHT = 900
-NARROW, WIDE = 1, 64
-REMEMBERED_LANES = 10_000
+MIN_LIMIT, MAX_LIMIT = 1, 64
+REMEMBERED_DESTINATIONS = 10_000
 T = TypeVar("T")
 
 
-class Lane(NamedTuple):
-    """The deliveries of one tenant to one host, whatever the port: its failures narrow no other's."""
+class Destination(NamedTuple):
+    """The unit of concurrency: one tenant's deliveries to one host, whatever the port."""
 
     tenant_id: uuid.UUID
     host: str
 
 
 class ConcurrencyLimiter:
-    """The places of the posts on their way, and who may have the next.
+    """Counts the requests in flight and says who may send the next.
 
-    A lane has one place at first, one more for each post that came back well, and one again after it was
-    strained. A host has no more than `WIDE`. A tenant has no more than are free, so a newcomer always finds
-    some: an adaptive threshold, as for shared buffers of switches (A. K. Choudhury, E. L. Hahne, 1998).
+    A destination's limit begins at one, rises by one with each response that shows no overload, and falls
+    back to one after one that does. A host gets `MAX_LIMIT` at the most. A tenant gets no more than are left
+    free, so that there is always something left for others: dynamic thresholds, as for the shared buffers of
+    switches (A. K. Choudhury, E. L. Hahne, 1998).
     """
 
     def __init__(self) -> None:
-        self._width: OrderedDict[Lane, int] = OrderedDict()
-        self._lanes: Counter[Lane] = Counter()
+        self._limits: OrderedDict[Destination, int] = OrderedDict()
+        self._destinations: Counter[Destination] = Counter()
         self._hosts: Counter[str] = Counter()
         self._tenants: Counter[uuid.UUID] = Counter()
 
     @property
     def free(self) -> int:
-        """How many places nobody has."""
+        """How many more requests the process may have in flight."""
         return IN_FLIGHT - self._tenants.total()
 
-    def began(self, lane: Lane, posts: int = 1) -> None:
-        """So many posts are on their way."""
-        self._lanes[lane] += posts
-        self._hosts[lane.host] += posts
-        self._tenants[lane.tenant_id] += posts
+    def acquire(self, destination: Destination, count: int = 1) -> None:
+        """So many requests are in flight from now on."""
+        self._destinations[destination] += count
+        self._hosts[destination.host] += count
+        self._tenants[destination.tenant_id] += count
 
-    def ended(self, lane: Lane, strained: bool) -> None:
-        """One has come back; `strained`: slow, or as from a receiver in trouble."""
-        self.gave_back(lane)
-        width = self._width.pop(lane, NARROW)
-        self._width[lane] = NARROW if strained else min(WIDE, width + 1)
-        if len(self._width) > REMEMBERED_LANES:
-            self._width.popitem(last=False)
+    def complete(self, destination: Destination, overloaded: bool) -> None:
+        """A request has ended; `overloaded`: see `Attempt.overloaded`."""
+        self.release(destination)
+        limit = self._limits.pop(destination, MIN_LIMIT)
+        self._limits[destination] = MIN_LIMIT if overloaded else min(MAX_LIMIT, limit + 1)
+        if len(self._limits) > REMEMBERED_DESTINATIONS:
+            self._limits.popitem(last=False)
 
-    def gave_back(self, lane: Lane, posts: int = 1) -> None:
-        """So many were not sent after all."""
-        _take(self._lanes, lane, posts)
-        _take(self._hosts, lane.host, posts)
-        _take(self._tenants, lane.tenant_id, posts)
+    def release(self, destination: Destination, count: int = 1) -> None:
+        """So many acquired requests were not sent after all."""
+        _subtract(self._destinations, destination, count)
+        _subtract(self._hosts, destination.host, count)
+        _subtract(self._tenants, destination.tenant_id, count)
 
-    def room(self, lane: Lane) -> int:
-        """How many more posts this lane may have."""
-        own = self._width.get(lane, NARROW) - self._lanes[lane]
+    def available(self, destination: Destination) -> int:
+        """How many more requests this destination may have now."""
+        own = self._limits.get(destination, MIN_LIMIT) - self._destinations[destination]
         if own <= 0:
             return 0
-        share = (self.free - self._tenants[lane.tenant_id]) // 2
-        return max(0, min(own, WIDE - self._hosts[lane.host], share))
+        tenant = (self.free - self._tenants[destination.tenant_id]) // 2
+        return max(0, min(own, MAX_LIMIT - self._hosts[destination.host], tenant))
 
     def full_tenants(self) -> list[uuid.UUID]:
-        """Those that may have no more, in any lane."""
-        return [tenant for tenant, posts in self._tenants.items() if self.free - posts < 2]
+        """Tenants that may have no more requests, to any host."""
+        return [tenant for tenant, count in self._tenants.items() if self.free - count < 2]
 
-    def share(self, lanes: Sequence[Lane], most: int) -> tuple[dict[Lane, int], Lane | None]:
-        """How many posts each of these lanes gets now, in turn, and the last that had its turn."""
-        granted: dict[Lane, int] = {}
+    def grant(
+        self, destinations: Sequence[Destination], most: int
+    ) -> tuple[dict[Destination, int], Destination | None]:
+        """Divide `most` requests among these destinations in order, without acquiring them.
+
+        Returns how many each gets, and the last destination that was looked at.
+        """
+        granted: dict[Destination, int] = {}
         last = None
-        for lane in lanes:
+        for destination in destinations:
             if not most:
                 break
-            last = lane
-            if room := min(most, self.room(lane)):
-                granted[lane] = room
-                most -= room
-                self.began(lane, room)
-        for lane, posts in granted.items():
-            self.gave_back(lane, posts)
+            last = destination
+            if count := min(most, self.available(destination)):
+                granted[destination] = count
+                most -= count
+                self.acquire(destination, count)
+        for destination, count in granted.items():
+            self.release(destination, count)
         return granted, last
 
 
-def _take(counter: Counter[T], key: T, posts: int) -> None:
-    counter[key] -= posts
+def _subtract(counter: Counter[T], key: T, count: int) -> None:
+    counter[key] -= count
     if not counter[key]:
         del counter[key]

@@ -1,4 +1,4 @@
-"""What became of webhooks, for those who debug them; and sending them once more."""
+"""The deliveries of a job with all attempts, as the API shows them; and resending."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from jobs import own
 from jobs.view import when
 
 MOST = 1000
-OFF = is_disabled(Delivery.tenant_id, Delivery.url)
-"""The delivery's URL is disabled."""
+URL_DISABLED = is_disabled(Delivery.tenant_id, Delivery.url)
+"""The condition that the delivery's URL is disabled."""
 
 
-class Place(NamedTuple):
-    """A place among a tenant's deliveries, in the order of their events."""
+class Position(NamedTuple):
+    """A position in a tenant's deliveries, ordered by the time of their events."""
 
     event_at: datetime.datetime
     delivery_id: uuid.UUID
@@ -74,15 +74,15 @@ def _attempt_view(attempt: DeliveryAttempt) -> dict[str, Any]:
 
 
 async def resend(session: AsyncSession, tenant_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
-    """Send this delivery now, under the same `webhook-id`; one that is being posted is left alone.
+    """Send this delivery now, under the same `webhook-id`; one that is being sent is left alone.
 
     Raises NoSuchDelivery, EndpointDisabled.
     """
     own = (Delivery.id == delivery_id, Delivery.tenant_id == tenant_id)
-    off = (await session.execute(select(OFF).where(*own))).scalar_one_or_none()
-    if off is None:
+    disabled = (await session.execute(select(URL_DISABLED).where(*own))).scalar_one_or_none()
+    if disabled is None:
         raise NoSuchDelivery
-    if off:
+    if disabled:
         raise EndpointDisabled
     await _send_again(session, *own)
     sooner = {"phase": "due", "next_attempt_at": NOW}
@@ -96,11 +96,11 @@ async def resend_some(
     since: datetime.datetime,
     until: datetime.datetime,
     state: str,
-    after: Place | None,
-) -> tuple[int, Place | None]:
-    """Of a thousand deliveries whose event lies in [since, until), send those in this state again.
+    after: Position | None,
+) -> tuple[int, Position | None]:
+    """Of the next thousand deliveries whose event lies in [since, until), resend those in this state.
 
-    How many, and the place to go on after, or None at the end. Those to disabled URLs are left out.
+    Returns how many, and the position to go on after, None at the end. Disabled URLs are left out.
     """
     events = select(Delivery.event_at, Delivery.id).where(
         Delivery.tenant_id == tenant_id, Delivery.event_at >= since, Delivery.event_at < until
@@ -111,13 +111,13 @@ async def resend_some(
     if not rows:
         return 0, None
     count = await _send_again(
-        session, among(Delivery.id, [row.id for row in rows]), Delivery.state == state, ~OFF
+        session, among(Delivery.id, [row.id for row in rows]), Delivery.state == state, ~URL_DISABLED
     )
-    return count, Place(*rows[-1]) if len(rows) == MOST else None
+    return count, Position(*rows[-1]) if len(rows) == MOST else None
 
 
 async def _send_again(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    """Only what has ended. Its schedule begins anew, its attempts count on."""
+    """Only deliveries that have ended. The retry schedule begins anew; the number of attempts goes on."""
     values = {
         "state": "pending",
         "phase": "due",

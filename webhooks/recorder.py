@@ -1,4 +1,4 @@
-"""Group commit of attempts: those that end while a batch is being recorded are recorded in the next one."""
+"""Records attempts by group commit: those that end while a batch is written form the next batch."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ log = structlog.get_logger()
 
 
 class Recorder:
-    """Writes what came of attempts, and holds it against their URLs or in favour of them."""
+    """Writes attempts, and counts the failures of their URLs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._batcher: Batcher[RecordedAttempt, None] = Batcher(self._store)
 
     async def add(self, recorded: RecordedAttempt) -> None:
-        """Return once it is recorded, or can't be for long: then it is posted again after its lease."""
+        """Return once it is recorded, or after ten failed tries: then it is sent again after its lease."""
         await self._batcher.add(recorded)
 
     async def _store(self, batch: Sequence[RecordedAttempt]) -> list[Exception | None]:
         await self._record(batch)
-        await self._judge(batch)
+        await self._count_failures(batch)
         return [None] * len(batch)
 
     async def _record(self, recorded: Sequence[RecordedAttempt]) -> None:
@@ -51,24 +51,25 @@ class Recorder:
                 return
 
     async def _one_by_one(self, recorded: Sequence[RecordedAttempt]) -> None:
-        """What can't be stored of one attempt costs no other; and it counts, or it would be made for ever."""
+        """Record a batch in which the database refuses a value. Of the attempt with that value it is only
+        recorded that it was made, so that the retry schedule goes on."""
         if len(recorded) > 1:
             for one in recorded:
                 await self._record([one])
         elif recorded[0].attempt.error != CRASHED:
-            await self._record([recorded[0].bare()])
+            await self._record([recorded[0].without_response()])
 
-    async def _judge(self, recorded: Sequence[RecordedAttempt]) -> None:
-        """In transactions of its own: it may fail, the record may not."""
-        well = {one.due.endpoint for one in recorded if one.attempt.delivered}
-        badly = {one.due.endpoint for one in recorded if not one.attempt.delivered} - well
+    async def _count_failures(self, recorded: Sequence[RecordedAttempt]) -> None:
+        """In a transaction of its own, so that the attempts are recorded even if this fails."""
+        succeeded = {one.claimed.endpoint for one in recorded if one.attempt.delivered}
+        failed = {one.claimed.endpoint for one in recorded if not one.attempt.delivered} - succeeded
         try:
             async with self._database.session() as session:
-                if well:
-                    await endpoints.succeeded(session, well)
-                disabled = await endpoints.failed(session, badly) if badly else []
+                if succeeded:
+                    await endpoints.forget_failures(session, succeeded)
+                disabled = await endpoints.count_failures(session, failed) if failed else []
         except DatabaseUnavailable as error:
-            log.warning("endpoints_not_judged", error=error.reason)
+            log.warning("endpoint_failures_not_counted", error=error.reason)
             return
         for tenant_id, url in disabled:
             log.warning("endpoint_disabled", tenant_id=str(tenant_id), host=host_of(url))

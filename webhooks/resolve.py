@@ -1,4 +1,4 @@
-"""The addresses that a webhook's connection goes to: resolved without threads, checked, pinned."""
+"""The addresses that a webhook's connection goes to: resolved, checked, and pinned until it is made."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from webhooks.urls import AddressForbidden, Network, may_connect
 FIRST_ANSWER_SECONDS = 1.0
 TRIES = 4
 LOOKUP_SECONDS = 5.0
-"""For one name, whatever the name servers do: the rest of the post's time is the receiver's."""
+"""For one name, whatever the name servers do; what is left of the request's time is for the receiver."""
 MOST_ADDRESSES = 4
-"""One post never opens more connections than this, however many addresses a name has."""
+"""A request tries no more addresses than this, however many a name has."""
 RECEIVE_BUFFER_BYTES = 8192
 
 
 class CheckedResolver(AsyncResolver):
-    """Resolves a name for each connection, and gives its addresses if every one of them may be reached.
+    """Resolves a name for each connection, and returns its addresses if webhooks may reach all of them.
 
-    No thread waits for an answer, so a name that hangs costs the others nothing. What is remembered is what
-    c-ares keeps, for as long as the answer itself allows; it is checked again each time. `nameservers`
-    (`host:port`): those of the system, when empty.
+    It uses c-ares instead of a pool of threads, so slow names do not delay others. c-ares caches answers for
+    their TTL; addresses are checked each time all the same. `nameservers` (`host:port`): those of the system,
+    when empty.
     """
 
     def __init__(self, allowed: Sequence[Network], nameservers: Sequence[str] = ()) -> None:
@@ -43,7 +43,7 @@ class CheckedResolver(AsyncResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Up to four, both families in turn. Raises OSError, AddressForbidden."""
+        """Up to four addresses, IPv4 and IPv6 in turn. Raises OSError, AddressForbidden."""
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 found = await super().resolve(host, port, family)
@@ -62,9 +62,9 @@ def _in_turn(found: Sequence[ResolveResult]) -> Iterator[ResolveResult]:
 
 
 def pinned_socket(allowed: Sequence[Network]) -> Callable[[AddrInfoType], socket.socket]:
-    """Makes the socket of a connection if its address may be reached: numbers in a URL are not resolved.
+    """A socket factory that checks the address again: one written in a URL as numbers is never resolved.
 
-    Little is buffered of what a receiver sends, since little of it is read.
+    The receive buffer is small, since little of a response is read.
     """
 
     def made(info: AddrInfoType) -> socket.socket:

@@ -1,4 +1,5 @@
-"""The head of a webhook's answer, read before aiohttp's parser: bounded, and complete whatever follows it."""
+"""Reads the head of a webhook's response before aiohttp's parser does: bounded in size, and valid even when
+what follows it is malformed."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from aiohttp import ClientError, ClientPayloadError, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 
 HEAD_BYTES = 64 * 1024
-"""Of all heads of one answer together: interim ones (`100 Continue`) and the final one."""
+"""Of all heads of one response together: interim ones (`100 Continue`) and the final one."""
 MOST_INTERIM = 20
 END = re.compile(rb"\n\r?\n")
 STATUS = re.compile(rb"\s*HTTP/1\.[01] +(\d\d\d)")
@@ -23,11 +24,11 @@ class HeadTooLarge(ClientError):
     """The answer's head exceeds 64 KiB, or comes after more than 20 interim answers."""
 
 
-class Answer(ResponseHandler):
-    """One connection's answers. What is odd after the end of a complete head ends the connection only.
+class BoundedHandler(ResponseHandler):
+    """The responses of one connection. An error after a complete head costs the connection, not the response.
 
-    A 204 or 304 ends with its head, whatever that says (RFC 9112, section 6.3). Bytes that nobody has asked
-    for are never the answer to the next request: a connection that has brought some isn't used again.
+    A 204 or 304 ends with its head, whatever that says (RFC 9112, section 6.3). A connection with bytes after
+    the end of a response is closed, so that they are never read as the response to the next request.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -37,25 +38,25 @@ class Answer(ResponseHandler):
         self._in_head = self._surplus = False
 
     def is_connected(self) -> bool:
-        """Whether it may serve one more request."""
+        """Whether it may be used for another request."""
         return super().is_connected() and not self._surplus
 
     def set_response_params(self, **params: Any) -> None:
-        """A request is about to be sent."""
+        """Called by aiohttp before it sends a request."""
         self._head.clear()
         self._heads_bytes = self._interim = 0
         self._in_head = True
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Split what comes into heads and body. Interim heads are dropped."""
+        """Called with received bytes: split them into heads and body. Interim heads are dropped."""
         while data and self._in_head:
             data = self._read_head(data)
         if data:
             self._read_body(data)
 
     def _read_head(self, data: bytes) -> bytes:
-        """Gather a head; what follows its end."""
+        """Collect the bytes of a head. Returns those after its end."""
         before = len(self._head)
         self._head += data
         end = END.search(self._head, max(0, before - 2))
@@ -80,11 +81,11 @@ class Answer(ResponseHandler):
         return rest
 
     def _end_without_body(self, head: bytes, rest: bytes) -> bytes:
-        bare = FRAMING.sub(b"", head)
-        if rest or bare != head:
+        unframed = FRAMING.sub(b"", head)
+        if rest or unframed != head:
             self._surplus = True
             self.force_close()
-        super().data_received(bare)
+        super().data_received(unframed)
         return b""
 
     def _read_body(self, data: bytes) -> None:
@@ -108,8 +109,8 @@ class Answer(ResponseHandler):
 
 
 class Connector(TCPConnector):
-    """A connector whose connections read answers so."""
+    """A connector whose connections are read by `BoundedHandler`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = functools.partial(Answer, loop=self._loop)  # type: ignore[assignment]
+        self._factory = functools.partial(BoundedHandler, loop=self._loop)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What to do after an attempt to deliver a webhook, decided purely."""
+"""Whether a delivery is attempted again, and when. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from base.retry_after import retry_after_seconds
 from webhooks.sender import Attempt
 
 SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
-"""Webhooks, after the first attempt: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."""
+"""The pauses after each attempt: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."""
 
 
 @dataclass(frozen=True)
-class Again:
-    """Try again after this many seconds."""
+class NextAttempt:
+    """There is another attempt, after this many seconds."""
 
     after_seconds: float
 
 
 @dataclass(frozen=True)
-class Done:
-    """No further attempt: `state` is `delivered` or `failed`."""
+class Ended:
+    """There is no further attempt; `state` is `delivered` or `failed`."""
 
     state: str
 
@@ -33,11 +33,11 @@ def after_attempt(
     draw: float,
     now: datetime.datetime,
     schedule_seconds: Sequence[float] = SCHEDULE_SECONDS,
-) -> Again | Done:
-    """Decide after an attempt with `attempts` before it; `draw` in [0, 1) spreads the schedule by +-20 %."""
+) -> NextAttempt | Ended:
+    """Decide after an attempt that has `attempts` before it; `draw` in [0, 1) varies the pause by +-20 %."""
     if attempt.delivered:
-        return Done("delivered")
+        return Ended("delivered")
     if attempt.status == 410 or attempts >= len(schedule_seconds):
-        return Done("failed")
+        return Ended("failed")
     planned = schedule_seconds[attempts] * (0.8 + 0.4 * draw)
-    return Again(max(planned, retry_after_seconds(attempt.retry_after, now)))
+    return NextAttempt(max(planned, retry_after_seconds(attempt.retry_after, now)))

@@ -1,4 +1,4 @@
-"""One POST of a webhook, signed after Standard Webhooks. What goes wrong on the network is a value."""
+"""One POST of a webhook, signed after Standard Webhooks. Network errors are returned, not raised."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from webhooks.urls import AddressForbidden, Network
 
 KEPT_BYTES = 1024
 BODY_SECONDS = 1.0
-"""How long the answer's body is read; its status is known by then."""
+"""How long the response's body is read; its status is known by then."""
 KEEPALIVE_SECONDS = 2
-"""Less than the 5 s after which many servers close: a post on a connection that closes is lost."""
+"""Less than the 5 s after which many servers close an idle connection, in which a request could be lost."""
 SLOW_MILLISECONDS = 1000
 CONNECT_ROUNDED_MILLISECONDS = 100
 CRASHED = "internal_error"
@@ -41,9 +41,9 @@ UNSIGNED = "secret_unreadable"
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of a POST: an HTTP `status` or an `error`, the time it took, and the answer's first KiB.
+    """The outcome of a POST: an HTTP `status` or an `error`, the time it took, the response's first KiB.
 
-    `cause`: more than the tenant may know, for the log only.
+    `cause`: details for the log, which the tenant must not see.
     """
 
     milliseconds: int
@@ -59,14 +59,14 @@ class Attempt:
         return self.status is not None and 200 <= self.status < 300
 
     @property
-    def strained(self) -> bool:
-        """Whether the receiver is slow, overloaded or away; a plain refusal says nothing of that."""
+    def overloaded(self) -> bool:
+        """Whether the receiver is slow, overloaded or unreachable; a 404, say, is no sign of that."""
         failing = self.status is None or self.status == 429 or self.status >= 500
         return failing or self.milliseconds >= SLOW_MILLISECONDS
 
 
 class Sender:
-    """Posts webhooks to addresses that may be reached. `timeout_seconds` covers all of one POST."""
+    """Sends webhooks, to allowed addresses only. `timeout_seconds`: for all of one POST."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Sender:
         self._resolver: CheckedResolver
 
     def _session(self) -> ClientSession:
-        """One for all posts, made when the loop runs. How many are in flight is bounded by the caller."""
+        """One for all requests, made on first use. The caller limits how many are in flight."""
         if self._made is None:
             self._resolver = CheckedResolver(self._allowed, self._nameservers)
             connector = Connector(
@@ -134,7 +134,7 @@ class Sender:
             URL(url, encoded=True), data=body.encode(), headers=headers, allow_redirects=False
         )
         async with sending as response:
-            kept = await _beginning(response.content)
+            kept = await _first_bytes(response.content)
             return Attempt(
                 _since(began),
                 status=response.status,
@@ -143,14 +143,14 @@ class Sender:
             )
 
     async def close(self) -> None:
-        """Close the kept connections."""
+        """Close the idle connections."""
         if self._made is not None:
             await self._made.close()
             await self._resolver.close()
 
 
-async def _beginning(body: StreamReader) -> bytes:
-    """The first KiB, or what comes of it in time: however a body ends, the answer's status counts."""
+async def _first_bytes(body: StreamReader) -> bytes:
+    """The first KiB, or less if it does not come in time or the body breaks off, which is no error."""
     kept = b""
     with contextlib.suppress(TimeoutError, ClientError, OSError, ValueError):
         async with asyncio.timeout(BODY_SECONDS):
@@ -160,7 +160,8 @@ async def _beginning(body: StreamReader) -> bytes:
 
 
 def _failed(milliseconds: int, error: Exception) -> Attempt:
-    """A forbidden address looks to the tenant like any that does not answer, also by the time it took."""
+    """The attempt of a request that failed. To the tenant a forbidden address looks like an unreachable one:
+    the error is the same, and the time is rounded."""
     if isinstance(error, ClientSSLError):
         return Attempt(milliseconds, error="tls_failed")
     if isinstance(error, InvalidURL):

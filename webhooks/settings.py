@@ -1,4 +1,4 @@
-"""What processes that send or accept webhooks read from their environment."""
+"""Settings of webhooks (`TIL_WEBHOOK_...`), for the api and the steward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a webhook may go. Checked at submit, and again at connect time on the resolved, pinned address."""
+"""Which URLs and addresses webhooks may reach (SSRF). Checked at submit, and for each connection again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 UNICAST = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that is given out as global unicast (RFC 4291, IANA); whatever lies outside is special."""
+"""The range of IPv6 that IANA assigns as global unicast (RFC 4291)."""
 SPECIAL: Sequence[Network] = [
     ipaddress.ip_network("168.63.129.16/32"),
     ipaddress.ip_network("192.88.99.0/24"),
@@ -23,12 +23,12 @@ SPECIAL: Sequence[Network] = [
     ipaddress.ip_network("3fff::/20"),
     ipaddress.ip_network("2001::/23"),
 ]
-"""Global by number only: a cloud's metadata host, 6to4 relays, AS112 (RFC 7534, RFC 7535), multicast relays
-(RFC 7450), documentation, protocol assignments."""
+"""Refused although `ipaddress` calls them global: a cloud's metadata host, 6to4 relays, AS112 (RFC 7534,
+RFC 7535), multicast relays (RFC 7450), documentation, protocol assignments."""
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 """The upper half of an interface id that carries an IPv4 address, under any prefix (RFC 5214)."""
 INTERNAL = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "onion", "arpa")
-"""Names that no public receiver has; most of them are reserved (RFC 6761, RFC 6762, RFC 8375)."""
+"""Top-level names of private networks; most of them are reserved (RFC 6761, RFC 6762, RFC 8375)."""
 
 
 class WebhookUrlForbidden(Exception):
@@ -36,7 +36,7 @@ class WebhookUrlForbidden(Exception):
 
 
 class AddressForbidden(OSError):
-    """The receiver's name leads to an address that webhooks may not reach."""
+    """The receiver's name resolves to an address that webhooks may not reach."""
 
 
 def is_allowed(address: Address, allowed: Iterable[Network]) -> bool:
@@ -58,12 +58,12 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 def _tunnels(address: ipaddress.IPv6Address) -> bool:
-    """Whether it leads to an IPv4 address that is not looked at: 6to4, ISATAP."""
+    """Whether packets for it are tunnelled to an IPv4 address, which would go unchecked: 6to4, ISATAP."""
     return address.sixtofour is not None or (int(address) >> 32) & 0xFFFF_FFFF in ISATAP
 
 
 def _translated(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address really leads to: mapped, or through NAT64 (RFC 6052)."""
+    """The IPv4 address that an IPv6 address stands for: mapped, or by NAT64 (RFC 6052)."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in NAT64:
@@ -72,9 +72,9 @@ def _translated(address: Address) -> ipaddress.IPv4Address | None:
 
 
 def may_connect(host: str, port: int, address: str, allowed: Sequence[Network]) -> bool:
-    """Whether a connection for `host` may go to this address and port, now that the name is resolved.
+    """Whether a connection for `host` may go to this address, to which it resolves, and port.
 
-    What `check_url` lets pass because the name may lead into an `allowed` network must really lead there.
+    An unusual port or an internal name is for `allowed` networks only; `check_url` could not see that.
     """
     found = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     usual = _is_usual(port) and not _is_internal(host)
@@ -82,9 +82,9 @@ def may_connect(host: str, port: int, address: str, allowed: Sequence[Network]) 
 
 
 def check_url(url: str, allow_http: bool, allowed: Sequence[Network]) -> None:
-    """Refuse a URL that could never be delivered to. Raises WebhookUrlForbidden; resolves no name.
+    """Check a URL without resolving its name. Raises WebhookUrlForbidden.
 
-    An unusual port or an internal name passes only where it may lead into an `allowed` network.
+    An unusual port or an internal name passes if there are `allowed` networks: it may lead into one.
     """
     try:
         parts = urlsplit(url)
@@ -114,12 +114,12 @@ def host_of(url: str) -> str:
 
 
 def _is_usual(port: int) -> bool:
-    """The schemes' own ports, and the unprivileged ones: a webhook is no way to speak to a mail server."""
+    """80, 443 and the unprivileged ports; the others belong to services such as SSH and SMTP."""
     return port in {80, 443} or port >= 1024
 
 
 def _is_internal(host: str) -> bool:
-    """Whether only a private network would know the name; an address in numbers is none."""
+    """Whether the host is a name that only private networks resolve."""
     host = host.removesuffix(".")
     if _literal(host) is not None:
         return False
@@ -127,7 +127,7 @@ def _is_internal(host: str) -> bool:
 
 
 def _literal(host: str) -> Address | None:
-    """The address that a host spells in numbers, in the short, octal and hex forms of inet_aton too."""
+    """The address, if the host is one written in numbers: also in inet_aton's short, octal and hex forms."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`python -m worker`: a Celery worker whose tasks are doors to one engine."""
+"""`python -m worker`: a Celery worker whose threads all use one engine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Serve until SIGTERM. Exit code 1 with one sentence when the worker can't start."""
+    """Serve until SIGTERM. Exit code 1, and the reason in the log, when the worker can't start."""
     settings = WorkerSettings()
     set_up_logs("worker", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
@@ -46,7 +46,7 @@ def serve(settings: WorkerSettings, runtime: Runtime) -> None:
 
 
 def with_profile(settings: WorkerSettings) -> tuple[WorkerSettings, dict[str, Any]]:
-    """The settings, with a slot for each sequence of the engine, and vLLM's arguments. Raises BadProfile."""
+    """The settings, with as many slots as the engine has `max_num_seqs`, and vLLM's arguments. BadProfile."""
     profile = read(settings.profile) if settings.profile else {}
     arguments = settings.engine_arguments(profile)
     return settings.model_copy(update={"slots": arguments["max_num_seqs"]}), arguments
@@ -72,7 +72,7 @@ def make_runtime(settings: WorkerSettings, arguments: dict[str, Any]) -> Runtime
 
 
 def interrupted(_: int, __: FrameType | None) -> None:
-    """Before Celery has taken over the signals, SIGTERM ends the process as an exit does."""
+    """SIGTERM during the start, before Celery handles signals: exit, running `finally` blocks."""
     sys.exit(143)
 
 

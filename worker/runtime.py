@@ -20,15 +20,15 @@ from base.loops import DIED, Loops
 from jobs import workers
 from signals.doorbell import Ringer
 from signals.pubsub import CANCEL, SWEEP, Live
-from signals.servers import ready_to_start
+from signals.servers import require_servers
 from worker.engines import Engine
 from worker.engines.backpressure import Backpressure
 from worker.live.reporter import LiveReporter
 from worker.metrics import READY, RUNNING, WAITING, TokenRate
 from worker.settings import WorkerSettings
 from worker.slots.claimer import Claimer
-from worker.slots.consumer import Restart
-from worker.slots.doorbell_watch import DoorbellWatch
+from worker.slots.consumer import ConsumerRestart
+from worker.slots.doorbell_watchdog import DoorbellWatchdog
 from worker.slots.heartbeat import Heartbeat
 from worker.slots.in_flight import InFlight
 from worker.slots.kv_admission import KvAdmission
@@ -36,8 +36,8 @@ from worker.slots.run import Runner
 from worker.writing.day_parts import PARTS_AT_ONCE
 
 SHORTEST_RELEASE_SECONDS = 3.0
-DRAIN_WORD_SECONDS = 1.0  # Half-open connections are found, and dropped, before it is time to release.
-CELERY_SECONDS = 1.0
+DRAIN_WRITE_SECONDS = 1.0  # Short, so that a half-open connection does not delay the release of jobs.
+CELERY_EXIT_SECONDS = 1.0
 log = structlog.get_logger()
 
 
@@ -57,7 +57,7 @@ class Runtime:
         self._call(self._build())
 
     async def _build(self) -> None:
-        """On the loop, to which the connections belong."""
+        """Make what belongs to the loop: connections, events, locks."""
         settings = self._settings
         redis_url = settings.redis_url.get_secret_value()
         self.in_flight = InFlight(KvAdmission(PARTS_AT_ONCE), settings.slots, Backpressure(settings.slots))
@@ -89,16 +89,15 @@ class Runtime:
             self._die,
             settings.code_tokens,
         )
-        self.watch = DoorbellWatch(
-            self.database, self.in_flight, self.claimer, settings.alias, self.runner.run_one, Restart()
-        )
+        watched = (self.database, self.in_flight, self.claimer, settings.alias)
+        self.watchdog = DoorbellWatchdog(*watched, self.runner.run_one, ConsumerRestart())
 
     def start(self) -> None:
-        """Load the engine, register, begin to beat. Raises EngineFailed, and JobError from the database."""
+        """Load the engine, register, start the loops. Raises EngineFailed, and JobError from the database."""
         self._call(self._start())
 
     async def _start(self) -> None:
-        await ready_to_start(self.database, self._settings.redis_url.get_secret_value())
+        await require_servers(self.database, self._settings.redis_url.get_secret_value())
         await self._engine.start()
         self.in_flight.admission.cache = self._engine.kv_cache()
         await self.heartbeat.register()
@@ -106,22 +105,22 @@ class Runtime:
         WAITING.set_function(lambda: self._engine.load()[1])
         READY.set(1)
         self._loops.start("heartbeat", self.heartbeat.next_beat, 60 + int(self._settings.lease_seconds))
-        self._loops.start("hear_cancels", self.heartbeat.hear_cancels, None)
+        self._loops.start("check_cancels", self.heartbeat.check_cancels, None)
         self._loops.start(
             "listen_cancels", lambda: self.live.listen(CANCEL, lambda _: self.heartbeat.nudged.set()), None
         )
         self._loops.start("live_text", self.reporter.next_tick)
-        self._loops.start("watch_doorbells", self.watch.look)
+        self._loops.start("doorbell_watchdog", self.watchdog.check)
 
     def serve_doorbell(self) -> None:
         """Run one job to its end; called in one of Celery's threads, which this blocks."""
-        self.watch.heard()
+        self.watchdog.doorbell_came()
         self._call(self.runner.run_one())
 
     def drain(self) -> None:
-        """Claim no more; let what runs end; release the rest in time. A second call releases at once."""
+        """Claim no more, let jobs finish, release the rest in time. A second call releases them at once."""
         if self._draining.is_set():
-            asyncio.run_coroutine_threadsafe(self._hurry(), self._loop)
+            asyncio.run_coroutine_threadsafe(self._release_now(), self._loop)
             return
         self._draining.set()
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
@@ -138,35 +137,35 @@ class Runtime:
         READY.set(0)
         log.info("draining", held=len(self.in_flight))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience) as self._patience:
+            async with asyncio.timeout(patience) as self._drain_timeout:
                 await self._claim_no_more()
                 await self.in_flight.empty()
         self.claimer.draining = True
         self.claimer.budget_freed()
         self._release_all()
-        async with self.in_flight.lock:  # A claim that was on its way has come by now.
+        async with self.in_flight.lock:  # A claim that had begun before the drain is over now.
             self._release_all()
         await self.in_flight.empty()
-        self._timer(CELERY_SECONDS, self._exit)
+        self._timer(CELERY_EXIT_SECONDS, self._exit)
 
     async def _claim_no_more(self) -> None:
         async with self.in_flight.lock:
             self.claimer.draining = True
         self.claimer.budget_freed()
         with contextlib.suppress(DatabaseUnavailable):
-            async with self.database.session(DRAIN_WORD_SECONDS) as session:
+            async with self.database.session(DRAIN_WRITE_SECONDS) as session:
                 await workers.drain(session, self.claimer.worker_id)
 
-    async def _hurry(self) -> None:
-        with contextlib.suppress(RuntimeError):  # It is over already.
-            self._patience.reschedule(self._loop.time())
+    async def _release_now(self) -> None:
+        with contextlib.suppress(RuntimeError):  # The timeout is over already.
+            self._drain_timeout.reschedule(self._loop.time())
 
     def _release_all(self) -> None:
         for run in self.in_flight.runs():
             run.stop("drained")
 
     def _die(self, why: str) -> None:
-        """Called on the loop. The lease ends now, its jobs are rescued; the supervisor begins anew."""
+        """Called on the loop: end the lease, so that the jobs are rescued, then the process."""
         if self._dying is None:
             log.error(why, held=len(self.in_flight))
             READY.set(0)
@@ -178,7 +177,7 @@ class Runtime:
         try:
             async with asyncio.timeout(5), self.database.session() as session:
                 await workers.end_lease(session, self.claimer.worker_id)
-            await self.live.say(SWEEP, str(self.claimer.worker_id))
+            await self.live.publish(SWEEP, str(self.claimer.worker_id))
         finally:
             os._exit(DIED)
 
@@ -188,14 +187,14 @@ class Runtime:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _exit(self) -> None:
-        """Celery's goodbye takes long when Redis doesn't answer; nothing is held, so nothing is lost."""
+        """Called some time after a drain: Celery's shutdown may hang while Redis is away. No job is held."""
         if not self._closing.is_set():
             log.warning("celery_overran")
             self._call(self._leave())
             os._exit(0)
 
     def close(self) -> None:
-        """Leave, once nothing is held any more. Who was not asked to leave wants to be started again."""
+        """Unregister once no job is held. If no drain was asked for, exit with DIED, to be restarted."""
         self._closing.set()
         self._call(self._close())
         if not self._draining.is_set():

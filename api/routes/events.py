@@ -1,4 +1,4 @@
-"""A job's life as server-sent events: status, progress, the text while it is written, the end."""
+"""A job as server-sent events: status, progress, the text while it is written, the end."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from starlette.types import Message, Receive, Scope, Send
 from api.auth import CallerOf
 from api.examples import NOT_FOUND, problem_answer
 from api.follow import Followers
-from api.transcript import Place
+from api.transcript import ClientPosition
 from base.errors import DatabaseUnavailable, NoSuchJob
 from jobs import read
 from jobs.job_state import JobState, job_state
 
-BEAT_SECONDS = 15
-AGAIN_SECONDS = 2
+KEEPALIVE_SECONDS = 15
+REREAD_SECONDS = 2
+"""Between attempts to read an ended job while the database is unavailable."""
 SEND_SECONDS = 30
 RETRY = b"retry: 2000\n\n"
-BEAT = b": still here\n\n"
+KEEPALIVE = b": still here\n\n"
 EVENTS = """retry: 2000
 
 event: status
@@ -60,7 +61,7 @@ router = APIRouter(tags=["jobs"])
 
 
 class EventStream(StreamingResponse):
-    """One client's events. It holds a seat among the followers as long as it listens."""
+    """One client's event stream. It counts among the open streams of `Followers`."""
 
     media_type = "text/event-stream"
 
@@ -71,13 +72,13 @@ class EventStream(StreamingResponse):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the job has ended, or the client goes, or takes nothing for `SEND_SECONDS`."""
+        """Send until the job has ended, the client disconnects, or reads nothing for `SEND_SECONDS`."""
 
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(SEND_SECONDS):
                 await send(message)
 
-        with self._followers.seat(self._tenant_id):
+        with self._followers.admit(self._tenant_id):
             try:
                 await super().__call__(scope, receive, send_in_time)
             except TimeoutError:
@@ -97,16 +98,18 @@ async def get_events(
     request: Request,
     caller: CallerOf,
     job_id: uuid.UUID,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="Go on after it.")] = None,
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", description="Continue after this event.")
+    ] = None,
 ) -> EventStream:
     """Server-sent events until the job has ended.
 
-    `status` when it changes; with `running` the text begins from nothing. `progress` as the job shows it.
-    `text`: markdown to be appended. `end`: the job as `GET` shows it. A comment after 15 silent seconds.
+    `status` when it changes; with `running` the text begins anew, empty. `progress` as in the job. `text`:
+    markdown to be appended. `end`: the job as `GET` shows it. A comment after 15 seconds without an event.
     """
     state = request.app.state
     async with state.database.session() as session:
-        stands = await job_state(session, caller.tenant_id, job_id)
+        initial = await job_state(session, caller.tenant_id, job_id)
 
     async def job() -> dict[str, Any] | None:
         with contextlib.suppress(DatabaseUnavailable, NoSuchJob):
@@ -114,31 +117,34 @@ async def get_events(
                 return await read.show(session, caller.tenant_id, job_id)
         return None
 
-    events = follow(state.followers, job_id, stands, Place(last_event_id), job)
+    events = follow(state.followers, job_id, initial, ClientPosition(last_event_id), job)
     return EventStream(state.followers, caller.tenant_id, events)
 
 
 async def follow(
     followers: Followers,
     job_id: uuid.UUID,
-    stands: JobState,
-    place: Place,
+    initial: JobState,
+    position: ClientPosition,
     read_job: Callable[[], Awaitable[dict[str, Any] | None]],
 ) -> AsyncGenerator[bytes]:
-    """The events for a client at `place`. `read_job`: None while the database is away or the job gone."""
+    """The events for a client. `initial`: the job's state now. `position`: what the client has. `read_job`
+    returns the job, None while the database is unavailable or when the job is gone."""
     yield RETRY
-    with followers.follow(job_id, stands) as (transcript, woken):
+    with followers.follow(job_id, initial) as (transcript, woken):
         await followers.catch_up(transcript)
         while not (followers.closing or transcript.gone):
             woken.clear()
             if not transcript.ended:
-                for event in place.news(transcript):
+                for event in position.pending_events(transcript):
                     yield event
             elif job := await read_job():
-                for event in place.ending(transcript, job):
+                for event in position.final_events(transcript, job):
                     yield event
                 return
             try:
-                await asyncio.wait_for(woken.wait(), AGAIN_SECONDS if transcript.ended else BEAT_SECONDS)
+                await asyncio.wait_for(
+                    woken.wait(), REREAD_SECONDS if transcript.ended else KEEPALIVE_SECONDS
+                )
             except TimeoutError:
-                yield BEAT
+                yield KEEPALIVE

@@ -44,7 +44,7 @@ async def get_job(
     job_id: uuid.UUID,
     wait: Annotated[int | None, Query(ge=1, le=60, description="Hold until it ends or time is up.")] = None,
 ) -> JSONResponse:
-    """The job; with `wait`, as soon as it has ended or the seconds are over."""
+    """The job; with `wait`, once it has ended or after so many seconds."""
     if wait:
         await request.app.state.waiters.until_ended(caller.tenant_id, job_id, wait)
     return JSONResponse(await show_job(request, caller.tenant_id, job_id))
@@ -56,7 +56,7 @@ async def get_job(
     responses={200: {"content": HISTORY}, **NOT_FOUND},
 )
 async def get_history(request: Request, caller: CallerOf, job_id: uuid.UUID) -> JSONResponse:
-    """The append-only events of the job, oldest first: what happened, when, under which claim and worker."""
+    """The job's transitions, oldest first: what happened, when, under which claim and worker."""
     async with request.app.state.database.session() as session:
         return JSONResponse({"events": await read.history(session, caller.tenant_id, job_id)})
 
@@ -97,9 +97,9 @@ async def cancel_job(request: Request, caller: CallerOf, job_id: uuid.UUID) -> J
     log.info("cancel", job_id=str(job_id), status=status)
     if status == Status.CANCELLED:
         FINISHED.labels(status).inc()
-        await state.live.say(ENDED, str(job_id))
-        await state.live.say(DELIVERIES, str(job_id))
+        await state.live.publish(ENDED, str(job_id))
+        await state.live.publish(DELIVERIES, str(job_id))
     else:
-        await state.live.say(CANCEL, str(job_id))
+        await state.live.publish(CANCEL, str(job_id))
     job = await show_job(request, caller.tenant_id, job_id)
     return JSONResponse(job, 200 if status == Status.CANCELLED else 202)

@@ -1,4 +1,4 @@
-"""The depth of the queue, and how this process is."""
+"""The depth of the queue, and the health of this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter()
     responses={200: {"content": QUEUE}},
 )
 async def get_queue(request: Request, caller: CallerOf) -> JSONResponse:
-    """The steward's figures of the last second."""
+    """The queue's numbers, which the steward counts every second."""
     async with request.app.state.database.session() as session:
         now = await queue_depth.read(session)
     oldest = (now.at - now.oldest_queued_at).total_seconds() if now.oldest_queued_at else 0.0

@@ -26,7 +26,7 @@ ANSWERS: dict[int | str, dict[str, object]] = {
 
 
 class Replay(BaseModel):
-    """By what the post is to be written once more."""
+    """Which seed, sampling and template the new job uses."""
 
     model_config = ConfigDict(extra="forbid")
     by: Literal["same", "latest"] = Field(

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import Counter
 
 from api.auth import CallerOf
-from api.body import BoundedRoute, aside
+from api.body import BoundedRoute, off_loop_if_large
 from api.examples import JOB, REQUEST, SUBMIT_PROBLEMS
 from api.problems import invalid
 from api.routes.jobs import show_job
@@ -59,7 +59,7 @@ async def submit(
     if til.webhook:
         check_url(til.webhook.url, state.webhooks.allow_http, state.webhooks.allowed_networks)
     model = alias(til.model, state.aliases)
-    mac = await aside(request, request_mac, caller.request_key, til) if idempotency_key else None
+    mac = await off_loop_if_large(request, request_mac, caller.request_key, til) if idempotency_key else None
     til, redactions = await state.redactor.redact(til)
     wait = wait_seconds(prefer)
     submission = Submission(
@@ -76,7 +76,7 @@ async def submit(
 
 
 async def accept(request: Request, submission: Submission) -> Submitted:
-    """Make it durable, count it, ring for it. Raises what `Submitter.submit` does."""
+    """Store the submission, count it, and publish that there is a job. Raises as `Submitter.submit` does."""
     state = request.app.state
     try:
         submitted: Submitted = await state.submitter.submit(submission)
@@ -88,15 +88,15 @@ async def accept(request: Request, submission: Submission) -> Submitted:
     if not submitted.replayed and not submitted.reused:
         state.ringer.ring(submission.model, [str(submitted.job_id)])
     if submitted.reused:
-        await state.live.say(DELIVERIES, str(submitted.job_id))
+        await state.live.publish(DELIVERIES, str(submitted.job_id))
     return submitted
 
 
 async def _answer(
     request: Request, submission: Submission, submitted: Submitted, wait: int | None
 ) -> JSONResponse:
-    """The job once it has ended or `wait` is over. A replay gets the status code that the first request got;
-    while that one still waits, the code that it would get as a first one."""
+    """The job, once it has ended or `wait` is over. A repeated Idempotency-Key gets the status code of the
+    first answer; while there is none yet, the code that it would get as the first."""
     state, tenant_id, job_id = request.app.state, submission.tenant_id, submitted.job_id
     if wait and not submitted.reused:
         await state.waiters.until_ended(tenant_id, job_id, wait)
@@ -117,7 +117,7 @@ async def _answer(
 
 
 def alias(asked: str | None, offered: list[str]) -> str:
-    """The model alias to run on. Raises a 422 that names the field."""
+    """The model alias to run on: the one that was asked for, or the default. Raises Problem (422)."""
     if asked is None:
         return offered[0]
     if asked not in offered:
@@ -126,6 +126,6 @@ def alias(asked: str | None, offered: list[str]) -> str:
 
 
 def wait_seconds(prefer: str | None) -> int | None:
-    """The seconds of a `Prefer: wait=N` (RFC 7240), 1 to 60; what can't be honoured is ignored."""
+    """The seconds of `Prefer: wait=N` (RFC 7240), 1 to 60; None for any other preference."""
     found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer or "", re.IGNORECASE)
     return min(60, int(found[1])) or None if found else None

@@ -1,4 +1,4 @@
-"""Receipts of webhooks, sending them again, the tenant's signing secret and its disabled URLs."""
+"""Deliveries of webhooks, sending them again, the tenant's signing secret and its disabled URLs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from webhooks import deliveries, endpoints
 
 router = APIRouter(tags=["webhooks"], route_class=BoundedRoute)
 log = structlog.get_logger()
-NOTHING_HELD = problem_answer(404, "not_found", "Nothing is held against this URL.")
+NOT_FAILING = problem_answer(404, "not_found", "This URL is neither failing nor disabled.")
 DISABLED = problem_answer(409, "endpoint_disabled", "This webhook URL is disabled; enable it first.")
 
 
@@ -37,7 +37,7 @@ class Body(BaseModel):
 
 
 class Resend(Body):
-    """Which deliveries to send again: those whose event lies in [since, until) and that are in `state`."""
+    """Which deliveries to send again: those in `state` whose event is at or after `since`, before `until`."""
 
     since: Annotated[AwareDatetime, AfterValidator(in_utc)]
     until: Annotated[AwareDatetime, AfterValidator(in_utc)]
@@ -52,7 +52,7 @@ class Resend(Body):
 
 
 class Rotation(Body):
-    """For how long the secret before signs too; up to a week."""
+    """For how long the replaced secret signs too; up to a week."""
 
     overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
 
@@ -65,7 +65,7 @@ class Url(Body):
 
 @router.get("/v1/jobs/{job_id}/deliveries", summary="What became of a job's webhooks", responses=NOT_FOUND)
 async def job_deliveries(request: Request, caller: CallerOf, job_id: uuid.UUID) -> JSONResponse:
-    """Each delivery with every attempt: when, status or error, milliseconds, the answer's first KiB."""
+    """Each delivery with its attempts: time, status or error, milliseconds, the answer's first KiB."""
     async with request.app.state.database.session() as session:
         found = await deliveries.deliveries(session, caller.tenant_id, job_id)
     return JSONResponse({"deliveries": found})
@@ -73,9 +73,9 @@ async def job_deliveries(request: Request, caller: CallerOf, job_id: uuid.UUID) 
 
 @router.post("/v1/deliveries/resend", status_code=202, summary="Send many deliveries again")
 async def resend_many(request: Request, caller: CallerOf, which: Resend) -> JSONResponse:
-    """Under the same `webhook-id`s; how many. Those to disabled URLs are left out.
+    """Under the same `webhook-id`s; `count` says how many. Those to disabled URLs are left out.
 
-    In many transactions: some may have arrived before this answers.
+    Done in many transactions: some deliveries may arrive before this request is answered.
     """
     state, span = request.app.state, (which.since, which.until, which.state)
     count, after = 0, None
@@ -83,7 +83,7 @@ async def resend_many(request: Request, caller: CallerOf, which: Resend) -> JSON
         async with state.database.session() as session:
             some, after = await deliveries.resend_some(session, caller.tenant_id, *span, after)
         count += some
-        await state.live.say(DELIVERIES, "resend")
+        await state.live.publish(DELIVERIES, "resend")
         if after is None:
             break
     log.info("resend", count=count, state=which.state)
@@ -97,17 +97,17 @@ async def resend_many(request: Request, caller: CallerOf, which: Resend) -> JSON
     responses={**NOT_FOUND, **DISABLED},
 )
 async def resend(request: Request, caller: CallerOf, delivery_id: uuid.UUID) -> Response:
-    """Under the same `webhook-id`, now, also if an attempt is planned for later. 409: its URL is disabled."""
+    """Sent now, under the same `webhook-id`, also if an attempt is due later. 409: its URL is disabled."""
     async with request.app.state.database.session() as session:
         await deliveries.resend(session, caller.tenant_id, delivery_id)
-    await request.app.state.live.say(DELIVERIES, "resend")
+    await request.app.state.live.publish(DELIVERIES, "resend")
     log.info("resend", delivery_id=str(delivery_id))
     return JSONResponse({"id": str(delivery_id), "state": "pending"}, 202)
 
 
 @router.get("/v1/webhook-secret", summary="About the signing secret")
 async def webhook_secret(request: Request, caller: CallerOf) -> JSONResponse:
-    """Never the secret itself: only its last characters, to tell two apart, and how long an overlap lasts."""
+    """The last characters of the secret, never all of it, and until when a previous one signs too."""
     async with request.app.state.database.session() as session:
         tenant = await session.get_one(Tenant, caller.tenant_id)
     return JSONResponse(_about(tenant, request.app.state.secret_box))
@@ -115,9 +115,9 @@ async def webhook_secret(request: Request, caller: CallerOf) -> JSONResponse:
 
 @router.post("/v1/webhook-secret/rotate", summary="A new signing secret")
 async def rotate(request: Request, caller: CallerOf, rotation: Rotation | None = None) -> JSONResponse:
-    """The new secret, shown this once. During the overlap every webhook carries both signatures.
+    """The new secret, which is shown only here. During the overlap every webhook carries both signatures.
 
-    Up to five secrets before it go on signing, each for the overlap that it was given.
+    Up to five previous secrets sign too, each until its own overlap ends.
     """
     box: SecretBox = request.app.state.secret_box
     overlap = (rotation or Rotation()).overlap_seconds
@@ -140,7 +140,7 @@ def _about(tenant: Tenant, box: SecretBox) -> dict[str, Any]:
 
 @router.get("/v1/webhook-endpoints", summary="URLs that fail or are disabled")
 async def webhook_endpoints(request: Request, caller: CallerOf) -> JSONResponse:
-    """Since when each fails, and when it was disabled; after five days without a success nothing is sent."""
+    """Since when each URL fails, and when it was disabled: after five days without a success."""
     async with request.app.state.database.session() as session:
         found = await endpoints.failing(session, caller.tenant_id)
     rows = [
@@ -150,12 +150,12 @@ async def webhook_endpoints(request: Request, caller: CallerOf) -> JSONResponse:
     return JSONResponse({"endpoints": rows})
 
 
-@router.post("/v1/webhook-endpoints/enable", summary="Send to a URL again", responses=NOTHING_HELD)
+@router.post("/v1/webhook-endpoints/enable", summary="Send to a URL again", responses=NOT_FAILING)
 async def enable(request: Request, caller: CallerOf, which: Url) -> JSONResponse:
-    """What was held against it is forgotten. Deliveries that failed meanwhile can be sent again."""
+    """The URL's failures are forgotten. Deliveries that failed meanwhile can be sent again."""
     async with request.app.state.database.session() as session:
         known = await endpoints.enable(session, caller.tenant_id, which.url)
     if not known:
-        raise Problem(404, "not_found", "Nothing is held against this URL.")
+        raise Problem(404, "not_found", "This URL is neither failing nor disabled.")
     log.info("endpoint_enabled")
     return JSONResponse({"url": which.url, "disabled_at": None})

@@ -1,6 +1,6 @@
 """The client of til-queue: it reads a day's commits from a checkout and talks to the API over HTTP only.
 
-commits ──► client ─(HTTP)─► api          cli: what a person types; watch, show, terminal: what a person sees
+commits ──► client ─(HTTP)─► api          cli, options: the commands; watch, show, terminal: the output
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The day's changes gathered by file: patches oldest first, and the code as the day left it."""
+"""The day's changes by file: patches, oldest first, and the code at the end of the day."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES = 2000
 PATCHES_A_FILE = 1000
 PATH_CHARACTERS = 1024
 CODE_BYTES = 64 * 1024
-# Far more than a request holds; it only bounds this program's memory on a day with a huge import.
+# Far more than a request may have; it bounds this program's memory on a day with a huge import.
 HELD_CHARACTERS = 32 * 1024 * 1024
 # git itself looks for a NUL in this many bytes to call a file binary.
 BINARY_PROBE_BYTES = 8000
@@ -26,7 +26,7 @@ PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
 
 @dataclass
 class Changed:
-    """One file: its patches, and the blob that the day's last change left (None: nothing to read)."""
+    """One file: its patches, and its blob after the day's last change (None: deleted or not readable)."""
 
     patches: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=PATCHES_A_FILE))
     blob: str | None = None
@@ -45,9 +45,9 @@ class Gathered:
     held_characters: int = 0
 
     def add(self, change: Change, message: str) -> None:
-        """Takes the next change; a renamed file keeps the patches of its old name."""
+        """Adds the next change; a renamed file keeps the patches of its old name."""
         entry = change.entry
-        # Taken out and put back, so that the most recently changed file comes last.
+        # Removed and added again, so that the most recently changed file comes last.
         file = self.files.pop(entry.renamed_from or entry.path, None) or Changed()
         file.blob = entry.blob
         self.files[entry.path] = file
@@ -69,8 +69,8 @@ class Gathered:
             self.cut += 1
             oldest["patch"] = ""
 
-    def settle(self) -> None:
-        """Leaves out what a request cannot hold: files without text changes, long paths, over 2000 files."""
+    def drop_unfit(self) -> None:
+        """Drops what a request can't have: files without text changes, long paths, over 2000 files."""
         self.too_long = sum(len(path) > PATH_CHARACTERS for path in self.files)
         texts = {
             path: file for path, file in self.files.items() if file.patches and len(path) <= PATH_CHARACTERS
@@ -80,17 +80,17 @@ class Gathered:
 
 
 def gather(git: Git, messages: dict[str, str]) -> Gathered:
-    """What the commits changed; `messages` holds the message of each SHA, oldest first."""
+    """The changes of the commits; `messages`: the commit message by SHA, oldest first."""
     gathered = Gathered()
     with git.stream(*DIFF, *PLAIN, stdin="".join(f"{sha}\n" for sha in messages).encode()) as output:
         for change in read_changes(output):
             gathered.add(change, messages[change.entry.sha])
-    gathered.settle()
+    gathered.drop_unfit()
     return gathered
 
 
 def latest_code(git: Git, gathered: Gathered, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """The request's `files`; code over 64 KiB is cut at a line, and "" for what is gone or binary."""
+    """The request's `files`. Code over 64 KiB is cut at a line; that of deleted and binary files is ""."""
     wanted = list(dict.fromkeys(file.blob for file in gathered.files.values() if file.blob))
     codes: dict[str | None, str] = {None: ""}
     cut = 0
@@ -109,7 +109,7 @@ def latest_code(git: Git, gathered: Gathered, say: Callable[[str], None]) -> lis
 
 
 def read_blob(output: IO[bytes]) -> bytes:
-    """The next object of `cat-file --batch`, one byte more than 64 KiB of it at most."""
+    """The next object of `cat-file --batch`: at most 64 KiB and one byte, which shows that it was longer."""
     header = output.readline().split()
     if len(header) != 3:
         return b""  # "<name> missing": a shallow or partial clone without this blob

@@ -1,4 +1,4 @@
-"""`til`: what a person types. Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 still running."""
+"""The commands of `til`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 still running."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from . import options
 from .client import ApiError, Client, Job, Unreachable
 from .config import find_server
-from .connect import FAILED, Told, connected
+from .connect import FAILED, ServerOptions, connected
 from .options import AsJson, Timeout
 from .show import show_ending, show_job, show_jobs, show_json, show_queue
 from .terminal import clean_line, note
@@ -40,7 +40,7 @@ def top(
         str | None, typer.Option(envvar="TIL_KEY", help="The API key; TIL_KEY keeps it unseen.")
     ] = None,
 ) -> None:
-    context.obj = Told(url, key)
+    context.obj = ServerOptions(url, key)
 
 
 @app.command()
@@ -77,7 +77,7 @@ def submit(
     }
     with connected(context) as client:
         body = options.body_of(folder, date, author, request, fields)
-        tell_what_is_sent(context, body)
+        note_submission(context, body)
         job = client.submit(body)
         if no_wait:
             show_json(job) if as_json else typer.echo(clean_line(job["id"]))
@@ -131,25 +131,25 @@ def queue(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def follow(client: Client, job: Job, as_json: bool, timeout_seconds: float | None) -> None:
-    """Watches until the end and shows it. Leaving early leaves the job running."""
+    """Waits for the job's end and shows it. When interrupted, or out of time, the job keeps running."""
     try:
         job = watch(client, job, timeout_seconds)
     except KeyboardInterrupt:
-        tell_it_goes_on(job)
+        note_still_running(job)
         raise typer.Exit(INTERRUPTED) from None
     except StillRunning:
-        tell_it_goes_on(job)
+        note_still_running(job)
         raise typer.Exit(STILL_RUNNING) from None
     except (ApiError, Unreachable):
-        tell_it_goes_on(job)
+        note_still_running(job)
         raise
     show_json(job) if as_json else show_ending(job)
     if job["status"] != "succeeded":
         raise typer.Exit(FAILED)
 
 
-def tell_what_is_sent(context: typer.Context, body: Job) -> None:
-    # To which server, too: a stack.json that was found is somebody's word for where code may go.
+def note_submission(context: typer.Context, body: Job) -> None:
+    # The server is named, too: it may come from a stack.json that somebody else wrote, and gets the code.
     server = find_server(context.obj.url, context.obj.key, Path.cwd())
     files = body.get("files")
     count = len(files) if isinstance(files, list) else 0
@@ -158,8 +158,8 @@ def tell_what_is_sent(context: typer.Context, body: Job) -> None:
     )
 
 
-def tell_it_goes_on(job: Job) -> None:
-    note(f"The job goes on: til wait {job['id']} (or til show, til cancel)")
+def note_still_running(job: Job) -> None:
+    note(f"The job keeps running: til wait {job['id']} (or til show, til cancel)")
 
 
 def main() -> None:

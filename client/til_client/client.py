@@ -1,4 +1,4 @@
-"""The API over HTTP: one method a call, errors as `ApiError` and `Unreachable`."""
+"""The API over HTTP: one method for each call; errors are `ApiError` and `Unreachable`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .fit import encode
 
 ATTEMPTS = 5
 FIRST_DELAY_SECONDS = 0.5
-# Told to wait longer than this, a person is better served by the error.
+# If the server asks for a longer delay, the error is shown instead.
 LONGEST_DELAY_SECONDS = 60.0
-TRY_AGAIN = frozenset({429, 502, 503, 504})
+RETRIED = frozenset({429, 502, 503, 504})
 
 Job = dict[str, Any]
 
 
 class ApiError(Exception):
-    """The API refused: its problem+json. `errors` are {"pointer", "message"}; `retry_after` is in seconds."""
+    """A problem+json answer. `errors`: {"pointer", "message"} each; `retry_after`: in seconds."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class ApiError(Exception):
 
 
 class Unreachable(Exception):
-    """No answer came from the API: not running, a wrong URL, or the connection broke."""
+    """There was no answer: the API isn't running, the URL is wrong, or the connection broke."""
 
 
 class Client:
     """A connection to one API with one key. Every call raises `ApiError` or `Unreachable`.
 
-    `timeout_seconds` bounds each answer, beyond the seconds that a call asks the server to `wait`.
-    `on_retry` is told why and after how many seconds a call is tried again; `sleep` lets tests not wait.
+    `timeout_seconds`: limit for each answer, in addition to a call's `wait`. `on_retry` is called before each
+    retry with the reason and the delay in seconds. `sleep`: for tests.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Client:
     def submit(
         self, request: dict[str, Any], idempotency_key: str | None = None, wait: int | None = None
     ) -> Job:
-        """Submits a request body; the job. `wait`: seconds (1..60) to hold the answer for its end.
+        """Submits a request body and returns the job. `wait`: up to so many seconds (1..60) for its end.
 
-        Tried again up to 4 times after 429, 502..504 or a broken connection, as `Retry-After` says. That
-        makes no second job: every try carries the same Idempotency-Key, drawn if none is given.
+        Retried up to 4 times after 429, 502..504 or a broken connection, as `Retry-After` says. A retry makes
+        no second job: each has the same Idempotency-Key, the given one or else a random one.
         """
         headers = {
             "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
@@ -93,43 +93,43 @@ class Client:
         }
         if wait:
             headers["Prefer"] = f"wait={wait}"
-        return self._patiently("POST", "/v1/til", wait=wait, headers=headers, content=encode(request))
+        return self._with_retries("POST", "/v1/til", wait=wait, headers=headers, content=encode(request))
 
     def job(self, job_id: str, wait: int | None = None) -> Job:
-        """The job as it is now, or at its end, or after `wait` seconds (1..60). Tried again like `submit`."""
+        """The job now; with `wait` (1..60), at its end or after so many seconds. Retried as `submit` is."""
         params = {"wait": wait} if wait else None
-        return self._patiently("GET", job_path(job_id), wait=wait, params=params)
+        return self._with_retries("GET", job_path(job_id), wait=wait, params=params)
 
     def jobs(self, **filters: str | int | None) -> dict[str, Any]:
-        """`{"jobs", "next_cursor"}`, newest first; filters as the API names them, None for none."""
+        """`{"jobs", "next_cursor"}`, newest first. Filters have the API's names; None: no such filter."""
         params = {name: value for name, value in filters.items() if value is not None}
         return self._once("GET", "/v1/jobs", params=params)
 
     def cancel(self, job_id: str) -> Job:
-        """Cancels a queued job, or asks a running one to stop; the job."""
+        """Cancels a queued job, or asks a running one to stop. Returns the job."""
         return self._once("POST", f"{job_path(job_id)}/cancel")
 
     def queue(self) -> dict[str, Any]:
-        """The queue's figures: `queued`, `running`, `workers`, `slots`, ..."""
+        """The queue's numbers: `queued`, `running`, `workers`, `slots`, ..."""
         return self._once("GET", "/v1/queue")
 
     def rotate_webhook_secret(self, overlap_seconds: int) -> dict[str, Any]:
-        """A new signing secret, shown this once: `secret`, `previous_valid_until`."""
+        """Makes a new signing secret: `secret`, which is shown only here, and `previous_valid_until`."""
         body = {"overlap_seconds": overlap_seconds}
         return self._once("POST", "/v1/webhook-secret/rotate", json=body)
 
     def ready(self) -> bool:
-        """Whether the API can take jobs now. Raises `Unreachable` when nothing answers."""
+        """Whether the API is ready for requests. Raises `Unreachable` without an answer."""
         return self._send("GET", "/readyz").status_code == httpx.codes.OK
 
-    def _patiently(self, method: str, path: str, wait: int | None, **parts: Any) -> dict[str, Any]:
+    def _with_retries(self, method: str, path: str, wait: int | None, **parts: Any) -> dict[str, Any]:
         for attempt in range(1, ATTEMPTS):
             delay = min(FIRST_DELAY_SECONDS * 2 ** (attempt - 1), LONGEST_DELAY_SECONDS)
             try:
                 return self._once(method, path, wait, **parts)
             except ApiError as error:
                 delay = delay if error.retry_after is None else error.retry_after
-                if error.status not in TRY_AGAIN or delay > LONGEST_DELAY_SECONDS:
+                if error.status not in RETRIED or delay > LONGEST_DELAY_SECONDS:
                     raise
                 why = f"{error.status} {error.code}"
             except Unreachable as error:
@@ -167,7 +167,7 @@ def json_object(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def api_error(response: httpx.Response, body: dict[str, Any] | None) -> ApiError:
-    """From problem+json; an answer that is none (a proxy's page, another server) gets a code of its own."""
+    """From problem+json; any other answer (a proxy's page, another server) has the code unexpected_answer."""
     problem = body or {}
     errors = problem.get("errors")
     return ApiError(

@@ -1,4 +1,4 @@
-"""A day's commits out of a git checkout, as the body of `POST /v1/til`."""
+"""A day's commits of a git checkout, as the body of `POST /v1/til`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .fit import first_bytes, fit
 from .git import Git, GitFailed, NoCommits
 
 COMMITS = 10_000
-"""So many are looked at, from HEAD or from the day that was asked for."""
+"""At most so many are read, from HEAD or from the requested day backwards."""
 NAME_CHARACTERS = 200
 MESSAGE_BYTES = 4096
 DAY = datetime.timedelta(days=1)
@@ -27,9 +27,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Commit:
-    """`date` is the committer's own: the day in the time zone that the commit was written with.
+    """`date`: the committer date, in the commit's own time zone. `parents`: SHAs.
 
-    `author` is a name and an address: `Ada <ada@example.com>`; `parents` are SHAs.
+    `author`: a name and an address, `Ada <ada@example.com>`.
     """
 
     sha: str
@@ -47,8 +47,8 @@ def collect(
 ) -> dict[str, Any]:
     """The request (`username`, `date`, `repo`, `files`) for one day; its JSON is at most 3.5 MiB.
 
-    `date` None means the day of the latest commit on HEAD; `author` is a part of the author's name or
-    address. Merge commits and binary files are left out. `say` is told, a sentence each, what was cut.
+    `date` None: the day of the latest commit on HEAD. `author`: a part of the author's name or address. Merge
+    commits and binary files are left out. `say` is called with a sentence about each thing that was cut.
     Raises `GitMissing`, `NotARepository`, `NoCommits` and `GitFailed`, all of them `CollectError`s.
     """
     git = Git(Path(folder))
@@ -70,8 +70,8 @@ def collect(
 
 
 def latest_day(git: Git, author: str | None) -> datetime.date:
-    """The latest day with a commit; a commit that is dated after tomorrow was written with a wrong clock."""
-    commits = by_one(log(git), author)
+    """The latest day with a commit, without those dated after tomorrow, whose clock was wrong."""
+    commits = of_author(log(git), author)
     tomorrow = (datetime.datetime.now(datetime.UTC).date() + DAY).isoformat()
     dates = sorted(commit.date for commit in commits if is_day(commit.date))
     if not dates:
@@ -82,33 +82,33 @@ def latest_day(git: Git, author: str | None) -> datetime.date:
 def is_day(date: str) -> bool:
     try:
         return bool(datetime.date.fromisoformat(date))
-    except ValueError:  # what git says of a commit whose date is broken
+    except ValueError:  # git's output for a commit with a broken date
         return False
 
 
 def commits_of(git: Git, day: datetime.date, author: str | None, say: Say) -> list[Commit]:
     """The day's commits, oldest first, without those whose parents a shallow clone lacks."""
-    commits = by_one(parents_first(log(git, *until(day))), author)
+    commits = of_author(parents_first(log(git, *until(day))), author)
     found = [commit for commit in commits if commit.date == day.isoformat()]
     cut_off = set(shallow(git)) if found else set()
     whole = [commit for commit in found if commit.sha not in cut_off]
     if left_out := len(found) - len(whole):
         what = "1 commit was" if left_out == 1 else f"{left_out} commits were"
-        told = f"{what} left out: this shallow clone doesn't have what came before"
-        told += " (git fetch --unshallow brings it)."
+        sentence = f"{what} left out: this shallow clone doesn't have what came before"
+        sentence += " (git fetch --unshallow brings it)."
         if not whole:
-            raise NoCommits(f"{git.folder} has no commits{by(author)} on {day} that can be read: {told}")
-        say(told)
+            raise NoCommits(f"{git.folder} has no commits{by(author)} on {day} that can be read: {sentence}")
+        say(sentence)
     return whole
 
 
 def until(day: datetime.date) -> tuple[str, ...]:
-    """git's option by which later commits don't count: somewhere a day ends 12 hours after it does in UTC."""
+    """git's option to leave out later commits. A day late, as some time zones are 12 hours behind UTC."""
     return (f"--until={day + 2 * DAY}T00:00:00Z",) if 1970 <= day.year < 2100 else ()
 
 
 def log(git: Git, *limits: str) -> list[Commit]:
-    """The newest commits, merges too. Not by `--since`: that ends at the first wrong clock."""
+    """The newest commits, with merges. No `--since`: git would stop at the first commit with a wrong date."""
     form = "--format=tformat:%H%n%P%n%cd%n%aN <%aE>"
     plain = "-z", "--no-color", "--encoding=UTF-8", "--date=short", form
     text = git.text("log", *plain, f"--max-count={COMMITS}", *limits, "HEAD", "--")
@@ -123,7 +123,7 @@ def commit_of(record: str) -> Commit:
 
 
 def parents_first(commits: list[Commit]) -> list[Commit]:
-    """The commits oldest first, but none before its parents, whatever their clocks said. Linear."""
+    """The commits oldest first, and none before its parents, whatever their dates. In linear time."""
     known = {commit.sha: commit for commit in commits}
     placed: dict[str, Commit] = {}
     for commit in reversed(commits):
@@ -137,19 +137,19 @@ def parents_first(commits: list[Commit]) -> list[Commit]:
     return list(placed.values())
 
 
-def by_one(commits: list[Commit], author: str | None) -> list[Commit]:
-    """The author's, or everybody's, without merges."""
+def of_author(commits: list[Commit], author: str | None) -> list[Commit]:
+    """The commits of the author, or everybody's if None; without merges."""
     wanted = folded(author or "")
     return [commit for commit in commits if len(commit.parents) < 2 and wanted in folded(commit.author)]
 
 
 def folded(text: str) -> str:
-    """For comparing: without case, and in one form of Unicode, for Korean may come in two."""
+    """For comparison: case-folded, and in form NFC, as Korean may be NFC or NFD."""
     return unicodedata.normalize("NFC", text).casefold()
 
 
 def shallow(git: Git) -> list[str]:
-    """The commits of a shallow clone whose parents are missing: git shows all of their files as new."""
+    """The commits of a shallow clone whose parents are missing: git's diff shows all their files as new."""
     path = git.folder / git.text("rev-parse", "--git-path", "shallow").rstrip("\n")
     try:
         return path.read_text().split()
@@ -190,16 +190,16 @@ def report(gathered: Gathered, say: Say) -> None:
 
 
 def repo_name(git: Git) -> str:
-    """`owner/name` of the remote origin; else the name of the repository's folder."""
+    """`owner/name` of the remote `origin`, or else the name of the repository's folder."""
     found = git.text("config", "--default", "", "--get", "remote.origin.url").strip()
     if remote := remote_path(found):
         return name(remote)
-    place = Path(git.text("rev-parse", "--absolute-git-dir").rstrip("\n"))
-    return name((place.parent if place.name == ".git" else place).name.removesuffix(".git")) or "repository"
+    path = Path(git.text("rev-parse", "--absolute-git-dir").rstrip("\n"))
+    return name((path.parent if path.name == ".git" else path).name.removesuffix(".git")) or "repository"
 
 
 def remote_path(url: str) -> str | None:
-    """The path of a remote on another host, without the host and the credentials that a URL may hold."""
+    """The path of a remote's URL, without host and credentials; None for a local remote."""
     if "://" in url:
         scheme, _, rest = url.partition("://")
         path = "" if scheme.lower() == "file" else PATH_END.split(rest.partition("/")[2])[0]
@@ -211,5 +211,5 @@ def remote_path(url: str) -> str | None:
 
 
 def name(text: str) -> str:
-    """A user's or a repository's name as the API takes it: 200 characters, UTF-8, no NUL."""
+    """A user's or a repository's name as the API accepts it: at most 200 characters, UTF-8, no NUL."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "").strip()[:NAME_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Where the API is and with which key: options or environment first, else a local stack's own file."""
+"""The API's address and key: from options or the environment, else from the file of a local stack."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 STACK_FILE = Path(".local") / "stack.json"
-NOWHERE = (
+NO_SERVER = (
     "No til server is known: set TIL_URL and TIL_KEY (or pass --url and --key), "
     "or run this inside a checkout where the local stack has been started."
 )
 
 
 class ConfigError(Exception):
-    """The server cannot be told from what is given; the message is a sentence for a person."""
+    """No usable address and key; the message is a sentence for a person."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """`url` without a trailing slash; the key stays out of every representation."""
+    """`url` has no trailing slash; `key` is left out of the repr."""
 
     url: str
     key: str = field(repr=False)
@@ -30,8 +30,8 @@ class Server:
 def find_server(url: str | None, key: str | None, folder: Path) -> Server:
     """The server to talk to. Raises `ConfigError`.
 
-    A URL that is given is used with the key that is given, and never with the local stack's key.
-    Otherwise the nearest `.local/stack.json` (`api_url`, `api_key`), from `folder` upwards, is read.
+    A given URL is used with the given key only, never with a local stack's key. Without a URL, the nearest
+    `.local/stack.json` (`api_url`, `api_key`) in `folder` or above is used; a given key replaces its key.
     """
     if url and not key:
         raise ConfigError("TIL_KEY (or --key) is missing: the server at TIL_URL asks for a key.")
@@ -39,13 +39,13 @@ def find_server(url: str | None, key: str | None, folder: Path) -> Server:
         return checked(url, key)
     path = nearest_stack_file(folder)
     if path is None:
-        raise ConfigError(NOWHERE)
+        raise ConfigError(NO_SERVER)
     stack = read_stack_file(path)
     return checked(str(stack.get("api_url") or ""), key or str(stack.get("api_key") or ""), str(path))
 
 
 def nearest_stack_file(folder: Path) -> Path | None:
-    """The first `.local/stack.json` in this folder or those above it."""
+    """The nearest `.local/stack.json`, in this folder or above."""
     folder = folder.resolve()
     found = (place / STACK_FILE for place in (folder, *folder.parents))
     return next((path for path in found if path.is_file()), None)
@@ -62,7 +62,7 @@ def read_stack_file(path: Path) -> dict[str, Any]:
 
 
 def checked(url: str, key: str, source: str = "TIL_URL and TIL_KEY") -> Server:
-    """Refused here with a sentence, rather than by the HTTP library with a trace."""
+    """The server, if address and key are usable. Raises ConfigError: httpx would raise a traceback later."""
     url, key = url.strip().rstrip("/"), key.strip()
     try:
         parts = urlsplit(url)

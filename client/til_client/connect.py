@@ -1,4 +1,4 @@
-"""From what a command was told to a connected client, and from expected errors to exit codes."""
+"""Connects a command to the server, and turns expected errors into exit codes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ FAILED, MISUSED = 1, 2
 
 
 @dataclass(frozen=True)
-class Told:
-    """Which server was named on the command line or in the environment, if any."""
+class ServerOptions:
+    """Address and key from the command line or the environment; None: not given."""
 
     url: str | None
     key: str | None
@@ -28,11 +28,11 @@ class Told:
 
 @contextmanager
 def connected(context: typer.Context) -> Iterator[Client]:
-    """The client of the server that was found; every expected error becomes a sentence and an exit code."""
-    told: Told = context.obj
+    """A client of the server; an expected error in the block becomes a sentence and an exit code."""
+    given: ServerOptions = context.obj
     try:
-        server = find_server(told.url, told.key, Path.cwd())
-        with Client(server.url, server.key, on_retry=tell_of_retry) as client:
+        server = find_server(given.url, given.key, Path.cwd())
+        with Client(server.url, server.key, on_retry=note_retry) as client:
             yield client
     except (ConfigError, CollectError) as error:
         note(str(error), "red")
@@ -45,5 +45,5 @@ def connected(context: typer.Context) -> Iterator[Client]:
         raise typer.Exit(FAILED) from None
 
 
-def tell_of_retry(why: str, seconds: float) -> None:
+def note_retry(why: str, seconds: float) -> None:
     note(f"{why} - trying again in {seconds:g} s", "yellow")

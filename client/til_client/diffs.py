@@ -1,4 +1,4 @@
-"""Reads `git diff-tree --stdin --raw -p`: which file each commit changed, and how, in bounded memory."""
+"""Parses the output of `git diff-tree --stdin --raw -p` in bounded memory: each commit's changes by file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import IO
 PATCH_BYTES = 32 * 1024
 PIECE_BYTES = 64 * 1024
 LINE_BYTES = 8 * 1024
-"""Of a line of a diff; people write no longer ones. The API shows a model less still."""
+"""Lines of a diff over this length are cut. Those that people write are shorter; the API cuts more still."""
 SHOWN_OF_LONGER = 512
+"""How much of a longer line is kept, in bytes."""
 
 SHA = re.compile(rb"[0-9a-f]{40,64}\n?")
 RAW = re.compile(rb":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ([A-Z])\d*\t([^\t\n]+)(?:\t([^\t\n]+))?\n?")
@@ -25,7 +26,7 @@ GITLINK = b"160000"
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the raw part: `blob` is None when nothing readable is left (deleted, submodule)."""
+    """One line of the raw part. `blob` is None if there is nothing to read: deleted, or a submodule."""
 
     sha: str
     path: str
@@ -36,7 +37,7 @@ class Entry:
 
 @dataclass
 class Change:
-    """One commit's change to one file; `cut` when the patch was longer than 32 KiB."""
+    """One commit's change to one file. `cut`: the patch was longer than 32 KiB."""
 
     entry: Entry
     header: list[bytes] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Change:
     cut: bool = False
 
     def add(self, line: bytes) -> None:
-        """Takes the next line of the patch."""
+        """Adds the next line of the patch."""
         if not self.body and not line.startswith(b"@@"):
             self.binary = self.binary or line.startswith(b"Binary files ")
             if not line.startswith((b"index ", b"--- ", b"+++ ", b"Binary files ")):
@@ -56,15 +57,16 @@ class Change:
             self.body += line
 
     def patch(self) -> str:
-        """The hunks, under the lines that tell of a rename; without hunks, what git says of the file."""
-        told = [line for line in self.header if not self.body or line.startswith(b"rename ")]
-        return (b"".join(told) + self.body).decode("utf-8", "replace").replace("\x00", "")
+        """The hunks, after the lines about a rename; without hunks, the whole header."""
+        header = [line for line in self.header if not self.body or line.startswith(b"rename ")]
+        return (b"".join(header) + self.body).decode("utf-8", "replace").replace("\x00", "")
 
 
 def read_changes(output: IO[bytes]) -> Iterator[Change]:
-    """Every change in git's order. A path is C-quoted by git when it holds control characters or quotes.
+    """Every change, in git's order. git quotes paths with control characters or quotes, as in C.
 
-    Lines of a patch begin with a space, `+`, `-`, `@` or a backslash: contents can forge none of these.
+    Every line of a patch begins with a space, `+`, `-`, `@` or a backslash, so that no content of a file can
+    look like the start of the next commit or file.
     """
     sha, entries = "", deque[Entry]()
     change: Change | None = None
@@ -81,14 +83,14 @@ def read_changes(output: IO[bytes]) -> Iterator[Change]:
             change.add(line)
         elif match := RAW.fullmatch(line):
             entry = entry_of(sha, match)
-            # git writes a change of type (file to symlink) as two patches: a deletion and a creation.
+            # A change of type (file to symlink) is two patches: a deletion and a creation.
             entries.extend([entry] * (2 if entry.type_changed else 1))
     if change:
         yield change
 
 
 def lines(output: IO[bytes]) -> Iterator[bytes]:
-    """Lines; of a diff's line over 8 KiB (base64, minified code) its beginning and its length."""
+    """The lines. One of a diff over 8 KiB (base64, minified code) is replaced by its beginning and length."""
     while line := output.readline(PIECE_BYTES):
         length, piece = len(line), line
         while piece and not piece.endswith(b"\n"):
@@ -112,10 +114,10 @@ def entry_of(sha: str, match: re.Match[bytes]) -> Entry:
 
 
 def unquote(path: bytes) -> str:
-    """The path that git wrote, out of its C quotes if it is in any.
+    """The path in git's output, without its C quotes.
 
-    Bytes that are not UTF-8 stay as git writes them, `\\351`, so that two paths never become one. For the
-    same end each backslash is doubled in such a path, and in one that only looks like it.
+    Bytes that are not UTF-8 stay escaped as git writes them, `\\351`, so that no two paths become equal. For
+    the same reason backslashes are doubled in such a path, and in one that has what looks like an escape.
     """
     if path.startswith(b'"') and path.endswith(b'"'):
         path = ESCAPE.sub(lambda match: character(match[1]), path[1:-1])

@@ -1,4 +1,4 @@
-"""Keeps a request's JSON under the API's limit of 4 MiB, giving up the least useful text first."""
+"""Keeps a request's JSON under the API's limit of 4 MiB; the least useful text is dropped first."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-BODY_BYTES = 3_670_016  # 3.5 MiB: the API takes 4 MiB, and options and metadata are still to come
+BODY_BYTES = 3_670_016  # 3.5 MiB: the API takes 4 MiB, and options and metadata are added later
 HEADLINE_BYTES = 200
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON in UTF-8, as it is sent."""
+    """The body that is sent: compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def first_bytes(text: str, limit_bytes: int) -> str:
-    """The text's first whole lines in so many bytes of UTF-8; a single longer line is cut within."""
+    """The first whole lines of the text, at most `limit_bytes` of UTF-8; a longer first line is cut."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit_bytes:
         return data.decode()
@@ -25,10 +25,10 @@ def first_bytes(text: str, limit_bytes: int) -> str:
 
 
 def fit(request: dict[str, Any], say: Callable[[str], None], limit_bytes: int = BODY_BYTES) -> dict[str, Any]:
-    """The request, changed in place until it fits; `say` is told what was cut.
+    """The request, cut in place until it fits. `say` is called with a sentence about each cut.
 
-    Code goes first (the patches tell more of the day), then the largest patches, then all but the
-    headline of commit messages, then the files that were changed longest ago.
+    Dropped first is code, the largest first (the patches say more about the day), then the largest patches,
+    then all but the first line of commit messages, then the files that were changed longest ago.
     """
     files = request["files"]
     patches = [patch for file in files for patch in file["patches"]]
@@ -48,7 +48,7 @@ def fit(request: dict[str, Any], say: Callable[[str], None], limit_bytes: int = 
 
 
 def empty_largest(rows: list[dict[str, Any]], key: str, excess: int) -> tuple[int, int]:
-    """Empties `key` of the largest rows until nothing is in excess: (bytes still in excess, rows emptied)."""
+    """Empties `key` of the largest rows until no byte is in excess. Returns (excess bytes, emptied rows)."""
     emptied = 0
     for row in sorted(rows, key=lambda row: len(row[key]), reverse=True):
         if excess <= 0 or not row[key]:

@@ -1,4 +1,4 @@
-"""The git program: no shell, bounded time and output, its failures as typed errors."""
+"""Runs git: without a shell, with limits of time and output; its failures are `CollectError`s."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import IO
 
 TEXT_BYTES = 64 * 1024 * 1024
-# Larger blobs are shown as binary, so git never loads a huge file to diff it.
+# bigFileThreshold: larger blobs count as binary, so that git loads no huge file to diff it.
 CONFIG = (
     "core.quotePath=false",
     "core.bigFileThreshold=8m",
     "log.showSignature=false",
     "diff.suppressBlankEmpty=false",
 )
-DECIDED_BY_THE_FOLDER = {
+REPOSITORY_VARIABLES = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_DIFF_OPTS",
@@ -33,11 +33,11 @@ DECIDED_BY_THE_FOLDER = {
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 }
-"""Variables by which git, called from a hook, would read another repository, or read this one otherwise."""
+"""Set by git for its hooks; with them git would read another repository, or read this one differently."""
 
 
 class CollectError(Exception):
-    """No request can be made from this folder; the message is one sentence for a person, on one line."""
+    """No request can be made from this folder; the message is one sentence, on one line."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence.replace("\n", "\\n"))
@@ -52,7 +52,7 @@ class NotARepository(CollectError):
 
 
 class NoCommits(CollectError):
-    """No commit (of that author) with a text change on that day."""
+    """There is no commit (of that author) with a text change on that day."""
 
 
 class GitFailed(CollectError):
@@ -60,7 +60,7 @@ class GitFailed(CollectError):
 
 
 class Git:
-    """git, asked about one folder; the folder decides which repository, not GIT_DIR of a calling hook."""
+    """git in one folder. The folder decides which repository it reads, not the GIT_DIR of a calling hook."""
 
     def __init__(self, folder: Path, timeout_seconds: float = 120.0) -> None:
         self.folder = folder
@@ -76,12 +76,13 @@ class Git:
 
     @contextmanager
     def stream(self, *arguments: str, stdin: bytes = b"") -> Iterator[IO[bytes]]:
-        """The output as it comes. Leaving early ends git; ending badly or late raises `CollectError`s."""
-        # Files, not pipes, for the other two ends: nobody has to read and write at once.
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
+        """The output as a stream. Leaving the block early kills git. Raises `CollectError`s at its end if git
+        failed or took too long."""
+        # stdin and stderr are files: with three pipes, git and this program could block each other.
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
             given.write(stdin)
             given.seek(0)
-            process = self._start(arguments, given, complaints)
+            process = self._start(arguments, given, errors)
             late = threading.Event()
             timer = threading.Timer(self.timeout_seconds, _end, (late, process))
             timer.start()
@@ -99,17 +100,17 @@ class Git:
             if late.is_set():
                 raise GitFailed(f"git {arguments[0]} took longer than {self.timeout_seconds:g} seconds.")
             if process.returncode and not unread:
-                complaints.seek(0)
-                raise self._failure(complaints.read(4096).decode("utf-8", "replace"))
+                errors.seek(0)
+                raise self._failure(errors.read(4096).decode("utf-8", "replace"))
 
     def _start(
-        self, arguments: tuple[str, ...], given: IO[bytes], complaints: IO[bytes]
+        self, arguments: tuple[str, ...], given: IO[bytes], errors: IO[bytes]
     ) -> subprocess.Popen[bytes]:
         settings = [part for setting in CONFIG for part in ("-c", setting)]
         command = ["git", "-C", str(self.folder), *settings, *arguments]
         try:
             return subprocess.Popen(  # noqa: S603
-                command, stdin=given, stdout=subprocess.PIPE, stderr=complaints, env=environment()
+                command, stdin=given, stdout=subprocess.PIPE, stderr=errors, env=environment()
             )
         except (FileNotFoundError, PermissionError):
             raise GitMissing("The git program was not found on PATH; install git to read commits.") from None
@@ -140,8 +141,8 @@ class Git:
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment in English, without the variables by which git would ignore the folder."""
-    kept = {name: value for name, value in os.environ.items() if name not in DECIDED_BY_THE_FOLDER}
+    """The caller's environment without `REPOSITORY_VARIABLES`, with git's messages in English."""
+    kept = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
     return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
 

@@ -1,4 +1,4 @@
-"""The options of `til submit`, declared once, and the request body that they make."""
+"""The options of `til submit`, and the request body that is made of them."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the job's id and 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0, metavar="SECONDS", help="Wait no longer; the job goes on (exit code 3)."),
+    typer.Option(min=0, metavar="SECONDS", help="Wait no longer; the job keeps running (exit code 3)."),
 ]
 
 
 def body_of(
     folder: Path, date: datetime | None, author: str | None, request: str | None, fields: dict[str, Any]
 ) -> dict[str, Any]:
-    """The body to submit: read or collected, then the fields that were given laid over it.
+    """The body to submit: read from a file or collected from commits, then updated with the given options.
 
-    `fields` are the request's own, None for not given. Raises `CollectError` and `typer.BadParameter`.
+    `fields`: request fields from options, None if not given. Raises `CollectError` and `typer.BadParameter`.
     """
     if request is not None and (date or author):
         raise typer.BadParameter("--date and --author choose commits; --request already holds them.")
@@ -78,7 +78,7 @@ def read_request(source: str) -> dict[str, Any]:
 
 
 def pairs(texts: list[str] | None) -> dict[str, str] | None:
-    """`["team=web"]` as `{"team": "web"}`; None for none. Raises `typer.BadParameter` without an `=`."""
+    """`["team=web"]` as `{"team": "web"}`; None if there are none. Raises `typer.BadParameter`."""
     if not texts:
         return None
     for text in texts:

@@ -1,4 +1,4 @@
-"""What a person sees: the post, a job, the table of jobs, the queue, an error."""
+"""Prints the post, a job, the table of jobs, the queue, an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def show_post(markdown: str) -> None:
     """Rendered for a person; the markdown itself in a pipe."""
     text = clean(markdown)
     if sys.stdout.isatty():
-        # Without hyperlinks the address is in sight: a post must not hide where a link leads.
+        # Without hyperlinks rich prints the addresses: a post must not hide where a link leads.
         output().print(Markdown(text, hyperlinks=False))
     else:
         sys.stdout.write(text.rstrip("\n") + "\n")
@@ -53,7 +53,7 @@ def ending(job: Job) -> str:
 
 
 def show_job(job: Job) -> None:
-    """What is known about a job, then its post or the part that was written."""
+    """The job's fields, then its post or its partial text."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -98,20 +98,21 @@ def show_jobs(jobs: list[Job]) -> None:
     table.add_column("repo", overflow="ellipsis", no_wrap=True)
     table.add_column("post", overflow="ellipsis", no_wrap=True)
     for job in jobs:
-        told = (job.get("result") or {}).get("title") or (job.get("error") or {}).get("code") or ""
+        outcome = (job.get("result") or {}).get("title") or (job.get("error") or {}).get("code") or ""
         status = plain(job["status"], STYLES.get(job["status"], ""))
-        table.add_row(plain(job["id"]), status, plain(job.get("date")), plain(job.get("repo")), plain(told))
+        date, repo = plain(job.get("date")), plain(job.get("repo"))
+        table.add_row(plain(job["id"]), status, date, repo, plain(outcome))
     output().print(table)
 
 
 def show_queue(queue: dict[str, Any]) -> None:
-    """One figure a row, in the API's order."""
+    """One number a row, in the API's order."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right")
     for name, value in queue.items():
-        figure = "-" if value is None else f"{value:.1f}" if isinstance(value, float) else value
-        table.add_row(plain(name.replace("_", " ")), plain(figure))
+        number = "-" if value is None else f"{value:.1f}" if isinstance(value, float) else value
+        table.add_row(plain(name.replace("_", " ")), plain(number))
     output().print(table)
 
 

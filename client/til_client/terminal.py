@@ -1,4 +1,4 @@
-"""Text from elsewhere (commits, posts, errors) made safe to show: no escape sequences, no markup."""
+"""Makes text from commits, posts and errors safe to print: no escape sequences, no markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-# C0 but tab and newline, DEL, C1, bidirectional controls (they disguise text) and lone surrogates.
+# C0 except tab and newline, DEL, C1, bidirectional controls (which can disguise text), lone surrogates.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 PIPE_COLUMNS = 160
 
@@ -26,23 +26,23 @@ def clean_line(value: object) -> str:
 
 
 def plain(value: object, style: str = "") -> Text:
-    """One safe line for rich; a Text is never read as markup."""
+    """One safe line for rich, which doesn't parse markup in a Text."""
     return Text(clean_line(value), style=style)
 
 
 def json_text(value: Any) -> str:
-    """Readable JSON whose control characters are all escaped, also those that JSON allows bare."""
+    """Indented JSON with every control character escaped, also those that JSON doesn't require."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def is_watched() -> bool:
-    """Whether a person looks at both streams."""
+def is_interactive() -> bool:
+    """Whether both output streams are terminals."""
     return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def output() -> Console:
-    """Standard output; in a pipe wide enough that no row of a table is broken."""
+    """Standard output; in a pipe it is wide enough that no row of a table is wrapped."""
     return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 
 

@@ -1,4 +1,4 @@
-"""Follows a job to its end by short long polls, and says how it goes."""
+"""Follows a job to its end with long polls of a second, and shows its progress."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from rich.status import Status
 
 from .client import Client, Job
-from .terminal import clean_line, is_watched, note, notes, plain
+from .terminal import clean_line, is_interactive, note, notes, plain
 
 ENDINGS = frozenset({"succeeded", "failed", "cancelled", "expired"})
-# The server answers a wait only at the job's end: short ones keep position and progress fresh.
+# The server answers a long poll only at the job's end or after its time: short ones show progress.
 POLL_SECONDS = 1
 WAITING_FOR = {
     "capacity": "for a free worker",
@@ -26,11 +26,11 @@ Show = Callable[[Job, float], None]
 
 
 class StillRunning(Exception):
-    """The time given for waiting is over; the job goes on."""
+    """The time limit is over; the job keeps running."""
 
 
 def watch(client: Client, job: Job, timeout_seconds: float | None = None) -> Job:
-    """The job at its end. Raises `StillRunning` after `timeout_seconds`, and what `Client.job` raises."""
+    """The ended job. Raises `StillRunning` after `timeout_seconds`, and the errors of `Client.job`."""
     began = time.monotonic()
     with showing() as show:
         while job["status"] not in ENDINGS:
@@ -44,8 +44,8 @@ def watch(client: Client, job: Job, timeout_seconds: float | None = None) -> Job
 
 @contextmanager
 def showing() -> Iterator[Show]:
-    """One live line for a person; else a line on standard error whenever something changed."""
-    if is_watched():
+    """In a terminal one line that is updated; else a line on standard error at each change."""
+    if is_interactive():
         with Status("", console=notes()) as status:
             yield lambda job, elapsed: status.update(plain(f"{line(job)} · {clock(elapsed)}"))
     else:

@@ -28,11 +28,11 @@ Secret = Annotated[
 
 
 class BadRequest(Exception):
-    """This is no HTTP request."""
+    """The text is not an HTTP request."""
 
 
 def verifier(secret: str | None) -> Webhook:
-    """Checks signatures made with `secret`; exits with 2 when that is no secret."""
+    """Verifies signatures made with `secret`. Exit code 2 if it is not a signing secret."""
     if secret and re.fullmatch(r"whsec_[A-Za-z0-9+/]{16,}={0,2}", secret):
         return Webhook(secret)
     note("A signing secret is needed: --secret or TIL_WEBHOOK_SECRET, whsec_...", "red")
@@ -40,7 +40,7 @@ def verifier(secret: str | None) -> Webhook:
 
 
 def split_request(raw: str) -> tuple[dict[str, str], str]:
-    """Headers (lower-case names) and body of an HTTP request as text, its request line optional."""
+    """Headers (names in lower case) and body of an HTTP request; its request line may be missing."""
     head, *rest = re.split(r"\r?\n\r?\n", raw, maxsplit=1)
     lines = [line for line in re.split(r"\r?\n", head) if ":" in line.split(" ")[0]]
     if not rest or not lines:
@@ -53,11 +53,11 @@ def split_request(raw: str) -> tuple[dict[str, str], str]:
 def rotate(
     context: typer.Context,
     overlap_seconds: Annotated[
-        int, typer.Option(min=0, max=7 * DAY_SECONDS, help="So long the old secret signs too.")
+        int, typer.Option(min=0, max=7 * DAY_SECONDS, help="For how long the old secret signs too.")
     ] = DAY_SECONDS,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new signing secret and print it: this once."""
+    """Make a new signing secret and print it. It can't be shown again."""
     with connected(context) as client:
         made = client.rotate_webhook_secret(overlap_seconds)
         if as_json:
@@ -95,7 +95,7 @@ def listen(
     received: list[bool] = []
 
     def take(headers: dict[str, str], body: str) -> int:
-        genuine = told(check, headers, body, as_json)
+        genuine = show_message(check, headers, body, as_json)
         received.append(genuine)
         return 204 if genuine else 400
 
@@ -110,8 +110,8 @@ def listen(
         raise typer.Exit(FAILED)
 
 
-def told(check: Webhook, headers: dict[str, str], body: str, as_json: bool) -> bool:
-    """Print one message, or why it is not genuine; whether it is."""
+def show_message(check: Webhook, headers: dict[str, str], body: str, as_json: bool) -> bool:
+    """Print one message, or why its signature is wrong. Whether it is genuine."""
     try:
         message: dict[str, Any] = check.verify(body, headers)
     except (WebhookVerificationError, ValueError) as error:
@@ -129,7 +129,7 @@ def told(check: Webhook, headers: dict[str, str], body: str, as_json: bool) -> b
 
 
 def handler(take: Callable[[dict[str, str], str], int]) -> type[BaseHTTPRequestHandler]:
-    """A request handler that hands each POST to `take` and answers with the status that it returns."""
+    """A request handler that calls `take` with each POST and answers with the status that it returns."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -146,6 +146,6 @@ def handler(take: Callable[[dict[str, str], str], int]) -> type[BaseHTTPRequestH
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Said by `take`."""
+            """Log nothing: `take` prints."""
 
     return Handler

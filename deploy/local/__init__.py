@@ -1,1 +1,1 @@
-"""Everything as child processes on one machine: `make run`."""
+"""`make run`: the whole product as child processes on one machine."""

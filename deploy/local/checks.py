@@ -1,4 +1,4 @@
-"""What must be so before anything is started; each failure is one clear sentence."""
+"""Checks before anything is started; each failure is one sentence for a person."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class CanNotRun(Exception):
     """The stack can't be run; the message is one sentence for a person."""
 
 
-def git_is_there() -> None:
-    """Raises CanNotRun without the git program: the first post is written from this checkout's commits."""
+def check_git() -> None:
+    """Raises CanNotRun if there is no git: the first post is written from this checkout's commits."""
     if shutil.which("git") is None:
         raise CanNotRun("git is missing: the first post is written from this checkout's own commits.")
 
 
-def own_folder(folder: Path) -> None:
-    """Make the folder, or raise CanNotRun when this user can't write there."""
+def make_folder(folder: Path) -> None:
+    """Make the folder and its `log`. Raises CanNotRun if this user can't write there."""
     try:
         folder.mkdir(mode=0o755, exist_ok=True)
         (folder / "log").mkdir(exist_ok=True)
@@ -35,8 +35,9 @@ def own_folder(folder: Path) -> None:
         raise CanNotRun(f"{folder} belongs to another user (uid {owner}): remove it, or run as that user.")
 
 
-def only_one(folder: Path) -> IO[str]:
-    """Hold the folder's lock for as long as the file is open; the kernel drops it with the process."""
+def lock_folder(folder: Path) -> IO[str]:
+    """Take the folder's lock, so that one `make run` uses it at a time. It is held while the returned file is
+    open; the kernel releases it when the process ends. Raises CanNotRun."""
     try:
         lock = (folder / "lock").open("a+")
     except OSError as error:
@@ -54,7 +55,7 @@ def only_one(folder: Path) -> IO[str]:
 
 
 def port_of(variable: str, default: int) -> int:
-    """The port that the variable names (0: any free one). Raises CanNotRun when it is in use."""
+    """The port in this environment variable (0: any free one). Raises CanNotRun if it is in use."""
     text = os.environ.get(variable, "") or str(default)
     if not text.isdecimal() or int(text) > 65_535:
         raise CanNotRun(f"{variable} is {text!r}, which is no port.")

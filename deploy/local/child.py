@@ -1,4 +1,4 @@
-"""A child process in a session of its own, so that a terminal's Ctrl-C reaches only the supervisor."""
+"""A child process. It has its own session, so that Ctrl-C in the terminal reaches only the supervisor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ChildFailed(Exception):
 
 
 class Child:
-    """One process, its output in `log`. `spawned` is called with it as soon as it has a process id."""
+    """One process, whose output goes to `log`. `spawned` is called after each start, with this object."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
         self.name = name
@@ -52,12 +52,12 @@ class Child:
         self.spawned(self)
 
     def respawn(self) -> None:
-        """Start it once more, as the last time."""
+        """Start it again, with the environment and options of the last start."""
         environment, options = self._spawned_with
         self.spawn(environment, **options)
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait for the fact. Raises ChildFailed when the process ends or the time is up first."""
+        """Wait until `ready()` is true. Raises ChildFailed if the process ends first, or after `seconds`."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running():
@@ -82,12 +82,12 @@ class Child:
         return []
 
     def last_line(self) -> str:
-        """The line of its log that says most about its end: the last FATAL one, or else the last."""
+        """The log's last line with FATAL, or else its last line."""
         lines = self.tail() or ["no output"]
         return next((line for line in reversed(lines) if "FATAL" in line), lines[-1])[:500]
 
-    def epitaph(self) -> str:
-        """What a person should know when it has ended by itself."""
+    def why_ended(self) -> str:
+        """A sentence for a person about an unexpected end."""
         return f"{self.name} ended by itself: {self.last_line()} (more in {self.log})"
 
     def send(self, number: signal.Signals) -> None:
@@ -96,7 +96,7 @@ class Child:
             self._popen.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL for it and whatever it has started in its session."""
+        """Kill it and its whole process group."""
         if self._popen is None:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -104,13 +104,13 @@ class Child:
         self._popen.wait()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, at most so long."""
+        """Wait for its end, at most `seconds`."""
         if self._popen is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(seconds)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
-        """Ask it to end; when it hasn't after `seconds`, kill it and its own children."""
+        """Send the signal; if it still runs after `seconds`, kill it and its process group."""
         self.send(number)
         self.wait(seconds)
         if self.running():

@@ -1,7 +1,7 @@
-"""What ends the children when the supervisor was killed: a process of its own that waits for that.
+"""A guard process that ends the supervisor's children after the supervisor was killed.
 
-`python -m deploy.local.guard NOTE` reads its standard input, a pipe whose other end only the supervisor has.
-The pipe's end means that the supervisor is gone, however it ended; what NOTE names is ended then.
+`python -m deploy.local.guard FILE` reads its standard input, a pipe whose other end only the supervisor has.
+At end of file the supervisor is gone, however it ended, and the processes listed in FILE are ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.5
 
 
 class Guard:
-    """Ends the children of this process as soon as this process is gone without having released them."""
+    """Ends the children of this process if this process ends without calling `release`."""
 
     def __init__(self, folder: Path) -> None:
         self._children = Leftovers(folder / f"children-{os.getpid()}.json")
@@ -45,14 +45,14 @@ class Guard:
         self._children.remember(child)
 
     def release(self) -> None:
-        """The children have ended."""
+        """The children have ended: stop the guard process."""
         self._children.forget()
         if self._process is not None:
             self._process.communicate()
 
 
 def end_with_make() -> None:
-    """End this process, as by SIGTERM, when the `make` that started it is killed; without `make`, nothing."""
+    """If `make` started this process, watch it in a thread, and send this process SIGTERM once it is gone."""
     if "MAKELEVEL" not in os.environ:
         return
     make = os.getppid()
@@ -66,7 +66,7 @@ def end_with_make() -> None:
 
 
 def main(path: str) -> None:
-    """Wait for the supervisor's end, then end what it has left; after a clean stop that is nothing."""
+    """Wait for the supervisor's end, then end the children in the file; after a clean stop there are none."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):

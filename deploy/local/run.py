@@ -29,16 +29,16 @@ console = Console()
 
 
 def main() -> int:
-    """0 when it was asked to stop, or the one job is done; 1 with one sentence when it can't run."""
+    """Exit code 0 when stopped, or with `--once` after the job; 1 with one sentence when it can't run."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--once", action="store_true", help="stop after the post")
     once = parser.parse_args().once
     stop_on_signals()
     try:
-        checks.git_is_there()
+        checks.check_git()
         folder = CHECKOUT / ".local"
-        checks.own_folder(folder)
-        with checks.only_one(folder):
+        checks.make_folder(folder)
+        with checks.lock_folder(folder):
             leftovers.end_all(folder)
             return run(LocalStack(folder), once)
     except (CanNotRun, ChildFailed) as error:
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def stop_on_signals() -> None:
-    """SIGTERM, the end of the terminal (not under nohup) and the end of make ask for the same as Ctrl-C."""
+    """Stop as by Ctrl-C on SIGTERM, at the end of the terminal (not under nohup) and at the end of make."""
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -63,15 +63,15 @@ def interrupted(_: int, __: FrameType | None) -> None:
 
 
 def hung_up(_: int, __: FrameType | None) -> None:
-    """Stop; nobody reads any more what is said, and writing to a terminal that is gone fails."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Stop, with the output sent to /dev/null: writing to a terminal that is gone would fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
     raise KeyboardInterrupt
 
 
 def run(stack: LocalStack, once: bool) -> int:
-    """Start, do the main job, serve. Everything is stopped on every way out."""
+    """Start everything, run the first job, then serve. At the end, also after an error, stop everything."""
     began = time.monotonic()
     try:
         with console.status("starting PostgreSQL, Valkey, api, worker, steward, Flower …"):
@@ -90,7 +90,7 @@ def run(stack: LocalStack, once: bool) -> int:
 
 
 def stop(stack: LocalStack) -> None:
-    """Stop cleanly; a Ctrl-C meanwhile ends our own processes at once."""
+    """Stop gracefully; another Ctrl-C kills our own processes at once."""
     signal.signal(signal.SIGINT, lambda _, __: stack.kill())
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -98,7 +98,7 @@ def stop(stack: LocalStack) -> None:
 
 
 def table(stack: LocalStack) -> Table:
-    """Where everything is."""
+    """The addresses of everything, for the terminal."""
     rows = Table(show_header=False, title="til-queue", title_justify="left")
     rows.add_row("API", f"{stack.api_url}   (its document: {stack.api_url}/docs)")
     rows.add_row("development key", stack.secrets["api_key"])
@@ -142,10 +142,10 @@ def newest_job(stack: LocalStack) -> str:
 
 
 def serve(stack: LocalStack) -> None:
-    """Until Ctrl-C, under supervision. Raises CanNotRun when a process can't be kept up."""
+    """Until Ctrl-C, restart processes that end. Raises CanNotRun if one can't be kept running."""
     console.print("serving; Ctrl-C stops everything. Try: .venv/bin/til queue")
     while True:
-        for child in stack.tend():
+        for child in stack.restart_ended():
             console.print(f"{child.name} ended by itself and was started again; see {child.log}")
         with contextlib.suppress(InterruptedError):
             time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The processes of a local stack: in which order they start, how each shows that it is healthy."""
+"""The processes of a local stack: their order of start, and how each is known to be healthy."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tenants.secrets import rotate_webhook_secret
 
 START_SECONDS = 60
 SHORTEST_LIFE_SECONDS = 5
-"""What ends sooner than this would only end again."""
+"""A process that ends sooner than this after its start is not started again."""
 ENGINE_SECONDS = 900
 """Loading a real model takes minutes."""
 
 
 class LocalStack:
-    """Everything that `make run` starts; `folder` (`.local`) keeps its data, logs and addresses."""
+    """Everything that `make run` starts. `folder` (`.local`) has its data, logs and addresses."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,12 +51,12 @@ class LocalStack:
 
     @property
     def api_url(self) -> str:
-        """Where the API is."""
+        """The API's address."""
         return f"http://127.0.0.1:{self.api_port}"
 
     @property
     def flower_url(self) -> str:
-        """Where Flower is."""
+        """Flower's address."""
         return f"http://127.0.0.1:{self.flower_port}"
 
     def start(self) -> None:
@@ -98,7 +98,7 @@ class LocalStack:
             raise CanNotRun(f"The database can't be migrated: {reason}")
 
     async def _keys(self) -> dict[str, str]:
-        """The keys of the last run as long as the database knows them, else new ones."""
+        """The keys of the last run if they are in the database, else new ones."""
         known = read_stack(self.folder)
         database = Database(self.database_url, ADMIN)
         try:
@@ -115,7 +115,7 @@ class LocalStack:
         return {"api_key": made["key"], "admin_key": made["admin_key"], "webhook_secret": secret}
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What our processes are started with; webhooks may go to loopback, for development."""
+        """The environment of our processes. Webhooks to loopback are allowed, for development."""
         return (
             dict(os.environ)
             | {
@@ -170,13 +170,13 @@ class LocalStack:
         """Which engine the worker chose and why, from its log."""
         for line in self.child("worker").log.read_text(errors="replace").splitlines():
             with contextlib.suppress(ValueError):
-                said = json.loads(line)
-                if said.get("event") == "engine_chosen":
-                    return f"{said['engine']}: {said['why']}"
+                entry = json.loads(line)
+                if entry.get("event") == "engine_chosen":
+                    return f"{entry['engine']}: {entry['why']}"
         return "unknown"
 
     def write(self) -> None:
-        """Keep the addresses and keys where the `til` command looks."""
+        """Write the addresses and keys to the file that the `til` command reads."""
         values = {
             "api_url": self.api_url,
             **self.secrets,
@@ -190,20 +190,23 @@ class LocalStack:
         }
         write_stack(self.folder, values)
 
-    def tend(self) -> list[Child]:
-        """Start what has ended by itself once more; what that was. Raises CanNotRun where it can't help."""
+    def restart_ended(self) -> list[Child]:
+        """Start again the processes that have ended by themselves, and return them.
+
+        Raises CanNotRun for a server, and for a process that ended within `SHORTEST_LIFE_SECONDS`.
+        """
         for server in self._servers:
             if not server.child.running():
-                raise CanNotRun(server.child.epitaph())
+                raise CanNotRun(server.child.why_ended())
         dead = [child for child in self.children if not child.running()]
         for child in dead:
             if time.monotonic() - child.spawned_at < SHORTEST_LIFE_SECONDS:
-                raise CanNotRun(child.epitaph())
+                raise CanNotRun(child.why_ended())
             child.respawn()
         return dead
 
     def stop(self) -> None:
-        """Stop everything: the worker drains first, the servers go last."""
+        """Stop everything gracefully, the servers last."""
         for child in reversed(self.children):
             child.send(signal.SIGTERM)
         for child in reversed(self.children):
@@ -213,6 +216,6 @@ class LocalStack:
         self._guard.release()
 
     def kill(self) -> None:
-        """End our own processes at once."""
+        """Kill our own processes at once."""
         for child in self.children:
             child.kill()

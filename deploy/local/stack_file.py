@@ -1,4 +1,4 @@
-"""`.local/stack.json`: where the running stack is and its development keys, for this user alone."""
+"""`.local/stack.json`: the local stack's addresses and development keys, readable by this user alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEALING_KEY = "secret-key"
 
 
 def read_stack(folder: Path) -> dict[str, Any]:
-    """What the last run wrote, or nothing."""
+    """The values that the last run wrote, or none."""
     try:
         return dict(json.loads((folder / NAME).read_text()))
     except (OSError, ValueError):
@@ -26,7 +26,7 @@ def write_stack(folder: Path, values: dict[str, Any]) -> None:
 
 
 def sealing_key(folder: Path) -> str:
-    """The key that seals webhook secrets in this folder's database; the first run makes it."""
+    """The key that encrypts webhook secrets in this folder's database; the first run makes it."""
     file = folder / SEALING_KEY
     if not file.exists():
         _write(file, new_sealing_key())
@@ -34,7 +34,7 @@ def sealing_key(folder: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """At once; its mode is 600 before anything is in it."""
+    """Replace the file atomically; it has mode 0600 before it has any content."""
     fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root, so root runs it as a system user that has no other rights."""
+"""PostgreSQL refuses to run as root, so root runs it as a system user without other rights."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any
 from deploy.local.child import ChildFailed
 
 SYSTEM_USER = "pgserver"
-"""The name that the wheel's own server management uses, so that a machine gets one such user, not two."""
+"""The user that the wheel's own server management makes too, so that a machine gets only one."""
 
 
 def identity(data: Path) -> dict[str, Any]:
-    """Options of `Popen` that drop root's rights; none when we have no such rights. Raises ChildFailed.
+    """Options of `Popen` that drop root's rights; none if this user is not root. Raises ChildFailed.
 
-    The user is the owner of the data folder, or SYSTEM_USER, which is made when it isn't there.
+    The user is the owner of the data folder, or SYSTEM_USER, which is made if it doesn't exist.
     """
     if os.geteuid() != 0:
         return {}
@@ -34,7 +34,7 @@ def identity(data: Path) -> dict[str, Any]:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """Under a lock, because two `useradd`s of one name at once leave it with the second one's number."""
+    """SYSTEM_USER's account. Made under a lock: the second of two `useradd` at once changes the user's id."""
     folder = os.open("/etc", os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ def _make_system_user() -> pwd.struct_passwd:
 
 
 def let_traverse(path: Path) -> list[Path]:
-    """Let others pass through (not read) the folders above `path`; returns those that were changed."""
+    """Set the traverse bit (o+x) of the folders above `path`; returns those that were changed."""
     changed = []
     for parent in path.parents:
         mode = parent.stat().st_mode
@@ -68,7 +68,7 @@ def let_traverse(path: Path) -> list[Path]:
 
 
 def let_use(programs: Path) -> None:
-    """Let others read a folder of public programs that was installed under a strict umask."""
+    """Make a folder of programs readable for all, if it was installed with a strict umask."""
     if programs.stat().st_mode & stat.S_IROTH:
         return
     for path in (programs, *programs.rglob("*")):

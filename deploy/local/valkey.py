@@ -17,7 +17,7 @@ CONFIGURATION = "valkey.conf"
 
 
 class ValkeyServer:
-    """A server on 127.0.0.1 behind a random password. It keeps nothing: losing it loses no job."""
+    """A server on 127.0.0.1 with a random password, without persistence: no job depends on its data."""
 
     def __init__(self, data: Path, log: Path, port: int = 0, password: str = "") -> None:
         self.data = data.resolve()
@@ -33,7 +33,7 @@ class ValkeyServer:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self, tries: int = 3) -> None:
-        """Run it. Raises ChildFailed."""
+        """Start it, on another port if a random one is taken. Raises ChildFailed."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.child.log.parent.mkdir(parents=True, exist_ok=True)
         self._configure()
@@ -48,7 +48,7 @@ class ValkeyServer:
             self.start(tries - 1)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         self.child.stop()
 
     def _configure(self) -> None:

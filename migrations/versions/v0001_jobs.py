@@ -1,4 +1,4 @@
-"""Tenants, keys, workers, jobs with their history, deliveries and the row of figures."""
+"""Tenants, keys, workers, jobs with their history, deliveries, and the queue's depth (figures, one row)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database guards a job's life itself: legal arrows, claim numbers, an append-only history."""
+"""Triggers that enforce a job's legal transitions, its claim numbers and its append-only history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Since when the stewards have been seeing the database without a break."""
+"""figures.steady_since: since when the stewards have reached the database without interruption."""
 
 from __future__ import annotations
 

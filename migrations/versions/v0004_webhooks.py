@@ -1,4 +1,4 @@
-"""Webhooks: fair picking by host, secrets that overlap during a rotation, endpoints that keep failing."""
+"""Webhooks: deliveries indexed by host, a previous secret during a rotation, endpoints that keep failing."""
 
 from __future__ import annotations
 

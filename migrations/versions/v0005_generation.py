@@ -1,4 +1,4 @@
-"""What the claim and a replay need to know of a job: its size in tokens, and the template to write it by."""
+"""A job's size in tokens, for the claim; its prompt template and the job that it replays, for replays."""
 
 from __future__ import annotations
 

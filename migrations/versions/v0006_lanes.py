@@ -1,4 +1,4 @@
-"""Webhooks: deliveries in lanes by tenant and host, secrets of several rotations, URLs that go on failing."""
+"""Webhooks: deliveries indexed by tenant and host, several previous secrets, failures of an endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that runs ends as cancelled unless somebody asked for it, and a request is not taken back."""
+"""A trigger: a running job is cancelled only after a cancel request, which can't be withdrawn."""
 
 from __future__ import annotations
 

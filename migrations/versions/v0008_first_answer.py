@@ -1,4 +1,4 @@
-"""What a replay of an Idempotency-Key needs: the first answer, and a hash from before the redaction."""
+"""For repeated Idempotency-Keys: the first answer's status, and a hash of the request before redaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Indexes for lists by each filter, for the claim and for the figures: what is not asked for is not read."""
+"""Indexes for the claim, for each filter of the list of jobs, and for the depth of the queue."""
 
 from __future__ import annotations
 

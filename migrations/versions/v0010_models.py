@@ -1,6 +1,6 @@
-"""The depth of the queue by model, and an index that finds how much waits for each, the oldest first.
+"""The depth of the queue by model, and an index to count each model's queued jobs and find the oldest.
 
-`jobs_queued_age` stays for stewards of the version before.
+`jobs_queued_age` stays, because stewards of the previous version use it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The migrations go up and down, and the tables are what the code takes them for."""
+"""The migrations go up and down, and the tables match the models."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def objects(url: str) -> int:
     return int(count)
 
 
-async def test_up_down_and_up_again_leaves_nothing_behind_in_between(empty_url: str) -> None:
+async def test_a_downgrade_removes_everything_and_an_upgrade_makes_it_again(empty_url: str) -> None:
     database = Database(empty_url, ADMIN)
     with pytest.raises(NotMigrated):
         await database.check()
@@ -74,7 +74,9 @@ async def test_servers_that_start_together_migrate_one_after_the_other(empty_url
 VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('jobs_by_repo')")
 
 
-async def test_an_index_that_was_left_unfinished_is_made_again(database: Database, database_url: str) -> None:
+async def test_an_index_left_invalid_by_an_interrupted_migration_is_made_again(
+    database: Database, database_url: str
+) -> None:
     half_done = (
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'jobs_by_repo'::regclass",
         "DROP INDEX jobs_by_username",
@@ -115,7 +117,7 @@ def differences(connection: Connection) -> list[object]:
     return [d for d in found if isinstance(d, tuple) and d[0] in {"add_table", "add_column", "remove_column"}]
 
 
-async def test_the_tables_are_what_the_code_takes_them_for(database: Database) -> None:
+async def test_the_tables_match_the_models(database: Database) -> None:
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
 

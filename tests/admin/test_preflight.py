@@ -1,4 +1,4 @@
-"""A server that can't be used is one sentence at the start, with what to do. One that is away is no fault."""
+"""A server that can't be used stops a process with one sentence; an unreachable one is waited for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from base.preflight import newest_revision, postgres
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer, free_port
 from signals.preflight import redis
-from signals.servers import unless_unfit
+from signals.servers import check_servers
 from tests.conftest import execute, renamed
 
 DOCUMENTED = "~til* ~_kombu* ~unacked* ~*.pidbox allchannels +@all -@admin -@dangerous +info"
@@ -45,7 +45,7 @@ def ascii_url(postgres: PostgresServer) -> Iterator[str]:
 
 
 def run(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A process to its end, which comes by itself."""
+    """Run a process to its end."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         check=False,
@@ -64,14 +64,16 @@ def test_migrate_refuses_a_database_that_can_not_keep_every_text(ascii_url: str)
 
 
 @pytest.mark.parametrize("module", ["api", "worker", "steward"])
-def test_no_process_starts_on_it_either(ascii_url: str, redis_url: str, module: str) -> None:
+def test_no_process_starts_on_a_database_that_can_not_keep_every_text(
+    ascii_url: str, redis_url: str, module: str
+) -> None:
     done = run(module, DATABASE_URL=ascii_url, REDIS_URL=redis_url)
     assert done.returncode == 1
     assert "ENCODING 'UTF8'" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
-async def test_a_migrated_database_is_fit_and_its_risks_are_told(database_url: str) -> None:
+async def test_a_migrated_database_is_fit_and_unsafe_settings_are_warned_of(database_url: str) -> None:
     (note,) = await notes(database_url)
     assert note.startswith("fsync=off, full_page_writes=off, synchronous_commit=off")
 
@@ -95,7 +97,7 @@ def restricted_url(postgres: PostgresServer, database_url: str) -> Iterator[str]
         asyncio.run(execute(database_url, statement))
 
 
-async def test_a_right_that_the_role_lacks_is_named_and_the_sentence_mends_it(
+async def test_a_missing_right_is_named_with_the_grant_that_adds_it(
     database_url: str, restricted_url: str
 ) -> None:
     role = make_url(restricted_url).username
@@ -121,13 +123,13 @@ async def test_a_database_that_is_read_only_is_waited_for(database_url: str, red
     with pytest.raises(DatabaseUnavailable, match="read-only"):
         await notes(database_url)
     pool = Database(database_url, API)
-    await unless_unfit(pool, redis_url)
+    await check_servers(pool, redis_url)
     await pool.close()
 
 
 async def test_servers_that_are_away_are_waited_for() -> None:
     pool = Database(f"postgresql://til@127.0.0.1:{free_port()}/til", API)
-    await unless_unfit(pool, f"redis://127.0.0.1:{free_port()}/0")
+    await check_servers(pool, f"redis://127.0.0.1:{free_port()}/0")
     await pool.close()
 
 
@@ -145,7 +147,7 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServe
     server.stop()
 
 
-async def test_a_policy_that_drops_doorbells_is_told(own_valkey: ValkeyServer) -> None:
+async def test_an_eviction_policy_that_drops_doorbells_is_warned_of(own_valkey: ValkeyServer) -> None:
     with Redis.from_url(own_valkey.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
     (note,) = await redis(own_valkey.url)
@@ -170,13 +172,15 @@ def as_user(server: ValkeyServer, rights: str) -> str:
         ("", "MULTI"),
     ],
 )
-async def test_what_the_user_may_not_do_is_named(own_valkey: ValkeyServer, rights: str, named: str) -> None:
+async def test_a_command_that_the_redis_user_may_not_use_is_named(
+    own_valkey: ValkeyServer, rights: str, named: str
+) -> None:
     with pytest.raises(UnfitServer, match="ACL SETUSER") as raised:
         await redis(as_user(own_valkey, rights))
     assert named in str(raised.value)
 
 
-async def test_the_documented_rights_are_enough_and_nothing_is_changed_by_looking(
+async def test_the_documented_redis_rights_are_enough_and_the_check_changes_nothing(
     own_valkey: ValkeyServer,
 ) -> None:
     assert await redis(as_user(own_valkey, DOCUMENTED)) == []
@@ -189,14 +193,14 @@ async def test_a_redis_that_hides_its_version_is_used(own_valkey: ValkeyServer) 
     assert "volatile-ttl" in note
 
 
-async def test_a_wrong_password_is_told(own_valkey: ValkeyServer) -> None:
+async def test_a_wrong_redis_password_is_one_sentence(own_valkey: ValkeyServer) -> None:
     as_user(own_valkey, "~* allchannels +@all")
     for user in ("til:wrong@", "", ":wrong@"):
         with pytest.raises(UnfitServer, match="REDIS_URL"):
             await redis(f"redis://{user}127.0.0.1:{own_valkey.port}/0")
 
 
-def test_migrate_looks_at_redis_where_it_is_told_of_it(database_url: str, own_valkey: ValkeyServer) -> None:
+def test_migrate_checks_redis_if_its_address_is_set(database_url: str, own_valkey: ValkeyServer) -> None:
     done = run("admin", "migrate", DATABASE_URL=database_url, REDIS_URL=own_valkey.url)
     assert (done.returncode, done.stderr) == (0, "")
     limited = as_user(own_valkey, "~* allchannels +@read")

@@ -22,12 +22,12 @@ from jobs.finish import succeed
 from jobs.workers import register
 from tests.conftest import execute, renamed
 from tests.stack.processes import day
-from worker.slots.reader import decoded
+from worker.slots.reader import decode
 
 VERSIONS = sorted(Path("migrations/versions").glob("v[0-9]*.py"))
 OLDER = [path.name[1:5] for path in VERSIONS[:-1]]
 CHECKED_FROM = "0010"
-"""Migrations before the first release did as they liked."""
+"""Migrations before the first release were not bound by these rules."""
 NO_REWRITE = (
     "CREATE FUNCTION refuse_rewrite() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN"
     f" IF (SELECT lpad((version_num::int + 1)::text, 4, '0') FROM alembic_version) >= '{CHECKED_FROM}' THEN"
@@ -53,7 +53,7 @@ VALUES = {
 
 @pytest.fixture
 def empty_url(postgres: PostgresServer) -> Iterator[str]:
-    """A database without any tables, none of which may be rewritten."""
+    """A database without tables, in which a trigger refuses the rewriting of any table."""
     name = f"empty_{uuid.uuid4().hex}"
     asyncio.run(execute(postgres.url, f"CREATE DATABASE {name}"))
     url = renamed(postgres.url, name)
@@ -103,13 +103,13 @@ async def test_the_jobs_of_an_older_version_are_run_by_this_one(empty_url: str, 
         claimed = await claim(session, worker, 5)
         assert len(claimed) == 3
         for one in claimed:
-            assert decoded(await request_json(session, one.claim)).username == day()["username"]
+            assert decode(await request_json(session, one.claim)).username == day()["username"]
             result = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
             assert await succeed(session, one.claim, result, {}, {}) == "succeeded"
     await database.close()
 
 
-async def test_a_migration_that_rewrites_a_table_is_found(empty_url: str) -> None:
+async def test_the_check_finds_a_migration_that_rewrites_a_table(empty_url: str) -> None:
     await migrate(empty_url)
     with pytest.raises(asyncpg.RaiseError, match="rewritten"):
         await execute(empty_url, "ALTER TABLE jobs ALTER COLUMN priority TYPE bigint")

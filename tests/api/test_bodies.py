@@ -1,4 +1,4 @@
-"""Bodies that don't come, come slowly or are too many: what they may hold, and that others are served."""
+"""Bodies that are missing, slow or too many: their limits, and that other requests are served."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_without_a_valid_key_a_body_is_not_waited_for(
         assert read_head(made).startswith("HTTP/1.1 401 ")
 
 
-def test_a_key_is_asked_for_before_a_body_is_looked_at(stack: Stack) -> None:
+def test_the_key_is_checked_before_the_body(stack: Stack) -> None:
     stack.api()
     for path in ("/v1/til", "/v1/webhook-secret/rotate", "/v1/nothing"):
         with connection(stack, head("POST", path, **STALLED | {"Content_Length": "5"}) + b'{"a":') as made:

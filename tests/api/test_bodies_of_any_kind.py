@@ -1,4 +1,4 @@
-"""Whatever a body holds, it is answered soon, in bounded memory, and with a few places that are wrong."""
+"""Any body is answered soon, in bounded memory, and with a bounded list of errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATCH = {"commit_message": "m", "patch": "@@ -1 +1 @@\n-a\n+b"}
 
 
 def repeated(piece: str, times: int | None = None, before: str = "[", after: str = "]") -> bytes:
-    """`piece` so often, separated by commas, as long as it fits into a body."""
+    """A list of as many `piece`s as fit into a body."""
     return f"{before}{','.join([piece] * (times or LIMIT // (len(piece) + 1)))}{after}".encode()
 
 
@@ -148,7 +148,7 @@ def test_code_full_of_brackets_and_quotes_is_taken() -> None:
 
 
 @pytest.mark.parametrize("name", ["as many lists as may be", "the last patch is wrong", "unknown fields"])
-def test_reading_costs_less_than_a_second(name: str) -> None:
+def test_reading_any_body_costs_less_than_a_second_of_cpu(name: str) -> None:
     assert best_on_reference(refused(HOSTILE[name]), rounds=2) < 1000
 
 
@@ -160,7 +160,7 @@ def refused(body: bytes) -> Callable[[], None]:
     return work
 
 
-def test_of_many_errors_twenty_are_told_and_how_many_there_are(client: httpx.Client) -> None:
+def test_of_many_errors_twenty_are_listed_and_all_are_counted(client: httpx.Client) -> None:
     problem = client.post("/v1/til", content=HOSTILE["few unknown fields"], headers=JSON).json()
     assert len(problem["errors"]) == MOST_ERRORS
     assert "60 errors" in problem["detail"]

@@ -1,4 +1,4 @@
-"""More clients than files: who sends half a request is closed for others, and health is always answered."""
+"""More clients than files: clients that send no whole request are closed for others; health is answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_LOG_BYTES = 500_000
 
 @contextmanager
 def clients(stack: Stack, count: int, data: bytes) -> Iterator[None]:
-    """So many connections that have sent this and stay."""
+    """Open connections, each of which has sent `data`."""
     with ExitStack() as opened:
         for _ in range(count):
             opened.enter_context(connection(stack, data))
@@ -29,7 +29,7 @@ def healthy(stack: Stack) -> bool:
     return httpx.get(f"{stack.api_url}/healthz", timeout=5).status_code == 200
 
 
-def test_half_heads_keep_nobody_out(stack: Stack) -> None:
+def test_clients_with_incomplete_heads_are_closed_for_others(stack: Stack) -> None:
     api = stack.api(FEW_FILES)
     with (
         clients(stack, 2 * FILES, b"GET /healthz HTTP/1.1\r\nHost: til\r\nX-Half: "),
@@ -40,7 +40,7 @@ def test_half_heads_keep_nobody_out(stack: Stack) -> None:
     assert api.log.stat().st_size < LONGEST_LOG_BYTES
 
 
-def test_more_who_wait_than_files_are_refused_and_health_is_answered(stack: Stack) -> None:
+def test_connections_over_the_limit_of_files_are_refused_and_health_is_answered(stack: Stack) -> None:
     api = stack.api(FEW_FILES)
     with stack.client() as client:
         job_id = client.post("/v1/til", json=day()).json()["id"]
@@ -58,7 +58,7 @@ def test_more_who_wait_than_files_are_refused_and_health_is_answered(stack: Stac
     until(lambda: healthy(stack) and "til_connections 0.0" in api.metrics())
 
 
-def test_a_head_and_a_body_that_do_not_come_end_in_time(stack: Stack) -> None:
+def test_incomplete_heads_and_bodies_time_out(stack: Stack) -> None:
     stack.api()
     sized = {"Content_Type": "application/json", "Content_Length": "9"}
     half = head("POST", "/v1/til", stack.keys["key"], **sized) + b"{"
@@ -80,7 +80,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("of", ENDLESS)
-def test_what_is_no_body_is_bounded(stack: Stack, of: str) -> None:
+def test_heads_trailers_and_chunk_extensions_are_bounded(stack: Stack, of: str) -> None:
     api = stack.api()
     begin, more = ENDLESS[of]
     key = f"Authorization: Bearer {stack.keys['key']}\r\nContent-Type: application/json\r\n"

@@ -93,7 +93,7 @@ def wrong(one: Operation, client: httpx.Client) -> Iterator[httpx.Response]:
         yield client.request(one.method, one.url, content=body, headers={"content-type": "application/json"})
 
 
-def test_what_is_wrong_is_answered_as_documented(
+def test_wrong_requests_are_answered_as_documented(
     operations: list[Operation], document: dict[str, Any], client: httpx.Client
 ) -> None:
     schema = document["components"]["schemas"]["Problem"]
@@ -127,7 +127,7 @@ def test_a_job_that_has_ended_is_not_cancelled(client: httpx.Client, operations:
     assert {"200", "202", "409"} <= cancel.says["responses"].keys()
 
 
-def test_inputs_that_nobody_thought_of_are_answered_as_documented(stack: Stack, tmp_path: Path) -> None:
+def test_generated_inputs_are_answered_as_documented(stack: Stack, tmp_path: Path) -> None:
     api = stack.api()
     key = f"Authorization: Bearer {stack.keys['key']}"
     command = [str(SCHEMATHESIS), "run", f"{stack.api_url}/openapi.json", "-H", key, *OPTIONS.split()]

@@ -1,4 +1,4 @@
-"""Event streams of an api: who gets one, what it is bounded by, and that nothing of it is left behind."""
+"""Event streams of an api: who gets one, their limits, and that they are cleaned up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.follow import Followers
 from api.job_watch import JobWatch
 from api.problems import Problem
 from api.routes import events
-from api.transcript import Place
+from api.transcript import ClientPosition
 from base.database import Database
 from base.loops import Loops
 from base.states import Status
@@ -72,7 +72,7 @@ def test_a_cancelled_queued_job_ends_its_stream(client: httpx.Client) -> None:
     assert reader.names() == ["queued", "cancelled", "end"]
 
 
-def test_a_client_that_hangs_up_frees_its_place(stack: Stack) -> None:
+def test_a_client_that_disconnects_no_longer_counts(stack: Stack) -> None:
     api = stack.api(TIL_EVENT_STREAMS="3", TIL_EVENT_STREAMS_PER_TENANT="2")
     with stack.client() as client, stack.client(stack.another_tenant()["key"]) as other:
         job_id, theirs = submitted(client), submitted(other)
@@ -93,7 +93,7 @@ def test_streams_end_at_once_when_the_api_stops(stack: Stack) -> None:
     api = stack.api()
     with stack.client() as client, listening(client, submitted(client)) as reader:
         api.ask_to_stop()
-        until(lambda: api.popen.poll() is not None, 5)
+        until(lambda: api.popen.poll() is not None)
     assert reader.names() == ["queued"]
 
 
@@ -123,12 +123,12 @@ async def no_job() -> dict[str, Any] | None:
     return None
 
 
-async def test_a_silent_stream_says_that_it_is_still_there(
+async def test_a_silent_stream_sends_keepalive_comments(
     followers: Followers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(events, "KEEPALIVE_SECONDS", 0.05)
     job_state = JobState(Status.QUEUED, 0)
-    stream = events.follow(followers, uuid.uuid4(), job_state, Place(), no_job)
+    stream = events.follow(followers, uuid.uuid4(), job_state, ClientPosition(), no_job)
     said = [await anext(stream) for _ in range(4)]
     await stream.aclose()
     assert said[0].startswith(b"retry: ")
@@ -137,19 +137,19 @@ async def test_a_silent_stream_says_that_it_is_still_there(
 
 
 async def test_a_job_that_is_gone_ends_its_stream(followers: Followers) -> None:
-    stream = events.follow(followers, uuid.uuid4(), RUNNING, Place(), no_job)
+    stream = events.follow(followers, uuid.uuid4(), RUNNING, ClientPosition(), no_job)
     async with asyncio.timeout(10):
         said = [one async for one in stream]
     assert said[1].startswith(b'event: status\ndata: {"status": "running"}')
     assert len(said) == 2
 
 
-async def test_a_client_that_takes_nothing_loses_its_place(
+async def test_the_stream_of_a_client_that_reads_nothing_is_closed(
     followers: Followers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "SEND_SECONDS", 0.05)
     tenant_id, never = uuid.uuid4(), asyncio.Event()
-    stream = events.follow(followers, uuid.uuid4(), RUNNING, Place(), no_job)
+    stream = events.follow(followers, uuid.uuid4(), RUNNING, ClientPosition(), no_job)
 
     async def receive() -> Message:
         await never.wait()
@@ -157,11 +157,11 @@ async def test_a_client_that_takes_nothing_loses_its_place(
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.body":
-            with pytest.raises(Problem), followers.seat(tenant_id):
+            with pytest.raises(Problem), followers.admit(tenant_id):
                 raise AssertionError
             await never.wait()
 
     async with asyncio.timeout(10):
         await events.EventStream(followers, tenant_id, stream)({"type": "http"}, receive, send)
-    with followers.seat(tenant_id):
+    with followers.admit(tenant_id):
         pass

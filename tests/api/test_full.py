@@ -1,4 +1,4 @@
-"""More than can wait to be stored is told at once, and when to come again."""
+"""Submissions over the limit are refused at once, with Retry-After."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many submits at once: large ones delay no small one, and what can't be stored hurts nobody else."""
+"""Many submits at once: large ones delay no small one, and a row that is refused fails alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_more_than_can_wait_is_refused_at_once(database: Database, tenant_
     assert await submitter.submit(large(tenant_id, megabytes=1))
 
 
-async def test_what_can_not_be_stored_does_not_hurt_the_rest_of_its_group(
+async def test_a_row_that_is_refused_does_not_fail_the_rest_of_its_batch(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     submitter = Submitter(database)

@@ -1,4 +1,4 @@
-"""A replay of an Idempotency-Key gets the first status code; bodies that differ only in a secret are two."""
+"""A repeated Idempotency-Key gets the first status code; a body with another secret is another body."""
 
 from __future__ import annotations
 

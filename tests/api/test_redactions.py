@@ -46,7 +46,7 @@ async def stored(stack: Stack) -> str:
         await pool.close()
 
 
-async def test_a_submitted_secret_is_nowhere_and_the_job_says_what_was_taken_out(stack: Stack) -> None:
+async def test_a_submitted_secret_is_nowhere_and_the_job_lists_what_was_redacted(stack: Stack) -> None:
     api, found, pem = stack.api(), secrets(), key("RSA PRI" + "VATE KEY")
     with stack.client() as client:
         answer = client.post("/v1/til", json=a_day_with(found, pem))

@@ -1,4 +1,4 @@
-"""Redis falls silent while an api follows many jobs: every reader goes on where he was."""
+"""Redis stops to answer while an api follows many jobs: afterwards every reader continues where it was."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def live(redis_url: str) -> AsyncIterator[Live]:
 
 @pytest.fixture
 async def transcripts(database: Database, live: Live) -> AsyncIterator[dict[uuid.UUID, Transcript]]:
-    """Jobs that are followed, by somebody each, whatever PostgreSQL knows of them."""
+    """The transcripts of many followed jobs, which are not in PostgreSQL."""
     followers, loops = Followers(JobWatch(database, live), live, STREAMS, STREAMS), Loops(pytest.fail)
     with ExitStack() as followed:
         found = {}
@@ -59,7 +59,7 @@ async def until_all_have(transcripts: dict[uuid.UUID, Transcript], text: str) ->
             await asyncio.sleep(0.05)
 
 
-async def test_streams_go_on_where_they_were_after_a_silence(
+async def test_streams_continue_where_they_were_after_an_outage(
     transcripts: dict[uuid.UUID, Transcript], live: Live, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await write(live, list(transcripts), 0, "one ")
@@ -85,7 +85,7 @@ async def test_streams_go_on_where_they_were_after_a_silence(
     assert set(asked) >= set(before.values())
 
 
-async def test_streams_of_a_redis_that_numbers_from_below_are_read_from_their_start(
+async def test_streams_whose_ids_begin_anew_after_a_loss_are_read_from_their_start(
     transcripts: dict[uuid.UUID, Transcript], live: Live, redis_url: str
 ) -> None:
     job_ids = list(transcripts)

@@ -1,4 +1,4 @@
-"""SIGTERM to an api: who waits is answered at once, and the process is gone, whoever is connected."""
+"""SIGTERM to an api: waiting requests are answered at once, and open connections don't delay the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.stack.raw import connection, head, read_head, read_to_the_end
 STREAMS = "til_event_streams "
 
 
-def test_who_waits_gets_the_unfinished_job_and_the_process_ends(stack: Stack) -> None:
+def test_waiting_requests_get_the_unfinished_job_and_the_process_ends(stack: Stack) -> None:
     api = stack.api()
     with stack.client() as client:
         job_id = client.post("/v1/til", json=day()).json()["id"]
@@ -37,7 +37,18 @@ def test_who_waits_gets_the_unfinished_job_and_the_process_ends(stack: Stack) ->
     assert api.popen.wait(10) == -signal.SIGTERM
 
 
-def test_half_sent_and_idle_connections_hold_up_no_end(stack: Stack) -> None:
+def test_an_idle_connection_stays_open_for_as_long_as_the_setting_says(stack: Stack) -> None:
+    stack.api(TIL_KEEP_ALIVE_SECONDS="620")
+    with connection(stack, head("GET", "/healthz")) as long:
+        read_head(long)
+        stack.api(TIL_KEEP_ALIVE_SECONDS="1")
+        with connection(stack, head("GET", "/healthz")) as short:
+            read_to_the_end(short)
+        long.sendall(head("GET", "/healthz"))
+        assert "200" in read_head(long)
+
+
+def test_incomplete_and_idle_connections_do_not_delay_the_end(stack: Stack) -> None:
     api, key = stack.api(), stack.keys["key"]
     with ExitStack() as open_ones:
         idle = open_ones.enter_context(connection(stack, head("GET", "/healthz")))

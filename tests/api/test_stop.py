@@ -37,7 +37,7 @@ async def test_a_submit_that_cannot_be_stored_in_time_is_503(stack: Stack, datab
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_stream_whose_client_takes_nothing_holds_nothing(stack: Stack) -> None:
+async def test_a_stream_whose_client_reads_nothing_does_not_delay_the_end(stack: Stack) -> None:
     api, key = stack.api(), stack.keys["key"]
     with stack.client() as client:
         job_id = client.post("/v1/til", json=day()).json()["id"]
@@ -50,7 +50,7 @@ async def test_a_stream_whose_client_takes_nothing_holds_nothing(stack: Stack) -
         ends_in_time(api)
 
 
-def test_a_stream_ends_whole_and_goes_on_elsewhere(stack: Stack) -> None:
+def test_a_stream_ends_after_a_whole_event_and_continues_at_another_api(stack: Stack) -> None:
     api, key = stack.api(), stack.keys["key"]
     with stack.client() as client:
         job_id = client.post("/v1/til", json=day()).json()["id"]

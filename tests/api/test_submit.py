@@ -88,13 +88,13 @@ def test_a_body_over_the_limit_is_413_declared_or_streamed(stack: Stack, chunked
 @pytest.mark.parametrize(
     "url", ["http://10.0.0.1/", "https://169.254.169.254/", "ftp://example.com/", "https://u:p@example.com/"]
 )
-def test_a_webhook_to_a_forbidden_place_is_refused(client: httpx.Client, url: str) -> None:
+def test_a_webhook_to_a_forbidden_address_is_refused(client: httpx.Client, url: str) -> None:
     answer = client.post("/v1/til", json=day(webhook={"url": url}))
     assert (answer.status_code, answer.json()["code"]) == (422, "webhook_url_forbidden")
     assert url not in answer.text
 
 
-def test_without_a_valid_key_nothing_is_said(stack: Stack) -> None:
+def test_without_a_valid_key_every_path_is_401(stack: Stack) -> None:
     stack.api()
     for headers in ({}, {"Authorization": "Bearer til_wrong"}, {"Authorization": "Basic abc"}):
         answer = httpx.post(f"{stack.api_url}/v1/til", json=day(), headers=headers)

@@ -1,4 +1,4 @@
-"""No text of a request is a 500: NUL and half a surrogate pair are refused by name, wherever they stand."""
+"""NUL and lone surrogates in any text of a request are a 422 with a pointer, never a 500."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group commit: nothing waits for company, what gathers goes together, nobody is left without an answer."""
+"""Group commit: no waiting without need, one batch for what gathers, an outcome for every item."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from base.batcher import AtOnce, Batcher
+from base.batcher import Batcher, UnboundedQueue
 from base.errors import TooManyWaiting
 
 
@@ -26,7 +26,7 @@ class Store:
         return [ValueError(str(one)) if one % 2 else str(one) for one in batch]
 
 
-async def test_the_first_goes_at_once_and_what_comes_meanwhile_goes_together() -> None:
+async def test_the_first_is_stored_at_once_and_those_added_meanwhile_in_one_batch() -> None:
     store = Store()
     batcher: Batcher[int, str] = Batcher(store)
     first = asyncio.create_task(batcher.add(1000))
@@ -39,7 +39,7 @@ async def test_the_first_goes_at_once_and_what_comes_meanwhile_goes_together() -
     assert store.batches == [[1000], [1002, 1004, 1006]]
 
 
-async def test_each_gets_its_own_error_and_a_batch_that_breaks_answers_all_of_it() -> None:
+async def test_an_error_of_one_item_is_its_own_and_an_error_of_the_store_is_every_items() -> None:
     store = Store()
     store.go.set()
     batcher: Batcher[int, str] = Batcher(store)
@@ -50,7 +50,7 @@ async def test_each_gets_its_own_error_and_a_batch_that_breaks_answers_all_of_it
     assert await batcher.add(16) == "16"
 
 
-async def test_who_has_gone_is_stored_all_the_same() -> None:
+async def test_an_item_is_stored_although_its_caller_was_cancelled() -> None:
     store = Store()
     batcher: Batcher[int, str] = Batcher(store)
     gone, stays = (asyncio.create_task(batcher.add(number)) for number in (18, 20))
@@ -62,13 +62,13 @@ async def test_who_has_gone_is_stored_all_the_same() -> None:
     assert store.batches == [[18, 20]]
 
 
-class Full(AtOnce[int]):
-    """Has room for nobody."""
+class Full(UnboundedQueue[int]):
+    """Always full."""
 
-    def enter(self, one: int) -> bool:
+    def add(self, one: int) -> bool:
         return False
 
 
-async def test_a_full_queue_is_said_at_once() -> None:
+async def test_adding_to_a_full_queue_raises_at_once() -> None:
     with pytest.raises(TooManyWaiting):
         await Batcher(Store(), Full()).add(1)

@@ -1,4 +1,4 @@
-"""Which answers of PostgreSQL are its being away, and which are the statement's own fault."""
+"""Which errors of PostgreSQL are DatabaseUnavailable, and which are about the statement's values."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ async def raise_sqlstate(database: Database, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", AWAY)
-async def test_what_another_try_may_find_healed_is_the_database_being_away(
-    database: Database, code: str
-) -> None:
+async def test_errors_that_a_retry_may_avoid_are_database_unavailable(database: Database, code: str) -> None:
     with pytest.raises(DatabaseUnavailable):
         await raise_sqlstate(database, code)
     async with database.session() as session:
@@ -45,12 +43,12 @@ async def test_what_another_try_may_find_healed_is_the_database_being_away(
 
 
 @pytest.mark.parametrize("code", OWN)
-async def test_values_that_are_refused_are_the_statements_own_fault(database: Database, code: str) -> None:
+async def test_errors_about_values_are_raised_as_they_are(database: Database, code: str) -> None:
     with pytest.raises(DBAPIError):
         await raise_sqlstate(database, code)
 
 
-async def test_a_value_that_the_driver_refuses_is_the_statements_own_fault(database: Database) -> None:
+async def test_a_value_that_the_driver_refuses_is_raised_as_it_is(database: Database) -> None:
     with pytest.raises(DBAPIError):
         async with database.session() as session:
             await session.execute(text("SELECT CAST(:n AS integer)"), {"n": 2**40})
@@ -58,7 +56,7 @@ async def test_a_value_that_the_driver_refuses_is_the_statements_own_fault(datab
 
 @pytest.fixture
 async def closed(database_url: str) -> AsyncIterator[Database]:
-    """A database that lets nobody in, as during a restore."""
+    """A database that accepts no connections, as during a restore."""
     name = database_url.partition("?")[0].rpartition("/")[2]
     admin = database_url.replace(name, "postgres", 1)
     await execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
@@ -68,7 +66,7 @@ async def closed(database_url: str) -> AsyncIterator[Database]:
     await execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-async def test_a_database_that_lets_nobody_in_is_away(closed: Database) -> None:
+async def test_a_database_that_accepts_no_connections_is_unavailable(closed: Database) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with closed.session() as session:
             await session.execute(text("SELECT 1"))

@@ -1,4 +1,4 @@
-"""Background loops go on after any error; one that has ended or stands still is told, once."""
+"""Background loops continue after any error; one that has ended or is stalled is reported, once."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ async def test_a_loop_goes_on_after_any_error_and_each_is_counted() -> None:
     assert (dead, loops.dead) == ([], None)
 
 
-async def test_a_loop_that_was_ended_by_somebody_else_is_told_once() -> None:
+async def test_a_loop_whose_task_was_cancelled_from_elsewhere_is_reported_dead_once() -> None:
     dead: list[str] = []
     loops = Loops(dead.append)
     loops.start("ended", lambda: asyncio.sleep(0.01))
-    (task,) = [one for one in asyncio.all_tasks() if "_for_ever" in repr(one)]
+    (task,) = [one for one in asyncio.all_tasks() if "_repeat" in repr(one)]
     task.cancel()
     await until(lambda: loops.dead)
     await loops.close()
     assert (dead, loops.dead) == (["ended"], "ended")
 
 
-async def test_a_step_that_makes_another_error_of_its_cancellation_ends_too() -> None:
+async def test_a_loop_ends_although_its_step_turns_the_cancellation_into_another_error() -> None:
     asked = asyncio.Event()
 
     async def step() -> None:
@@ -78,30 +78,30 @@ async def test_a_step_that_makes_another_error_of_its_cancellation_ends_too() ->
         await loops.close()
 
 
-async def test_a_step_that_swallows_its_cancellation_is_told_again() -> None:
-    told = 0
+async def test_a_step_that_swallows_its_cancellation_is_cancelled_again() -> None:
+    cancelled = 0
 
     async def step() -> None:
-        nonlocal told
-        while told < 2:
+        nonlocal cancelled
+        while cancelled < 2:
             try:
                 await asyncio.sleep(3600)
             except asyncio.CancelledError:
-                told += 1
+                cancelled += 1
 
     loops = Loops(lambda name: pytest.fail(f"{name} is dead"))
     loops.start("deaf", step)
     await asyncio.sleep(0)
     async with asyncio.timeout(20):
         await loops.close()
-    assert told == 2
+    assert cancelled == 2
 
 
-async def test_a_loop_that_stands_still_is_dead_and_one_that_may_wait_is_not() -> None:
+async def test_a_stalled_loop_is_dead_and_one_without_a_limit_is_not() -> None:
     dead: list[str] = []
     loops = Loops(dead.append)
-    loops.start("waits", asyncio.Event().wait, None)
-    loops.start("stands", asyncio.Event().wait, 1)
+    loops.start("unlimited", asyncio.Event().wait, None)
+    loops.start("stalled", asyncio.Event().wait, 1)
     await until(lambda: dead)
     await loops.close()
-    assert (dead, loops.dead) == (["stands"], "stands")
+    assert (dead, loops.dead) == (["stalled"], "stalled")

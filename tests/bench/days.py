@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from til_client.changed import gather, latest_code
-from til_client.commits import Commit, by_one, log, messages_of
+from til_client.commits import Commit, log, messages_of, of_author
 from til_client.git import CollectError, Git
 
 from til.request import ChangedFile, Patch, TilRequest
@@ -52,7 +52,7 @@ def history(folder: Path) -> list[Day]:
     git = Git(folder)
     if git.text("rev-parse", "--is-shallow-repository").strip() == "true":
         raise HistoryMissing(f"{folder} is a shallow clone: `git fetch --unshallow` gets its first commits.")
-    commits = by_one(log(git, "--topo-order", "--reverse"), None)[:COMMITS]
+    commits = of_author(log(git, "--topo-order", "--reverse"), None)[:COMMITS]
     if len(commits) < COMMITS:
         raise HistoryMissing(
             f"{folder} has {len(commits)} commits of the {COMMITS} that the list is made of."

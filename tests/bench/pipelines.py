@@ -100,7 +100,7 @@ def measure(day: Day, reader: Reader) -> Measured:
         files=[_file_tokens(file, reader.tokens) for file in day.request.files],
         prompt=plan.prompt.encoded.tokens if plan.prompt else None,
         parts=parts,
-        frame=reader.encode(CURRENT.for_post(day.request.language), frame.around("")).tokens,
+        frame=reader.encode(CURRENT.for_post(day.request.language), frame.user_message("")).tokens,
         answer=plan.max_output_tokens,
         notes=NOTES_TOKENS,
         context=reader.context,

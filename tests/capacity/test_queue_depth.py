@@ -14,7 +14,7 @@ from capacity.queue_depth import QueueDepth
 from jobs.submission import Submission
 from jobs.submit import insert_batch
 from jobs.workers import register
-from steward.sweeper import show_models
+from steward.sweeper import export_models
 from tests.jobs.conftest import claimed
 from tests.stack.processes import day
 from til.request import TilRequest
@@ -67,10 +67,10 @@ async def test_each_model_has_figures_of_its_own(database: Database, tenant_id: 
     assert (now.at - now.oldest_queued_at).total_seconds() == pytest.approx(2000, abs=30)
 
 
-async def test_the_oldest_is_the_one_that_has_waited_longest_wherever_it_stands_in_line(
+async def test_the_oldest_is_the_one_that_has_waited_longest_whatever_its_position(
     database: Database, tenant_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where more wait than are counted, and those with a head start go first."""
+    """Also with more jobs than are counted, and with jobs that have priority."""
     monkeypatch.setitem(measure.LIMITS, "few_limit", 2)
     await waits(database, tenant_id, "default", 900, priority=-3600)
     for priority in (0, 60, 3600, 3600):
@@ -103,12 +103,12 @@ async def test_the_metrics_of_a_model_of_which_nothing_is_left_are_zero(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     await waits(database, tenant_id, "gone", 50)
-    show_models(await measured(database), {"gone"})
+    export_models(await measured(database), {"gone"})
     shown = ("til_model_jobs", {"model": "gone", "state": "queued"})
     age = ("til_model_oldest_queued_seconds", {"model": "gone"})
     assert REGISTRY.get_sample_value(*shown) == 1
     assert (REGISTRY.get_sample_value(*age) or 0) >= 50
     async with database.session() as session:
         await session.execute(text("UPDATE jobs SET status = 'cancelled', finished_at = now()"))
-    show_models(await measured(database), {"gone"})
+    export_models(await measured(database), {"gone"})
     assert (REGISTRY.get_sample_value(*shown), REGISTRY.get_sample_value(*age)) == (0, 0)

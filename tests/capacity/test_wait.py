@@ -21,7 +21,7 @@ def test_the_slots_of_other_models_shorten_no_wait() -> None:
     assert estimate(8, depth(small=SMALL).of("small")) == {"low_seconds": 10, "high_seconds": 45}
 
 
-def test_nobody_knows_how_long_it_takes_where_nobody_serves_the_model() -> None:
+def test_without_a_worker_for_the_model_there_is_no_estimate() -> None:
     assert estimate(1, depth(small=SMALL).of("large")) is None
 
 

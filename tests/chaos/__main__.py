@@ -1,4 +1,4 @@
-"""`make chaos JOBS=10000 FAULTS=50 SEED=1`: exit code 1 when anything that was promised did not hold."""
+"""`make chaos JOBS=10000 FAULTS=50 SEED=1`: exit code 1 if a promise was broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.chaos.record import Recorder
 PAUSE_SECONDS = 4.0
 PATIENCE_SECONDS = 240
 SMALL, SMALL_SECONDS = (600, 8), 180
-"""A run of so many jobs and faults is part of `make test`, which has no longer for it."""
+"""The number of jobs up to which a run is part of `make test`, and how long such a run takes."""
 OPEN = text("""
 SELECT (SELECT count(*) FROM jobs WHERE finished_at IS NULL)
      + (SELECT count(*) FROM deliveries WHERE state = 'pending')

@@ -1,4 +1,4 @@
-"""What befalls the cluster: one random fault after another, all of them drawn from one seed."""
+"""Injects random faults into the cluster, one after another, drawn from one seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.load import Consumer
 
 NOTICED_SECONDS = 6
-"""A process that could not connect may end so long after the outage."""
+"""A process that could not connect may end up to so long after the outage."""
 NAMES = [f"{kind}-{number}" for kind in ("api", "worker", "steward") for number in range(2)]
 
 

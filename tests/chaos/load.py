@@ -1,4 +1,4 @@
-"""Who uses the cluster meanwhile: backends that submit and cancel, and the consumer of their webhooks."""
+"""The users of the cluster: backends that submit and cancel, and the receiver of their webhooks."""
 
 from __future__ import annotations
 

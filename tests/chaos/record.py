@@ -1,4 +1,4 @@
-"""What was seen meanwhile: when a rescue was due and a worker was free to take the job."""
+"""Records during the run when rescues were possible and a worker was free to take a job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Seen:
 
 
 class Recorder:
-    """Looks several times a second, until `close`; nothing is able while PostgreSQL is away."""
+    """Looks several times a second until `close`. While PostgreSQL is away, no job can be run."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.seen: list[Seen] = []

@@ -40,7 +40,7 @@ def job(status: str, **more: Any) -> dict[str, Any]:
 
 
 class Api:
-    """Answers what a test puts into `answers`, in order; the last one again and again."""
+    """Answers with a test's `answers`, in order; the last one repeatedly."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, Any, dict[str, str]]] = []
@@ -153,7 +153,7 @@ def test_a_failed_job_is_exit_code_1_with_its_error(tmp_path: Path, api: Api) ->
     assert "engine_failed" in done.stderr
 
 
-def test_nothing_that_a_post_holds_controls_the_terminal(tmp_path: Path, api: Api) -> None:
+def test_no_control_character_of_a_post_reaches_the_terminal(tmp_path: Path, api: Api) -> None:
     content = "# \x1b[31mred\x07\n\n[bold]text[/bold] \x9b2J\n"
     result = {"title": "t", "keywords": [], "content": content, "sections": []}
     api.answers = [(200, job("succeeded", result=result, repo="\x1b]0;title\x07x"), {})]

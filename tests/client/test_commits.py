@@ -32,7 +32,7 @@ def test_a_day_is_its_files_with_their_patches_oldest_first(repository: Path, co
     assert "-a = 1\n+a = 2\n" in mill.patches[1].patch
 
 
-def test_only_the_wanted_day_and_author_count(repository: Path, commit: Commit) -> None:
+def test_only_commits_of_the_wanted_day_and_author_are_read(repository: Path, commit: Commit) -> None:
     commit("old", {"old.py": b"1\n"}, "2025-04-23T23:59:00+0900")
     commit("new", {"new.py": b"1\n"})
     assert [file.filepath for file in read(repository).files] == ["new.py"]

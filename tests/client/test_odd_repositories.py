@@ -17,7 +17,7 @@ from tests.client.repositories import Commit, collected, git, sentence
 TODAY = datetime.date(2025, 4, 24)
 
 
-def test_what_a_shallow_clone_lacks_is_not_told_as_the_days_work(
+def test_commits_whose_parents_a_shallow_clone_lacks_are_left_out(
     commit: Commit, repository: Path, tmp_path: Path
 ) -> None:
     commit("import", {f"f{n}.py": b"1\n" for n in range(9)})
@@ -126,7 +126,7 @@ def test_a_remote_with_an_odd_address_does_no_harm(commit: Commit, repository: P
 
 
 @pytest.mark.parametrize("program", ["#!/bin/sh\necho hi\n", "#!/bin/sh\nkill $$\n", "no program", "#!/no\n"])
-def test_a_git_that_is_none_is_a_sentence(
+def test_a_program_named_git_that_is_not_git_is_one_sentence(
     commit: Commit, repository: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     commit("one", {"a.py": b"1\n"})

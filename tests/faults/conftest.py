@@ -20,6 +20,8 @@ from tests.stack.proxy import Proxy, to_postgres
 from tests.worker.test_openai import MODELS, NO_PAGE, Answer, serving
 
 LONG = {"TIL_OUTLINE_SECONDS": "60"}
+RARE_HEARTBEATS = {"TIL_LEASE_SECONDS": "180"}
+"""One heartbeat a minute: what a worker learns sooner, it has not learnt from a heartbeat."""
 ONE_RUN = ["submit", "claim", "succeed"]
 
 

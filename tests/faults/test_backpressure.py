@@ -1,4 +1,4 @@
-"""A model's server that takes no more calls, or none for good: jobs wait, and fail only by their own."""
+"""A model's server that refuses calls for a while, or for ever: jobs wait, and fail only for own faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHOLE = OK + event(POST) + event(None, "stop") + DONE
 
 
 class Server:
-    """Says what is told next, then a post; `asked` are the times at which it was."""
+    """Answers with the next of `first`, then with a post. `asked`: when each call came."""
 
     def __init__(self, *first: bytes) -> None:
         self.first = list(first)
@@ -59,7 +59,7 @@ def work(stack: Stack, url: str, slots: int = 10) -> Any:
     return stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_SLOTS=str(slots))
 
 
-def test_a_busy_server_is_waited_for_as_it_asks_and_charged_to_nobody(stack: Stack, jobs: Jobs) -> None:
+def test_a_busy_server_is_waited_for_as_it_asks_without_charging_a_failure(stack: Stack, jobs: Jobs) -> None:
     """A wait that a run can't afford is spent in the queue."""
     server = Server(*[refusal(503, {"message": "slow down"}, "retry-after: 1")] * 2)
     with served(server.answer) as url:
@@ -91,7 +91,7 @@ def test_a_server_gets_no_more_calls_and_its_worker_no_more_jobs_than_it_takes(
     assert len(server.asked) < 3 * len(ids)
 
 
-def test_a_key_that_is_withdrawn_costs_no_job(stack: Stack, jobs: Jobs) -> None:
+def test_no_job_fails_while_the_servers_key_is_invalid(stack: Stack, jobs: Jobs) -> None:
     server = Server()
     with served(server.answer, server.models) as url:
         worker = work(stack, url)
@@ -104,7 +104,7 @@ def test_a_key_that_is_withdrawn_costs_no_job(stack: Stack, jobs: Jobs) -> None:
     assert (found["status"], found["attempts"]) == ("succeeded", 1)
 
 
-def test_what_fails_says_why_and_counts_what_it_has_spent(stack: Stack, jobs: Jobs) -> None:
+def test_a_failed_job_has_its_reason_and_its_usage(stack: Stack, jobs: Jobs) -> None:
     usage = b'data: {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 10}}\n\n'
     broken, no_post = OK + event("{") + event("}"), OK + event("{}") + event(None, "stop") + usage + DONE
     for_good = refusal(400, {"message": "no such thing at http://10.1.2.3/v1"})

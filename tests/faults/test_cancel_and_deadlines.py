@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from redis import Redis
 
 from deploy.local.valkey import ValkeyServer
 from signals.pubsub import CANCEL
-from tests.faults.conftest import LONG
+from tests.faults.conftest import LONG, RARE_HEARTBEATS, ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until
 
@@ -19,37 +17,35 @@ def in_engine(worker: Process) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith("til_engine_running "))
 
 
-def test_a_running_job_is_cancelled_within_a_second_and_aborted_in_the_engine(
+def test_a_running_job_is_cancelled_long_before_a_heartbeat_and_aborted_in_the_engine(
     stack: Stack, jobs: Jobs
 ) -> None:
-    stack.steward()
-    worker = stack.worker(**LONG)
+    stack.steward(**RARE_HEARTBEATS)
+    worker = stack.worker(**LONG, **RARE_HEARTBEATS)
     job_id = jobs.submit()
     until(lambda: in_engine(worker) == 1)
-    began = time.monotonic()
     assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
-    assert jobs.get(job_id, wait=5)["status"] == "cancelled"
-    assert time.monotonic() - began < 1
+    assert jobs.get(job_id, wait=20)["status"] == "cancelled"
     assert in_engine(worker) == 0
     assert jobs.history(job_id) == ["submit", "claim", "ask_cancel", "cancel"]
 
 
-def test_a_nudge_that_nobody_asked_for_cancels_nothing(stack: Stack, jobs: Jobs) -> None:
+def test_a_message_in_redis_without_a_cancel_request_cancels_nothing(stack: Stack, jobs: Jobs) -> None:
     stack.steward()
-    worker = stack.worker(TIL_OUTLINE_SECONDS="2")
+    worker = stack.worker(TIL_OUTLINE_SECONDS="6")
     job_id, cancelled = jobs.submit(), jobs.submit()
     jobs.until_running(job_id, cancelled)
     with Redis.from_url(stack.redis_url) as redis:
         for _ in range(20):
             redis.publish(CANCEL, job_id)
     assert jobs.client.post(f"/v1/jobs/{cancelled}/cancel").status_code == 202
-    assert jobs.get(cancelled, wait=2)["status"] == "cancelled"
-    assert jobs.get(job_id, wait=10)["status"] == "succeeded"
+    assert jobs.get(cancelled, wait=20)["status"] == "cancelled"
+    assert jobs.get(job_id, wait=20)["status"] == "succeeded"
     assert jobs.history(job_id) == ["submit", "claim", "succeed"]
     assert worker.popen.poll() is None
 
 
-def test_without_redis_a_cancel_takes_a_heartbeat_at_most(
+def test_without_redis_a_cancel_comes_with_a_heartbeat(
     stack: Stack, jobs: Jobs, valkey: ValkeyServer
 ) -> None:
     lease_seconds = 6
@@ -59,11 +55,10 @@ def test_without_redis_a_cancel_takes_a_heartbeat_at_most(
     until(lambda: in_engine(worker) == 1)
     valkey.stop()
     try:
-        began = time.monotonic()
         assert jobs.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
-        until(lambda: jobs.get(job_id)["status"] == "cancelled", 10)
-        assert time.monotonic() - began < lease_seconds / 3 + 1
+        until(lambda: jobs.get(job_id)["status"] == "cancelled", 30)
         assert in_engine(worker) == 0
+        assert jobs.history(job_id) == ["submit", "claim", "ask_cancel", "cancel"]
     finally:
         valkey.start()
 
@@ -91,8 +86,8 @@ def test_a_job_that_nobody_starts_in_time_expires_and_one_that_was_started_does_
     started = jobs.submit(queue_seconds=3)
     jobs.until_running(started)
     assert worker.stop() == 0
-    began = time.monotonic()
-    until(lambda: time.monotonic() - began > 4)
+    late = f"SELECT clock_timestamp() > queue_deadline + interval '1 s' FROM jobs WHERE id = '{started}'"
+    until(lambda: ask(stack, late))
     assert jobs.history(started) == ["submit", "claim", "release"]
     stack.worker()
     assert jobs.get(started, wait=10)["status"] == "succeeded"

@@ -1,4 +1,4 @@
-"""The parts of a worker on a database that comes and goes: beats, claims and finishes that meet."""
+"""Heartbeats, claims and finishes of a worker that overlap, while its database comes and goes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LEASE_SECONDS = 15.0
 
 
 class Engine(OutlineEngine):
-    """Answers the probe or not, and does something `first` before it writes."""
+    """Answers the probe if `answers`, and calls `first` before it writes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Engine(OutlineEngine):
         self.first: Callable[[], Awaitable[None]] | None = None
 
     async def alive(self) -> bool:
-        """As it was told."""
+        """Whether it is set to answer."""
         return self.answers
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
@@ -56,7 +56,7 @@ class Engine(OutlineEngine):
 
 @dataclass
 class Parts:
-    """The parts of a worker whose way to the database is `proxy`; `database` is another way."""
+    """The parts of a worker, connected to the database through `proxy`; `database` is a direct connection."""
 
     database: Database
     tenant_id: uuid.UUID
@@ -74,7 +74,7 @@ class Parts:
         self.pulse = Heartbeat(*shared, "default", 30, LEASE_SECONDS, lambda: 0.0, self.died.append)
 
     def runner(self, beat: Callable[[], Awaitable[bool]]) -> Runner:
-        """Serves doorbells, and asks for beats so."""
+        """A runner that calls `beat` for a heartbeat."""
         reporter = LiveReporter(self.live, TokenRate())
         shared = (self.far, self.engine, self.live, self.in_flight, self.claimer, reporter)
         return Runner(*shared, beat, self.died.append, 1000)
@@ -105,7 +105,7 @@ async def parts(
     await asyncio.to_thread(ringer.close)
 
 
-async def test_beats_that_are_asked_for_at_once_register_a_worker_once_and_keep_its_fresh_claims(
+async def test_simultaneous_heartbeats_register_a_worker_once_and_keep_its_new_claims(
     parts: Parts,
 ) -> None:
     for _ in range(5):
@@ -119,9 +119,7 @@ async def test_beats_that_are_asked_for_at_once_register_a_worker_once_and_keep_
     assert [run and run.stopped for run in runs] == [None] * 5
 
 
-async def test_a_claim_that_crashes_brings_nothing_and_the_next_one_does(
-    parts: Parts, database_url: str
-) -> None:
+async def test_after_a_claim_that_crashed_the_next_one_gets_the_job(parts: Parts, database_url: str) -> None:
     await parts.submit()
     await execute(database_url, "ALTER TABLE deliveries RENAME TO away")
     async with asyncio.timeout(30):
@@ -131,7 +129,7 @@ async def test_a_claim_that_crashes_brings_nothing_and_the_next_one_does(
         assert await parts.claimer.next() is not None
 
 
-async def test_a_result_is_not_thrown_away_when_the_beat_that_should_explain_its_refusal_fails(
+async def test_a_result_is_kept_when_the_heartbeat_after_its_refusal_fails(
     parts: Parts,
 ) -> None:
     job_id = await parts.submit()
@@ -154,7 +152,7 @@ async def test_a_result_is_not_thrown_away_when_the_beat_that_should_explain_its
     assert (asked, await verbs(parts.database, job_id)) == (2, ["submit", "claim", "succeed"])
 
 
-async def test_an_engine_that_was_silent_in_an_outage_costs_the_lease_that_ended_in_it(
+async def test_a_lease_that_ended_in_an_outage_is_not_renewed_if_the_engine_was_silent(
     parts: Parts,
 ) -> None:
     await parts.submit()
@@ -171,7 +169,7 @@ async def test_an_engine_that_was_silent_in_an_outage_costs_the_lease_that_ended
     assert (run.stopped, await parts.workers()) == ("lost", 2)
 
 
-async def test_a_worker_that_was_awake_all_the_while_renews_the_lease_that_ended_in_an_outage(
+async def test_a_worker_that_was_not_frozen_renews_a_lease_that_ended_in_an_outage(
     parts: Parts,
 ) -> None:
     await parts.submit()

@@ -1,4 +1,4 @@
-"""Large days, and requests that can't be read: each costs its own job time, never the worker its lease."""
+"""Large days and unreadable requests: they cost their own job time, never the worker its lease."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.conftest import execute
 from tests.faults.conftest import ask
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
-from worker.slots.reader import decoded
+from worker.slots.reader import decode
 
 ONE_PATCH = {"commit_message": "m", "patch": "@@ -1 +1 @@\n-a\n+b"}
 LARGE = day(files=[{"filepath": f"f{number}.py", "patches": [ONE_PATCH] * 1000} for number in range(40)])
 LARGE_JOBS = 5
 
 
-def test_large_days_cost_no_lease_and_do_not_hold_up_a_small_one(stack: Stack, jobs: Jobs) -> None:
+def test_large_days_neither_end_the_lease_nor_delay_a_small_one(stack: Stack, jobs: Jobs) -> None:
     with stack.client() as client:
         for _ in range(LARGE_JOBS):
             assert client.post("/v1/til", json=LARGE, timeout=60).status_code == 202
@@ -31,10 +31,10 @@ def test_large_days_cost_no_lease_and_do_not_hold_up_a_small_one(stack: Stack, j
     assert "lease_lost" not in worker.log.read_text()
 
 
-async def test_while_a_large_day_is_decoded_the_loop_has_its_turns() -> None:
+async def test_decoding_a_large_day_does_not_block_the_event_loop() -> None:
     shares = []
     for _ in range(5):
-        decoding = asyncio.create_task(asyncio.to_thread(decoded, json.dumps(LARGE)))
+        decoding = asyncio.create_task(asyncio.to_thread(decode, json.dumps(LARGE)))
         longest, began = 0.0, time.monotonic()
         turn = began
         while not decoding.done():

@@ -1,4 +1,4 @@
-"""Answers that are lost, and results that can't be stored: every job comes to its one ending all the same."""
+"""Lost answers of the database, and results that can't be stored: every job still ends exactly once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from worker.engines.outline.draft import outline
 
 @pytest.mark.parametrize("key", ["c", None])
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_connection_cut_at_commit_is_told_truly(
+def test_after_a_connection_cut_at_commit_the_client_gets_the_true_outcome(
     stack: Stack, proxied_url: str, proxy: Proxy, committed: bool, key: str | None
 ) -> None:
     stack.database_url = proxied_url
@@ -46,7 +46,7 @@ def test_a_connection_cut_at_commit_is_told_truly(
 
 
 @pytest.mark.parametrize("committed", [True, False])
-async def test_so_is_one_that_is_cut_at_the_commit_of_many(
+async def test_after_a_cut_at_the_commit_of_a_batch_every_client_gets_the_true_outcome(
     database: Database, tenant_id: Any, proxied_url: str, proxy: Proxy, committed: bool
 ) -> None:
     cut = Database(proxied_url, API)
@@ -62,7 +62,7 @@ async def test_so_is_one_that_is_cut_at_the_commit_of_many(
     await cut.close()
 
 
-def test_a_claim_whose_answer_was_lost_is_released_and_made_again(
+def test_a_claim_whose_answer_was_lost_is_released_and_claimed_again(
     stack: Stack, proxied_url: str, proxy: Proxy, jobs: Jobs
 ) -> None:
     stack.steward(**SHORT)
@@ -128,7 +128,7 @@ def test_a_post_with_characters_that_can_not_be_stored_is_stored_without_them(
     assert (result["title"], result["sections"][0]["points"][0]["text"]) == ("cd", "ab e")
 
 
-def test_a_result_that_can_not_be_stored_is_a_failure_that_is_charged(stack: Stack, jobs: Jobs) -> None:
+def test_a_result_that_can_not_be_stored_counts_as_a_failure(stack: Stack, jobs: Jobs) -> None:
     stack.steward()
     stack.start_ready("tests.stack.faulty_worker", FAULT="unwritable")
     job_id = jobs.submit()

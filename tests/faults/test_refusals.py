@@ -1,4 +1,4 @@
-"""Servers that answer, but with errors: no process ends, no run is lost. A lost loop ends its process."""
+"""Servers that answer with errors: no process ends, no run is lost. A dead loop ends its process."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def tell(server: PostgresServer, database: str, statements: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_a_postgresql_that_answers_with_errors_is_away(
+def test_errors_of_postgresql_are_treated_as_an_outage(
     own_stack: Stack, own_postgres: PostgresServer, kind: str
 ) -> None:
     database, (begin, heal) = REFUSALS[kind]
@@ -107,7 +107,7 @@ REDIS: dict[str, tuple[Callable[[Redis], object], Callable[[Redis], object]]] = 
 
 
 @pytest.mark.parametrize("kind", REDIS)
-def test_a_redis_that_answers_with_errors_costs_no_worker(
+def test_errors_of_redis_end_no_worker(
     database_url: str, own_valkey: ValkeyServer, tmp_path: Path, kind: str
 ) -> None:
     stack = Stack(database_url, own_valkey.url, tmp_path)

@@ -1,4 +1,4 @@
-"""A worker that hears no doorbells claims by itself, and its consumer connects anew."""
+"""A worker that gets no doorbells claims by itself, and reconnects its consumer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SELECT max((SELECT count(*) FROM jobs AS other WHERE other.claimed_at <= jobs.cl
 """
 
 
-def test_a_consumer_that_hears_nothing_costs_seconds_and_is_connected_anew(
+def test_a_silent_consumer_delays_jobs_by_seconds_and_is_reconnected(
     stack: Stack, jobs: Jobs, tmp_path: Path
 ) -> None:
     deaf = tmp_path / "deaf"
@@ -54,7 +54,7 @@ def test_while_redis_is_away_workers_claim_by_themselves(
         valkey.start()
 
 
-def test_resets_of_every_connection_leave_a_worker_that_takes_work(stack: Stack, jobs: Jobs) -> None:
+def test_after_resets_of_all_connections_a_worker_still_takes_jobs(stack: Stack, jobs: Jobs) -> None:
     stack.steward()
     worker = stack.worker(TIL_SLOTS=str(SLOTS))
     with Redis.from_url(stack.redis_url) as redis:

@@ -70,7 +70,7 @@ class Expected:
     attempts: int = 0
 
     def leave(self, status: Status) -> None:
-        """An arrow out of running, which a cancel request turns."""
+        """A transition out of running; after a cancel request it ends as cancelled."""
         self.status = Status.CANCELLED if self.asked else status
         self.worker = None
 
@@ -96,7 +96,7 @@ class Expected:
 
 
 class Met(NamedTuple):
-    """What came of two transactions at once, and whether the second had to wait for the first."""
+    """The outcomes of two concurrent transactions, and whether the second had to wait for the first."""
 
     first: Any
     second: Any
@@ -130,7 +130,7 @@ class World:
         self.runner.close()
 
     async def transaction(self, work: Work) -> Any:
-        """One transaction; the facts that may stop it are returned."""
+        """One transaction; its expected errors are returned."""
         try:
             async with self.pool.session() as session:
                 return await work(session)
@@ -192,7 +192,7 @@ class World:
 
 
 async def end_lease(session: AsyncSession, worker: uuid.UUID, at: str = "clock_timestamp()") -> None:
-    """The worker has been silent for too long; `at` the epoch it is the first to be missed."""
+    """The worker's lease has ended; with `at` the epoch it is the first to be rescued."""
     await session.execute(text(f"UPDATE workers SET lease_expires_at = {at} WHERE id = :id"), {"id": worker})
 
 
@@ -204,7 +204,7 @@ async def rescue(session: AsyncSession) -> int | None:
 
 
 async def pass_deadline(session: AsyncSession, job_ids: Sequence[uuid.UUID], after: str = "0 s") -> None:
-    """These jobs have waited for too long, or will have."""
+    """The queue deadline of these jobs has passed, or passes soon."""
     late = f"UPDATE jobs SET queue_deadline = clock_timestamp() + interval '{after}' WHERE id = ANY(:ids)"
     await session.execute(text(late), {"ids": job_ids})
 

@@ -25,7 +25,7 @@ from til.request import TilRequest
 PICK = st.integers(0, 10**6)
 LEAVES = ["release", "retry", "succeed", "fail", "cancel_run"]
 FEW = 3
-"""Jobs a life: so few that the verbs meet each other."""
+"""Jobs in one test: few, so that the verbs hit the same ones."""
 
 
 class Steps(RuleBasedStateMachine):

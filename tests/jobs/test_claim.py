@@ -17,7 +17,7 @@ from jobs.claim import request_json
 from jobs.fence import Claim
 from jobs.workers import drain
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
-from worker.slots.reader import decoded
+from worker.slots.reader import decode
 
 RESULT = {"title": "t", "keywords": ["k"], "content": "# t", "sections": []}
 
@@ -32,7 +32,7 @@ async def test_jobs_are_claimed_in_the_order_of_their_arrival(
     assert one_by_one + together == ids
 
 
-async def test_priority_is_a_head_start_and_not_more(
+async def test_priority_is_a_head_start_in_seconds_only(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     old = await submit(age_seconds=700)
@@ -87,7 +87,7 @@ async def test_a_job_that_waits_for_its_retry_or_is_past_its_deadline_is_left_ou
     assert await claimed(database, worker, 5) == []
 
 
-async def test_a_worker_carries_at_most_one_suspect(
+async def test_a_worker_claims_at_most_one_job_that_was_lost_before(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     ids = [await submit() for _ in range(4)]
@@ -130,7 +130,7 @@ async def test_a_request_is_fetched_by_the_holder_of_the_claim_only(
     (first,) = await claimed(database, worker)
     async with database.session() as session:
         await cancel.cancel(session, tenant_id, job_id)
-        assert decoded(await request_json(session, first.claim)).username == "ada"
+        assert decode(await request_json(session, first.claim)).username == "ada"
         await give_back.release(session, first.claim)
     await submit()
     (second,) = await claimed(database, worker)
@@ -160,7 +160,7 @@ async def test_a_released_jobs_first_run_can_not_finish_it_even_for_the_same_wor
     assert await verbs(database, job_id) == ["submit", "claim", "release", "claim", "succeed"]
 
 
-async def test_a_cancel_that_came_first_wins_over_every_arrow_out_of_running(
+async def test_a_cancel_request_wins_over_every_other_end_of_a_run(
     database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
 ) -> None:
     worker = await new_worker()
@@ -181,7 +181,7 @@ async def test_a_cancel_that_came_first_wins_over_every_arrow_out_of_running(
     assert [(await job(database, i)).partial_text for i in ids] == ["# t"] * 4
 
 
-async def test_what_had_been_written_is_kept_of_an_ended_run_only(
+async def test_partial_text_is_kept_of_an_ended_run_only(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     worker = await new_worker()
@@ -193,7 +193,7 @@ async def test_what_had_been_written_is_kept_of_an_ended_run_only(
         assert (await job(database, one.claim.job_id)).partial_text is None
 
 
-async def test_a_run_that_nobody_asked_to_cancel_is_not_cancelled(
+async def test_a_run_without_a_cancel_request_can_not_end_as_cancelled(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     job_id = await submit()

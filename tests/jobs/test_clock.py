@@ -30,7 +30,7 @@ STAMPS = {
 
 
 async def step_back(database: Database) -> None:
-    """As PostgreSQL sees it when its host's clock goes back."""
+    """Add an hour to every stored time: the same as a clock that steps back by an hour."""
     async with database.session() as session:
         await session.execute(text("SET session_replication_role = replica"))  # No trigger looks at it.
         for table, columns in STAMPS.items():
@@ -67,7 +67,7 @@ async def until_true(database: Database, query: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_dead_worker_is_rescued_though_its_lease_lies_an_hour_ahead(
+async def test_a_dead_workers_jobs_are_rescued_although_its_lease_seems_to_end_in_an_hour(
     database: Database, submit: Submit, new_worker: NewWorker, sweeper: Sweeper
 ) -> None:
     job_id = await submit()
@@ -80,7 +80,7 @@ async def test_a_dead_worker_is_rescued_though_its_lease_lies_an_hour_ahead(
     assert (await job(database, job_id)).losses == 1
 
 
-async def test_a_steward_that_begins_after_the_step_rescues_too(
+async def test_a_steward_started_after_the_step_rescues_too(
     database: Database, submit: Submit, new_worker: NewWorker, sweeper: Sweeper
 ) -> None:
     await submit()
@@ -111,7 +111,7 @@ async def test_a_retry_and_a_delivery_keep_the_time_that_was_left_to_them(
     assert -20 < float(str(await scalar(database, due))) < 31
 
 
-async def test_the_figures_count_no_hour_of_arrivals_as_the_last_minute(
+async def test_arrivals_of_the_last_minute_are_counted_right_after_the_step(
     database: Database, submit: Submit, sweeper: Sweeper
 ) -> None:
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""The heartbeat: one statement that renews the lease and settles who holds what."""
+"""The heartbeat: one statement that renews the lease and releases claims that the worker doesn't know."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_a_heartbeat_releases_claims_that_the_worker_does_not_know_of(
     assert (row.status, row.attempts, row.failures, row.losses) == ("queued", 0, 0, 0)
 
 
-async def test_an_unknown_claim_with_a_cancel_request_ends_as_cancelled_and_is_told(
+async def test_an_unknown_claim_with_a_cancel_request_ends_as_cancelled_and_is_returned(
     database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
 ) -> None:
     worker = await new_worker()

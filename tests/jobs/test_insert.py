@@ -1,4 +1,4 @@
-"""The insert of a batch: one statement whatever its rows hold, and keys that are forgotten meanwhile."""
+"""The insert of a batch: one statement whatever its rows contain, and keys that expire meanwhile."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHAPES: list[dict[str, Any]] = [
 
 
 def submission(tenant_id: uuid.UUID, number: int) -> Submission:
-    """One of every mixture of what may be there and what may not."""
+    """One submission with the given optional parts."""
     return Submission(
         tenant_id,
         TilRequest.model_validate(day(**SHAPES[number % len(SHAPES)])),
@@ -111,7 +111,7 @@ async def test_a_row_that_breaks_a_constraint_fails_alone(database: Database, te
     assert (await job(database, batch[4].id)).status == "queued"
 
 
-async def test_a_key_that_is_forgotten_between_the_insert_and_the_look_is_free(
+async def test_a_key_that_expires_between_the_insert_and_the_look_up_is_free(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     """While the batch waits for another's open insert of `b`, the key `a`, which was in its way, goes."""

@@ -20,7 +20,7 @@ from tests.jobs.steps import FEW, PICK, Steps
 
 
 class Life(Steps):
-    """With a second session, which writes before the first has ended."""
+    """The steps, and those of a second session that writes before the first has ended."""
 
     def work(self, verb: str, one: Claim) -> Work:
         if verb == "cancel":
@@ -40,7 +40,7 @@ class Life(Steps):
         commit=st.booleans(),
     )
     def meet(self, pick: int, first: str, second: str, commit: bool) -> None:
-        """While one session is writing to a run, another one waits for it, and finds what came of it."""
+        """While one session ends a run, another one waits for it, and finds its outcome."""
         running = [i for i, job in self.jobs.items() if job.worker and job.worker not in self.lapsed]
         if not running:
             return
@@ -91,7 +91,7 @@ class Life(Steps):
     @precondition(lambda self: self.jobs)
     @rule(pick=PICK)
     def force(self, pick: int) -> None:
-        """Plain SQL can't put a job where no arrow leads, nor past a cancel request."""
+        """Plain SQL can't make an illegal transition, nor ignore a cancel request."""
         job_id = list(self.jobs)[pick % len(self.jobs)]
         job = self.jobs[job_id]
         for target in Status:

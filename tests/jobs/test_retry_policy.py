@@ -1,4 +1,4 @@
-"""Decisions after a failure or an attempt to deliver are pure functions."""
+"""The decisions after a failed run or an attempt to deliver, as pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from base.retry_after import retry_after_seconds
 from capacity.queue_depth import workers_desired
 from jobs.retry_policy import LONGEST_DELAY_SECONDS, Failure, GiveUp, Retry, after_failure, after_postponement
-from webhooks.retry_schedule import SCHEDULE_SECONDS, Again, Done, after_attempt
+from webhooks.retry_schedule import SCHEDULE_SECONDS, Ended, NextAttempt, after_attempt
 from webhooks.sender import Attempt
 
 NOW = datetime.datetime(2025, 4, 24, tzinfo=datetime.UTC)
@@ -40,7 +40,7 @@ def test_a_failure_that_is_final_is_not_tried_again() -> None:
 
 
 @given(DRAWS, st.none() | st.floats(0, 10**6), st.floats(-10, 10**6))
-def test_what_no_engine_takes_is_put_off_until_its_queue_deadline(
+def test_a_job_that_no_engine_takes_is_put_off_until_its_queue_deadline(
     draw: float, after: float | None, left: float
 ) -> None:
     failure = Failure("engine_failed", "m")
@@ -55,16 +55,16 @@ def test_what_no_engine_takes_is_put_off_until_its_queue_deadline(
 @given(DRAWS, st.integers(0, len(SCHEDULE_SECONDS) - 1))
 def test_a_refused_webhook_follows_the_schedule(draw: float, attempts: int) -> None:
     decision = after_attempt(attempts, Attempt(5, status=500), draw, NOW)
-    assert isinstance(decision, Again)
+    assert isinstance(decision, NextAttempt)
     planned = SCHEDULE_SECONDS[attempts]
     assert 0.8 * planned <= decision.after_seconds <= 1.2 * planned
 
 
 def test_a_webhook_ends_delivered_gone_or_out_of_attempts() -> None:
-    assert after_attempt(0, Attempt(5, status=204), 0.5, NOW) == Done("delivered")
-    assert after_attempt(0, Attempt(5, status=410), 0.5, NOW) == Done("failed")
-    assert after_attempt(9, Attempt(5, error="timeout"), 0.5, NOW) == Done("failed")
-    assert isinstance(after_attempt(0, Attempt(5, status=302), 0.5, NOW), Again)
+    assert after_attempt(0, Attempt(5, status=204), 0.5, NOW) == Ended("delivered")
+    assert after_attempt(0, Attempt(5, status=410), 0.5, NOW) == Ended("failed")
+    assert after_attempt(9, Attempt(5, error="timeout"), 0.5, NOW) == Ended("failed")
+    assert isinstance(after_attempt(0, Attempt(5, status=302), 0.5, NOW), NextAttempt)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ async def test_a_key_whose_hash_covered_defaults_is_still_replayed(
         await submitter.submit(submission(tenant_id, "k", language="ko"))
 
 
-async def test_the_same_key_with_another_body_is_refused_and_hurts_nobody_else(
+async def test_the_same_key_with_another_body_is_refused_alone(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     submitter = Submitter(database)
@@ -137,7 +137,7 @@ async def test_two_apis_with_opposite_orders_of_keys_never_deadlock(
         assert len(await inserted_at_once(database, batches)) == len(keys)
 
 
-async def test_nor_do_they_where_some_take_a_result_that_is_there_and_some_do_not(
+async def test_two_apis_with_opposite_orders_of_keys_and_some_reused_results_never_deadlock(
     database: Database, tenant_id: uuid.UUID, new_worker: NewWorker
 ) -> None:
     await Submitter(database).submit(submission(tenant_id, repo="ada/r"))
@@ -170,7 +170,9 @@ async def inserted_at_once(database: Database, batches: list[list[Submission]]) 
         return set(await session.scalars(made))
 
 
-async def test_a_deadlock_with_a_stranger_is_survived(database: Database, tenant_id: uuid.UUID) -> None:
+async def test_a_deadlock_with_another_transaction_is_retried(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
     patient = Database(database.engine.url.render_as_string(hide_password=False), ADMIN)
     submitter = Submitter(database)
     async with patient.session() as session:
@@ -189,7 +191,7 @@ async def waits_for_a_lock(database: Database) -> bool:
         return bool((await session.execute(query)).scalar_one())
 
 
-async def test_a_key_that_somebody_holds_does_not_hurt_the_rest_of_its_batch(
+async def test_a_key_locked_by_another_transaction_does_not_fail_the_rest_of_its_batch(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
     submitter = Submitter(database)

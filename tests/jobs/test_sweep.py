@@ -14,7 +14,7 @@ from base.states import Status
 from capacity import queue_depth
 from jobs import cancel, finish, give_back, sweep
 from jobs.fence import Claim
-from jobs.workers import Beat, heartbeat, leave
+from jobs.workers import HeartbeatResult, heartbeat, leave
 from tests.jobs.conftest import NewWorker, Submit, claimed, end_lease, job, verbs
 
 LEASE = 15.0
@@ -62,7 +62,7 @@ async def test_two_stewards_rescue_a_worker_once(
     assert (await job(database, job_id)).losses == 1
 
 
-async def test_a_loss_counts_for_the_suspect_alone(
+async def test_of_a_dead_workers_jobs_only_the_one_lost_before_is_charged(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     ids = [await submit() for _ in range(3)]
@@ -109,7 +109,7 @@ async def test_only_a_job_that_never_started_expires(
     assert [c.claim.job_id for c in await claimed(database, worker)] == [started]
 
 
-async def test_a_worker_that_holds_something_does_not_leave(
+async def test_a_worker_with_jobs_is_not_removed(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     worker = await new_worker()
@@ -124,7 +124,7 @@ async def test_a_worker_that_holds_something_does_not_leave(
                 await give_back.release(session, one.claim)
 
 
-async def test_nobody_is_judged_until_the_stewards_have_been_here_for_a_whole_lease(
+async def test_no_worker_is_rescued_until_the_stewards_have_run_for_a_whole_lease(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     await submit()
@@ -140,7 +140,7 @@ async def test_nobody_is_judged_until_the_stewards_have_been_here_for_a_whole_le
     assert await tick(database) == 1
 
 
-async def test_a_break_of_half_a_lease_begins_the_wait_anew(
+async def test_an_outage_of_half_a_lease_restarts_that_wait(
     database: Database, submit: Submit, new_worker: NewWorker
 ) -> None:
     await submit()
@@ -171,6 +171,6 @@ async def age_figures(database: Database, column: str, seconds: float) -> None:
         await session.execute(older, {"seconds": seconds})
 
 
-async def beat(database: Database, worker: uuid.UUID, held: Claim, through_outage: bool) -> Beat:
+async def beat(database: Database, worker: uuid.UUID, held: Claim, through_outage: bool) -> HeartbeatResult:
     async with database.session() as session:
         return await heartbeat(session, worker, [held], LEASE, 0.0, through_outage)

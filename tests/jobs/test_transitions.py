@@ -1,4 +1,4 @@
-"""The database itself refuses what the life of a job does not know."""
+"""The database itself refuses illegal transitions and inconsistent rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LEGAL = {(source, target) for _, source, target in ARROWS}
 
 
 @pytest.mark.parametrize("source", list(Status))
-async def test_every_illegal_arrow_is_refused_by_the_database(
+async def test_every_illegal_transition_is_refused_by_the_database(
     database: Database, submit: Submit, source: Status
 ) -> None:
     for target in Status:
@@ -80,7 +80,7 @@ async def put(database: Database, job_id: uuid.UUID, status: Status) -> None:
         ("attempts = -1", "23514"),
     ],
 )
-async def test_columns_are_tied_to_the_state(
+async def test_columns_must_match_the_status(
     database: Database, submit: Submit, new_worker: NewWorker, change: str, code: str
 ) -> None:
     job_id = await submit()
@@ -91,7 +91,7 @@ async def test_columns_are_tied_to_the_state(
     assert sqlstate(refused.value) == code
 
 
-async def test_a_cancel_request_is_not_taken_back(
+async def test_a_cancel_request_can_not_be_withdrawn(
     database: Database, submit: Submit, new_worker: NewWorker, tenant_id: uuid.UUID
 ) -> None:
     job_id = await submit()
@@ -171,7 +171,7 @@ async def test_a_queued_job_is_cancelled_at_once_and_only_once(
     assert await verbs(database, job_id) == ["submit", "cancel"]
 
 
-async def test_another_tenants_job_is_as_unknown_as_none(database: Database, submit: Submit) -> None:
+async def test_another_tenants_job_is_unknown(database: Database, submit: Submit) -> None:
     job_id = await submit()
     with pytest.raises(NoSuchJob):
         async with database.session() as session:

@@ -1,4 +1,4 @@
-"""`make run` in a checkout of its own, and what of it runs."""
+"""`make run` in a checkout of its own, and which of its processes run."""
 
 from __future__ import annotations
 

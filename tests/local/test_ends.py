@@ -1,4 +1,4 @@
-"""However `make run` or one of its processes ends, nothing is left running that should not be."""
+"""However `make run` or one of its processes ends, no child is left running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tests.local.runs import command, environment, left_running, run_once, runni
 from tests.stack.processes import until
 
 
-def test_what_a_killed_run_left_is_ended_at_once(checkout: Path, serving: subprocess.Popen[bytes]) -> None:
+def test_the_children_of_a_killed_run_are_ended_at_once(
+    checkout: Path, serving: subprocess.Popen[bytes]
+) -> None:
     assert len(left_running(checkout)) >= 6
     serving.kill()
     serving.wait()
@@ -30,7 +32,7 @@ def guards(checkout: Path) -> list[psutil.Process]:
     return [process for process in running(checkout) if "deploy.local.guard" in process.cmdline()]
 
 
-def test_what_nobody_guarded_is_ended_by_the_next_run_on_the_same_port(
+def test_children_left_without_a_guard_are_ended_by_the_next_run(
     checkout: Path, serving: subprocess.Popen[bytes]
 ) -> None:
     (guard,) = guards(checkout)

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -22,19 +21,16 @@ from tests.local.runs import environment, left_running, run_once
 def test_it_writes_the_post_of_this_checkout_twice_and_leaves_nothing_running(checkout: Path) -> None:
     keys = []
     for _ in range(2):
-        began = time.monotonic()
         done = run_once(checkout)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "feat: a queue for posts" in done.stdout
         assert "signature verified" in done.stdout
         assert "outline: it was asked for" in done.stdout
-        seconds = time.monotonic() - began
         assert left_running(checkout) == []
         stack = checkout / ".local" / "stack.json"
         assert stat.S_IMODE(stack.stat().st_mode) == 0o600
         keys.append(json.loads(stack.read_text())["api_key"])
     assert keys[0] == keys[1]
-    assert seconds < 15
 
 
 def test_it_serves_until_ctrl_c_and_a_second_run_says_that_one_is_there(

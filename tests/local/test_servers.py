@@ -58,7 +58,7 @@ def test_what_was_committed_survives_a_kill_of_the_server(tmp_path: Path) -> Non
         again.stop()
 
 
-def test_a_very_long_path_is_no_hindrance(tmp_path: Path) -> None:
+def test_the_data_folder_may_have_a_very_long_path(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 25) / "with spaces"
     folder.mkdir(parents=True)
     server = PostgresServer(folder / "data", {}, folder / "log")

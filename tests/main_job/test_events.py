@@ -54,7 +54,7 @@ def test_a_client_comes_back_for_the_rest_and_a_late_one_gets_the_whole(stack: S
     assert after.names() == ["succeeded", "end"]
 
 
-def test_a_second_attempt_begins_anew(stack: Stack, jobs: Jobs) -> None:
+def test_a_second_attempt_starts_the_text_anew(stack: Stack, jobs: Jobs) -> None:
     stack.steward(**SHORT)
     first = stack.worker(TIL_OUTLINE_SECONDS="60", **SHORT)
     job_id, reader = jobs.submit(), Reader()

@@ -1,4 +1,4 @@
-"""A post is written once more: by what it was written by, or by what is in use today."""
+"""Replays: with the template, seed and sampling of the first post, or with those of today."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_replay_has_the_old_seed_sampling_and_template_or_those_of_today(stack
     assert found["seed"] != old["provenance"]["seed"]
 
 
-def test_what_can_not_be_replayed_is_said(stack: Stack, jobs: Jobs) -> None:
+def test_jobs_that_can_not_be_replayed_are_refused_with_a_reason(stack: Stack, jobs: Jobs) -> None:
     queued = jobs.submit()
     path = f"/v1/jobs/{queued}/replay"
     assert problem(jobs, path, {"with": "same"}) == (409, "not_finished")

@@ -39,8 +39,8 @@ from tests.scale.world import World, submission
 from tests.stack.sealing import BOX
 from webhooks import claim as webhook_claim
 from webhooks import deliveries, endpoints, record
-from webhooks.concurrency import Lane
-from webhooks.retry_schedule import Again
+from webhooks.concurrency import Destination
+from webhooks.retry_schedule import NextAttempt
 from webhooks.sender import Attempt
 
 Call = Callable[[AsyncSession, World], Awaitable[Any]]
@@ -69,7 +69,7 @@ async def list_by_each_filter(session: AsyncSession, w: World) -> None:
 
 
 async def fail_twice(session: AsyncSession, w: World) -> None:
-    """The second of the same job of a dead worker."""
+    """A failure of a run whose worker is lost, and a second failure of that job."""
     await finish.fail_lost(session, w.run, ERROR)
     await give_back.rescue(session, [one.claim for one in w.runs[1:]], charged=True)
 
@@ -86,7 +86,7 @@ def keyed(w: World) -> Submission:
 
 
 def _try(w: World) -> list[record.RecordedAttempt]:
-    return [record.RecordedAttempt(w.due, Attempt(5, status=500), Again(60))]
+    return [record.RecordedAttempt(w.due, Attempt(5, status=500), NextAttempt(60))]
 
 
 def _held(w: World) -> list[Claim]:
@@ -97,14 +97,16 @@ CALLS: dict[str, Call] = {
     "jobs.claim.claim": lambda s, w: claim.claim(s, w.worker_id, 30),
     "jobs.claim.waiting": lambda s, w: claim.waiting(s, "default", 124),
     "jobs.claim.waiting_models": lambda s, w: claim.waiting_models(s, 124),
-    "webhooks.claim.fall_due": lambda s, w: webhook_claim.fall_due(s),
-    "webhooks.claim.lanes": lambda s, w: webhook_claim.lanes(s, None, 500, ()),
+    "webhooks.claim.mark_due": lambda s, w: webhook_claim.mark_due(s),
+    "webhooks.claim.destinations": lambda s, w: webhook_claim.destinations(s, None, 500, ()),
     "webhooks.claim.claim": lambda s, w: webhook_claim.claim(
-        s, {Lane(w.tenant_id, "hooks.example.com"): 64}, 30, 0
+        s, {Destination(w.tenant_id, "hooks.example.com"): 64}, 30, 0
     ),
-    "webhooks.claim.progress_of": lambda s, w: webhook_claim.progress_of(s, {w.run.job_id: {}}, 0),
-    "webhooks.endpoints.succeeded": lambda s, w: endpoints.succeeded(s, {(w.tenant_id, URL)}),
-    "webhooks.endpoints.failed": lambda s, w: endpoints.failed(s, {(w.tenant_id, URL)}),
+    "webhooks.claim.progress_deliveries": lambda s, w: webhook_claim.progress_deliveries(
+        s, {w.run.job_id: {}}, 0
+    ),
+    "webhooks.endpoints.forget_failures": lambda s, w: endpoints.forget_failures(s, {(w.tenant_id, URL)}),
+    "webhooks.endpoints.count_failures": lambda s, w: endpoints.count_failures(s, {(w.tenant_id, URL)}),
     "webhooks.endpoints.end_disabled": lambda s, w: endpoints.end_disabled(s, [w.due.delivery.id]),
     "webhooks.endpoints.forget_old": lambda s, w: endpoints.forget_old(s),
     "webhooks.endpoints.failing": lambda s, w: endpoints.failing(s, w.tenant_id),
@@ -142,7 +144,7 @@ CALLS: dict[str, Call] = {
     "tenants.secrets.rotate_webhook_secret": lambda s, w: secrets.rotate_webhook_secret(
         s, w.tenant_id, 60, BOX
     ),
-    "tenants.secrets.seal_again": lambda s, w: secrets.seal_again(s, None, BOX),
+    "tenants.secrets.reencrypt_tenants": lambda s, w: secrets.reencrypt_tenants(s, None, BOX),
     "admin.bootstrap.bootstrap": lambda s, w: bootstrap.bootstrap(s, "another", BOX),
     "jobs.fence.write_fenced": lambda s, w: fence.write_fenced(s, fence.fence(w.run), {"partial_text": None}),
     "jobs.finish.succeed": lambda s, w: finish.succeed(s, w.run, {"content": "x"}, {}, {}),
@@ -161,7 +163,7 @@ CALLS: dict[str, Call] = {
     "jobs.workers.heartbeat": lambda s, w: workers.heartbeat(
         s, w.worker_id, [c.claim for c in w.runs[1:]], 15, 0
     ),
-    "jobs.workers.asked_to_stop": lambda s, w: workers.asked_to_stop(s, w.worker_id),
+    "jobs.workers.cancel_requests": lambda s, w: workers.cancel_requests(s, w.worker_id),
     "jobs.workers.drain": lambda s, w: workers.drain(s, w.worker_id),
     "jobs.workers.end_lease": lambda s, w: workers.end_lease(s, w.worker_id),
     "jobs.workers.leave": lambda s, w: workers.leave(s, w.worker_id),

@@ -1,4 +1,4 @@
-"""What a statement locks is what it changes, and hinders nobody who only refers to it."""
+"""A statement locks the rows that it changes, and blocks no insert of rows that refer to them."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from tests.scale.data import OWNER
 from tests.stack.processes import day
 from til.request import TilRequest
 from webhooks import claim as webhook_claim
-from webhooks.claim import Due
-from webhooks.concurrency import Lane
+from webhooks.claim import ClaimedDelivery
+from webhooks.concurrency import Destination
 
 AS_NEW = text("UPDATE jobs SET order_at = 'epoch' WHERE id = ANY(:ids)")
 WEBHOOK = {"url": "https://hooks.example.com/x", "events": ["started", "succeeded", "cancelled"]}
@@ -36,7 +36,7 @@ class World:
     runs: list[Claimed]
     waits: Job
     done: uuid.UUID
-    due: Due
+    due: ClaimedDelivery
 
     @property
     def run(self) -> Claim:
@@ -61,6 +61,6 @@ async def make(session: AsyncSession) -> World:
     done = "SELECT id FROM jobs WHERE tenant_id = :owner AND status = 'succeeded' ORDER BY created_at LIMIT 1"
     ended = (await session.execute(text(done), {"owner": tenant_id})).scalar_one()
     await outbox.enqueue_deliveries(session, [runs[0].claim.job_id], "cancelled")
-    lane = Lane(tenant_id, "hooks.example.com")
+    lane = Destination(tenant_id, "hooks.example.com")
     (due,), _ = await webhook_claim.claim(session, {lane: 1}, 60, 0)
     return World(tenant_id, made[0], worker_id, runs, waits, ended, due)

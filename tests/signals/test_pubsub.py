@@ -1,4 +1,4 @@
-"""Nudges through Redis: heard at once, and again after a half-open connection."""
+"""Pub/sub messages are heard at once, and again after a half-open connection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Freezer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze_present_connections(self) -> None:
-        """What is open now passes nothing any more; new connections do."""
+        """Open connections forward nothing any more; new ones do."""
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._old.clear()
@@ -62,7 +62,7 @@ async def test_a_listener_behind_a_half_open_connection_hears_again(
     redis_url: str, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PING_AFTER_SECONDS", 1)
-    monkeypatch.setattr(module, "GIVE_UP_AFTER_SECONDS", 3)
+    monkeypatch.setattr(module, "BROKEN_AFTER_SECONDS", 3)
     freezer = Freezer(valkey.port)
     speaker = Live(redis_url)
     async with freezer as address:
@@ -84,23 +84,21 @@ async def test_a_listener_behind_a_half_open_connection_hears_again(
 async def heard_next(speaker: Live, heard: list[str]) -> None:
     async with asyncio.timeout(15):
         while not heard:
-            await speaker.say(ENDED, "now")
+            await speaker.publish(ENDED, "now")
             await asyncio.sleep(0.1)
 
 
 async def test_a_redis_that_is_away_is_no_error() -> None:
     away = Live("redis://127.0.0.1:1/0")
-    await away.say(ENDED, "x")
+    await away.publish(ENDED, "x")
     assert await away.progress(uuid.uuid4()) is None
     assert not await away.reachable()
     await away.close()
 
 
-async def test_a_silent_but_sound_connection_is_pinged_and_kept(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_idle_connection_is_pinged_and_kept(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PING_AFTER_SECONDS", 0.2)
-    monkeypatch.setattr(module, "GIVE_UP_AFTER_SECONDS", 4)
+    monkeypatch.setattr(module, "BROKEN_AFTER_SECONDS", 4)
     live, heard = Live(redis_url), list[str]()
     watch = Redis.from_url(redis_url, decode_responses=True)
     listening = asyncio.create_task(live.listen(ENDED, heard.append))

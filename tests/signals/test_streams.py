@@ -1,4 +1,4 @@
-"""The text of running jobs through a real Valkey: capped, expiring, and without a hole whatever is lost."""
+"""The text of running jobs through a real Valkey: capped, expiring, and never with a gap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from signals.streams import KEPT_SECONDS, MOST_ENTRIES, START, Entry, StreamUpda
 from tests.stack.processes import day
 from til.request import TilRequest
 from worker.live.reporter import LiveReporter
-from worker.live.stream_state import AGAIN_SECONDS, MOST_BYTES, MOST_TEXT_BYTES, StreamState
+from worker.live.stream_state import MOST_BYTES, MOST_TEXT_BYTES, REPEAT_SECONDS, StreamState
 from worker.metrics import TokenRate
 from worker.writing.progress import Progress
 
@@ -48,7 +48,7 @@ async def heard(live: Live, position: str = START) -> Transcript:
     found = await live.text.read({JOB: position})
     assert found is not None
     for entry in found.get(JOB, (START, []))[1]:
-        transcript.take(entry)
+        transcript.add(entry)
     return transcript
 
 
@@ -59,7 +59,7 @@ def written(text: str, tokens: int = 1, anew: bool = False) -> Progress:
 async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tick(live: Live) -> None:
     rate = TokenRate()
     watch = LiveReporter(live, rate)
-    report = watch.of(REQUEST, JOB, 3, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 3, None, webhook=False)
     await watch.tick(1.0)
     begun = await heard(live)
     assert (begun.status, begun.claim_no, begun.text, begun.progress) == (Status.RUNNING, 3, "", None)
@@ -76,9 +76,9 @@ async def test_a_reader_knows_of_a_run_at_once_and_of_its_text_with_the_next_tic
     assert rate.per_second() == pytest.approx(8 / 30)
 
 
-async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live) -> None:
+async def test_a_second_answer_of_a_run_starts_the_text_anew(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "No", 4', anew=True))
     await watch.tick(1.0)
     assert (await heard(live)).text == "# No"
@@ -92,7 +92,7 @@ async def test_an_answer_that_is_asked_for_again_begins_from_nothing(live: Live)
 
 async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "', anew=True))
     for number in range(3 * MOST_ENTRIES):
         report(written("word " * 30, number))
@@ -107,9 +107,11 @@ async def test_a_stream_is_capped_and_always_expires(live: Live, redis: Redis) -
     assert MOST_TEXT_BYTES - 200 < len(text) <= MOST_TEXT_BYTES
 
 
-async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redis: Redis) -> None:
+async def test_after_a_loss_in_redis_the_text_is_published_from_its_beginning(
+    live: Live, redis: Redis
+) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
     await redis.flushall()
@@ -122,15 +124,15 @@ async def test_what_redis_lost_is_told_again_from_the_beginning(live: Live, redi
     report(written("three ", 3))
     await watch.tick(1.75)
     assert (await heard(live)).text == ""
-    await watch.tick(1.75 + AGAIN_SECONDS)
+    await watch.tick(1.75 + REPEAT_SECONDS)
     assert (await heard(live)).text == "# one two three"
 
 
-async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_missing(
+async def test_during_an_outage_of_redis_nothing_piles_up_and_afterwards_no_text_is_missing(
     live: Live, valkey: ValkeyServer
 ) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=False)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=False)
     report(written('{"title": "one ', anew=True))
     await watch.tick(1.0)
     valkey.stop()
@@ -144,9 +146,9 @@ async def test_while_redis_is_away_nothing_piles_up_and_afterwards_nothing_is_mi
     assert (await heard(live)).text == "# one 0 1 2 3 4"
 
 
-async def test_progress_for_webhooks_is_handed_on_with_each_tick_that_has_news(live: Live) -> None:
+async def test_progress_for_webhooks_is_published_with_each_tick_that_has_changes(live: Live) -> None:
     watch = LiveReporter(live, TokenRate())
-    report = watch.of(REQUEST, JOB, 1, None, webhook=True)
+    report = watch.start(REQUEST, JOB, 1, None, webhook=True)
     told = []
     for number in range(4):
         report(Progress("summarise", number, 4, number))
@@ -162,7 +164,7 @@ async def test_a_jobs_text_can_be_erased(live: Live, redis: Redis) -> None:
     assert await redis.keys("til:*") == []
 
 
-async def test_what_is_no_entry_is_passed_over(live: Live, redis: Redis) -> None:
+async def test_a_malformed_entry_is_ignored(live: Live, redis: Redis) -> None:
     for junk in ("", "{}", "[1, 2, 3]", '["a", 0, 0, "", {}]', '[Infinity, 0, 0, "", 1]', "[" * 200_000):
         await redis.xadd(KEY, {"entry": junk})
     await redis.xadd(KEY, {"other": "x"})
@@ -182,15 +184,15 @@ async def test_a_reader_waits_for_the_next_entry(live: Live) -> None:
     assert [entry.text for entry in found[JOB][1]] == ["b"]
 
 
-def test_a_hole_is_never_filled_with_what_comes_after_it() -> None:
+def test_text_after_a_gap_is_not_appended() -> None:
     stream, transcript = StreamState(JOB, 1), Transcript(JOB, JobState(Status.RUNNING, 1))
     for number, word in enumerate(["a", "b", "c", "d"]):
         stream.add(word)
         news = stream.update(None, webhook=False, now=1.0)
         if word == "b":
-            stream.lose()
+            stream.mark_lost()
         else:
-            transcript.take(news.entry)
+            transcript.add(news.entry)
         assert "abcd".startswith(transcript.text)
         assert news.whole == (number in (0, 2))
     assert transcript.text == "abcd"

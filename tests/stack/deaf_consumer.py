@@ -1,6 +1,6 @@
 """`python -m tests.stack.deaf_consumer`: a worker whose consumer hears nothing once the file DEAF is there.
 
-Its connection looks well, as after the fault that is known of Celery; one that is made anew hears again.
+Its connection seems fine, as in Celery's known fault; a new connection gets messages again.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ read = TolerantChannel._brpop_read
 
 
 def fail_at_the_end(self: TolerantChannel, **options: Any) -> Any:
-    """What no connection that is made anew would heal."""
+    """Raise an error that no reconnect repairs."""
     if os.path.exists(os.environ["END"]):
         os.unlink(os.environ["END"])
         raise RuntimeError("the consumer is broken")

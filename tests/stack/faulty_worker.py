@@ -76,7 +76,7 @@ class Unwritable(OutlineEngine):
 
 
 class Sleepwalker(OutlineEngine):
-    """Is frozen, with its whole process, in the middle of the next probe once `FREEZE` exists."""
+    """Freezes its whole process during the next probe once the file `FREEZE` exists."""
 
     async def alive(self) -> bool:
         """Answer, perhaps much later."""
@@ -87,7 +87,7 @@ class Sleepwalker(OutlineEngine):
 
 
 class Stumbling(OutlineEngine):
-    """Its probe crashes, once, when the file `STUMBLE` is there."""
+    """Its probe raises an error, once, when the file `STUMBLE` exists."""
 
     async def alive(self) -> bool:
         """Answer, or crash."""

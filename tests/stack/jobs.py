@@ -1,4 +1,4 @@
-"""The jobs of a stack, as tests of the whole ask for them."""
+"""The jobs of a stack, for tests of the whole stack."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import runpy
 
-from base.loops import STILL_SECONDS, Loops, Step
+from base.loops import STALLED_SECONDS, Loops, Step
 
 start = Loops.start
 
@@ -19,9 +19,9 @@ async def leave() -> None:
     await asyncio.sleep(0)
 
 
-def losing(self: Loops, name: str, step: Step, still_seconds: int | None = STILL_SECONDS) -> None:
+def losing(self: Loops, name: str, step: Step, stalled_seconds: int | None = STALLED_SECONDS) -> None:
     """`Loops.start`, but for one of them."""
-    start(self, name, leave if name == os.environ["LOOP"] else step, still_seconds)
+    start(self, name, leave if name == os.environ["LOOP"] else step, stalled_seconds)
 
 
 Loops.start = losing  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The product's own processes, as an operator starts them, for tests that need the whole."""
+"""Starts the product's processes as an operator does, for tests of the whole stack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def until(fact: Callable[[], T], seconds: float = 20, pause_seconds: float = 0.05) -> T:
-    """Wait for `fact` to be true and return it; fail when it isn't in time."""
+    """Wait until `fact()` is true and return it; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = fact()

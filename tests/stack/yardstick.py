@@ -1,4 +1,4 @@
-"""How fast this machine is at the moment, so that a limit in milliseconds means the same on a slow one."""
+"""Measures how fast this machine is now, so that limits of CPU time hold on slower machines too."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ TEXT = "".join(f"+    value_{number} = table[{number}] * {number % 7}\n" for num
 
 
 def cpu_milliseconds(work: Callable[[], object]) -> float:
-    """Of this thread, for doing it once."""
+    """CPU time of this thread for one call of `work`."""
     began = time.thread_time()
     work()
     return (time.thread_time() - began) * 1000
 
 
 def best_on_reference(work: Callable[[], object], rounds: int) -> float:
-    """CPU milliseconds at best, as the reference would take them; a faster machine is not made slower."""
+    """The least CPU time of `work` in milliseconds, scaled to the reference if this machine is slower."""
     pairs = [(cpu_milliseconds(work), cpu_milliseconds(_yardstick)) for _ in range(rounds)]
     taken, stick = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
     return taken / max(1.0, stick / REFERENCE_MILLISECONDS)
 
 
 def _yardstick() -> int:
-    """Text cut, measured and written as JSON, as most of our CPU time goes."""
+    """Typical work: text is split, measured and written as JSON."""
     lines = TEXT.splitlines()
     return sum(len(line.split("=")[0]) for line in lines) + len(json.dumps(lines))

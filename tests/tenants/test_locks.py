@@ -1,4 +1,4 @@
-"""What is done to a tenant's row does not stop what refers to it."""
+"""Changes of a tenant's row don't block inserts of rows that refer to it."""
 
 from __future__ import annotations
 

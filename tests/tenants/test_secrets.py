@@ -1,4 +1,4 @@
-"""What is told of a tenant's secrets, how often, and how they are stored."""
+"""When a tenant's secrets are shown, and how they are stored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from base.database import Database
 from base.errors import SecretUnreadable, UnfitServer
 from base.tables import Tenant
 from tenants.sealing import SecretBox, new_sealing_key
-from tenants.secrets import look_at_secrets, rotate_webhook_secret, seal_again
+from tenants.secrets import check_secrets, reencrypt_tenants, rotate_webhook_secret
 from tenants.settings import SecretSettings
 from tests.stack.sealing import BOX, SECRET_KEYS
 
 
-async def test_a_webhook_secret_is_told_once(database: Database) -> None:
+async def test_a_webhook_secret_is_shown_once(database: Database) -> None:
     async with database.session() as session:
         first = await bootstrap(session, "acme", BOX)
         second = await bootstrap(session, "acme", BOX)
@@ -28,7 +28,7 @@ async def test_a_webhook_secret_is_told_once(database: Database) -> None:
     assert len({first["key"], first["admin_key"], second["key"], second["admin_key"]}) == 4
 
 
-async def test_a_rotation_keeps_the_secret_before_for_the_overlap(database: Database) -> None:
+async def test_a_rotation_keeps_the_previous_secret_for_the_overlap(database: Database) -> None:
     async with database.session() as session:
         made = await bootstrap(session, "acme", BOX)
         tenant_id = uuid.UUID(made["tenant_id"])
@@ -49,12 +49,12 @@ async def test_a_secret_lies_sealed_in_the_database_and_a_plain_one_is_read_unti
     everything = await stored(database)
     assert sealed["webhook_secret"] not in everything
     assert plain["webhook_secret"] in everything
-    [note] = await look_at_secrets(database, BOX)
+    [note] = await check_secrets(database, BOX)
     assert note.startswith("1 tenants' webhook secrets are plain text")
     async with database.session() as session:
-        assert await seal_again(session, None, BOX) is not None
+        assert await reencrypt_tenants(session, None, BOX) is not None
     assert "whsec_" not in await stored(database)
-    assert await look_at_secrets(database, BOX) == []
+    assert await check_secrets(database, BOX) == []
     async with database.session() as session:
         tenant = await session.get_one(Tenant, uuid.UUID(plain["tenant_id"]))
     assert BOX.open(tenant.previous_secrets[0]["secret"]) == plain["webhook_secret"]
@@ -67,27 +67,27 @@ async def test_a_key_is_replaced_by_a_newer_one_without_a_moment_in_which_a_secr
     both, after = SecretBox([newer, SECRET_KEYS]), SecretBox([newer])
     async with database.session() as session:
         made = await bootstrap(session, "acme", BOX)
-    assert await look_at_secrets(database, both) == []
+    assert await check_secrets(database, both) == []
     with pytest.raises(UnfitServer, match="of tenant acme is sealed"):
-        await look_at_secrets(database, after)
-    with pytest.raises(UnfitServer, match="TIL_SECRET_KEYS holds no key"):
-        await look_at_secrets(database, SecretBox())
+        await check_secrets(database, after)
+    with pytest.raises(UnfitServer, match="TIL_SECRET_KEYS has no key"):
+        await check_secrets(database, SecretBox())
     async with database.session() as session:
-        await seal_again(session, None, both)
-    assert await look_at_secrets(database, after) == []
+        await reencrypt_tenants(session, None, both)
+    assert await check_secrets(database, after) == []
     async with database.session() as session:
         tenant = await session.get_one(Tenant, uuid.UUID(made["tenant_id"]))
     assert after.open(tenant.webhook_secret) == made["webhook_secret"]
 
 
-async def test_every_tenant_is_sealed_again_some_at_a_time(database: Database) -> None:
+async def test_the_secrets_of_all_tenants_are_encrypted_again_in_batches(database: Database) -> None:
     async with database.session() as session:
         for number in range(7):
             await bootstrap(session, f"tenant {number}", SecretBox())
     after, rounds = None, 0
     while True:
         async with database.session() as session:
-            after = await seal_again(session, after, BOX, at_once=3)
+            after = await reencrypt_tenants(session, after, BOX, at_once=3)
         if after is None:
             break
         rounds += 1

@@ -1,4 +1,4 @@
-"""Nothing that stands in a prompt spells a control token of a model, and what is cited is still found."""
+"""No text in a prompt contains a control token of a model, and cited sources are still found."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_tokens_of_every_family_are_broken_up(family: str) -> None:
 
 
 @given(st.lists(st.sampled_from([*TOKENS, *"<>[]|/ \n", "a", "SYS"]), max_size=12).map("".join))
-def test_none_appears_by_breaking_up_another(text: str) -> None:
+def test_breaking_up_a_token_makes_no_other(text: str) -> None:
     clean = broken_up(text)
     assert spelt(clean) == []
     assert broken_up(clean) == clean

@@ -1,4 +1,4 @@
-"""Nothing that a commit says becomes markup."""
+"""No text of a commit becomes markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of a request: the shape of its texts, its limits, its meaning, and no secret."""
+"""A redacted request is valid, keeps its lines and has no secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from til.redaction.redact import redact
 from til.request import TilRequest
 
 
-def test_what_was_taken_out_is_told_by_kind_and_file_and_counted() -> None:
+def test_redactions_are_listed_and_counted_by_kind_and_file() -> None:
     token, password = "gh" + "p_" + draw("aZ9", 36), "hunter" + "22"
     code = f"a = '{token}'\nb = '{token}'\npassword = '{password}'\n"
     after, redactions = redact(
@@ -138,7 +138,7 @@ def test_a_name_that_is_cut_keeps_no_part_of_a_placeholder(length: int) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
-def test_the_prefilter_sees_whatever_the_rules_find(texts: list[str]) -> None:
+def test_the_prefilter_matches_whatever_the_rules_find(texts: list[str]) -> None:
     spans = [span for text in texts for rule in RULES for span in rule.spans(text)]
     spans += [span for text in texts for span in named_values(text, config=True)]
     spans += [span for text in texts for forms in OTHERS for span in forms.spans(text)]

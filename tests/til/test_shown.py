@@ -1,4 +1,4 @@
-"""What a prompt shows of a text: composed, each line at a readable length, and lines that end at LF alone."""
+"""Texts as a prompt shows them: in form NFC, long lines cut, and line ends at LF alone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_changed_line_beside_pictures_in_base64_is_one_small_call(pictures: in
 
 
 @given(st.lists(st.integers(0, 3 * LONGEST_LINE), max_size=12), st.booleans())
-def test_each_line_is_judged_by_itself(lengths: list[int], ends: bool) -> None:
+def test_long_lines_are_cut_and_others_stay(lengths: list[int], ends: bool) -> None:
     text = "\n".join("x" * length for length in lengths) + "\n" * ends
     lines = short_lines(text).split("\n")
     assert len(lines) == text.count("\n") + 1
@@ -71,7 +71,7 @@ def test_each_line_is_judged_by_itself(lengths: list[int], ends: bool) -> None:
 @pytest.mark.parametrize(
     "line", ["+x\n", "x" * 1999 + "\n", "x" * 2001 + "\n", "", "a" + "\u0315\u0300" * 15]
 )
-def test_what_is_twice_as_long_takes_about_twice_as_long(line: str) -> None:
+def test_the_time_grows_in_proportion_to_the_length(line: str) -> None:
     def seconds(length: int) -> float:
         text = (line or "a" + "\u0315\u0300" * length)[:length]
         text = text * (length // len(text))
@@ -106,7 +106,9 @@ def test_what_is_twice_as_long_takes_about_twice_as_long(line: str) -> None:
         ("", 0, 0),
     ],
 )
-def test_lines_of_a_diff_are_told_by_the_counts_of_its_hunks(patch: str, added: int, removed: int) -> None:
+def test_lines_of_a_diff_are_recognised_by_the_counts_of_its_hunks(
+    patch: str, added: int, removed: int
+) -> None:
     diff = read_patch(patch)
     assert (diff.added, diff.removed) == (added, removed)
 

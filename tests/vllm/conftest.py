@@ -1,4 +1,4 @@
-"""One tiny model for the run, and the environment that vLLM's CPU build wants."""
+"""One tiny model for the run, and the environment that vLLM's CPU build needs."""
 
 from __future__ import annotations
 

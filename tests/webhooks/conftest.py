@@ -1,4 +1,4 @@
-"""Deliveries without a worker, and a postman in the test's own process."""
+"""Deliveries without a worker, and a deliverer in the test's own process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 async def eventually(fact: Callable[[], Awaitable[T]], seconds: float = 20) -> T:
-    """Wait for `fact` to be true and return it; fail when it isn't in time."""
+    """Wait until `fact()` is true and return it; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := await fact()):
         assert time.monotonic() < deadline, f"not within {seconds} s"
@@ -107,7 +107,7 @@ async def sender() -> AsyncIterator[Sender]:
 async def at_work(
     database: Database, sender: Sender, schedule: Sequence[float] = SCHEDULE
 ) -> AsyncIterator[Deliverer]:
-    """A postman that works as the steward's does, until the end of the block."""
+    """A deliverer that runs as in the steward, until the end of the block."""
     deliverer = Deliverer(database, sender, schedule, BOX)
 
     async def for_ever(step: Callable[[], Awaitable[None]]) -> None:
@@ -115,7 +115,7 @@ async def at_work(
             with contextlib.suppress(DatabaseUnavailable):
                 await step()
 
-    loops = [asyncio.create_task(for_ever(step)) for step in (deliverer.step, deliverer.fall_due)]
+    loops = [asyncio.create_task(for_ever(step)) for step in (deliverer.step, deliverer.mark_due)]
     try:
         yield deliverer
     finally:

@@ -1,12 +1,11 @@
-"""Receivers in the test's own process, each under a loopback address of its own, as well or badly behaved
-as a test wants them. (Linux has all of 127.0.0.0/8.)"""
+"""Receivers in the test's own process, each under a loopback address of its own, which answer or
+hang as a test wants. (Linux has all of 127.0.0.0/8.)"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,11 +26,11 @@ def address(number: int) -> str:
 
 
 class Consumers:
-    """Keeps the `webhook-id`s that came to each host, and when (monotonic seconds)."""
+    """Keeps the `webhook-id`s that came to each host."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
-        self.came: list[tuple[str, str, float]] = []
+        self.came: list[tuple[str, str]] = []
         self.hanging: Counter[str] = Counter()
         self.port = 0
         self._let_go = asyncio.Event()
@@ -42,7 +41,7 @@ class Consumers:
 
     def ids(self, host: str | None = None) -> list[str]:
         """What came, to this host or to any."""
-        return [message_id for to, message_id, _ in self.came if host in {None, to}]
+        return [message_id for to, message_id in self.came if host in {None, to}]
 
     async def _hang(self, host: str) -> None:
         self.hanging[host] += 1
@@ -59,7 +58,7 @@ class Consumers:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
                 await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
-                self.came.append((host, head.split("webhook-id: ")[1].split("\r\n")[0], time.monotonic()))
+                self.came.append((host, head.split("webhook-id: ")[1].split("\r\n")[0]))
                 answer = self.answer(host)
                 if answer is None:
                     await self._hang(host)

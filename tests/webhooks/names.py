@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
+import pytest
+
 A, AAAA = 1, 28
 FOUND, NO_SUCH_NAME = 0x8580, 0x8583
 Zone = Callable[[str], Sequence[str] | None]
@@ -60,3 +62,9 @@ async def name_server(zone: Zone) -> AsyncIterator[tuple[str, NameServer]]:
         yield f"127.0.0.1:{transport.get_extra_info('sockname')[1]}", server
     finally:
         transport.close()
+
+
+def hang_for_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let look-ups without an answer take longer than a test, however busy the machine is."""
+    monkeypatch.setattr("webhooks.resolve.LOOKUP_SECONDS", 120)
+    monkeypatch.setattr("webhooks.resolve.TRIES", 8)

@@ -1,4 +1,4 @@
-"""The claim of due deliveries: lane by lane in turn, at a cost that what waits does not raise."""
+"""The claim of due deliveries: lanes (tenant and host) take turns, and waiting ones cost nothing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.stack.sealing import BOX
 from tests.webhooks.conftest import Tell, rows
 from webhooks import claim as webhook_claim
 from webhooks import deliveries
-from webhooks.claim import Due
-from webhooks.concurrency import Lane
+from webhooks.claim import ClaimedDelivery
+from webhooks.concurrency import Destination
 from webhooks.record import RecordedAttempt, record
-from webhooks.retry_schedule import Again, Done
+from webhooks.retry_schedule import Ended, NextAttempt
 from webhooks.sender import Attempt
 from webhooks.urls import host_of
 
@@ -27,24 +27,26 @@ FAR = "UPDATE deliveries SET phase = 'later', next_attempt_at = clock_timestamp(
 
 
 async def lanes(
-    database: Database, after: Lane | None = None, most: int = 100, full: tuple[uuid.UUID, ...] = ()
-) -> list[Lane]:
+    database: Database, after: Destination | None = None, most: int = 100, full: tuple[uuid.UUID, ...] = ()
+) -> list[Destination]:
     async with database.session() as session:
-        return await webhook_claim.lanes(session, after, most, full)
+        return await webhook_claim.destinations(session, after, most, full)
 
 
-async def claim(database: Database, granted: dict[Lane, int], lease_seconds: float = 60) -> list[Due]:
+async def claim(
+    database: Database, granted: dict[Destination, int], lease_seconds: float = 60
+) -> list[ClaimedDelivery]:
     async with database.session() as session:
         return (await webhook_claim.claim(session, granted, lease_seconds, 0))[0]
 
 
-async def claim_all(database: Database, lease_seconds: float = 60) -> list[Due]:
+async def claim_all(database: Database, lease_seconds: float = 60) -> list[ClaimedDelivery]:
     return await claim(database, dict.fromkeys(await lanes(database), 1000), lease_seconds)
 
 
-async def fall_due(database: Database) -> int:
+async def mark_due(database: Database) -> int:
     async with database.session() as session:
-        return await webhook_claim.fall_due(session)
+        return await webhook_claim.mark_due(session)
 
 
 async def copy(database: Database, count: int, url: str) -> None:
@@ -75,7 +77,7 @@ async def test_the_database_sees_the_same_host_in_a_url(
     assert host_of(url) == host
 
 
-async def test_ports_of_a_host_are_one_lane_and_tenants_two(database: Database, tell: Tell) -> None:
+async def test_ports_of_a_host_share_a_lane_and_tenants_do_not(database: Database, tell: Tell) -> None:
     async with database.session() as session:
         other = uuid.UUID((await bootstrap(session, "others", BOX))["tenant_id"])
     await tell("https://a.example.com:8443/", "https://a.example.com/", "https://b.example.com/")
@@ -85,7 +87,7 @@ async def test_ports_of_a_host_are_one_lane_and_tenants_two(database: Database, 
     assert len({lane.tenant_id for lane in found}) == 2
 
 
-async def test_lanes_come_in_turn_and_full_tenants_are_stepped_over(
+async def test_lanes_take_turns_and_tenants_at_their_limit_are_skipped(
     database: Database, tell: Tell, tenant_id: uuid.UUID
 ) -> None:
     hosts = [f"{letter}.example.com" for letter in "abc"]
@@ -94,7 +96,7 @@ async def test_lanes_come_in_turn_and_full_tenants_are_stepped_over(
     for tenant in (tenant_id, other):
         await tell(*(f"https://{host}/" for host in hosts), tenant=tenant)
     first, second = sorted([tenant_id, other])
-    circle = [Lane(tenant, host) for tenant in (first, second) for host in hosts]
+    circle = [Destination(tenant, host) for tenant in (first, second) for host in hosts]
     assert await lanes(database) == circle
     assert await lanes(database, most=2) == circle[:2]
     assert await lanes(database, after=circle[1], most=3) == circle[2:5]
@@ -123,22 +125,20 @@ async def test_claims_at_the_same_time_never_take_the_same_delivery(database: Da
     assert len(taken) == len(set(taken)) == 40
 
 
-async def test_a_delivery_whose_stewards_lease_is_over_falls_due_again(
-    database: Database, tell: Tell
-) -> None:
+async def test_a_delivery_is_due_again_after_the_lease_of_its_steward(database: Database, tell: Tell) -> None:
     await tell("https://a.example.com/")
     (first,) = await claim_all(database, lease_seconds=-1)
-    assert await fall_due(database) == 1
+    assert await mark_due(database) == 1
     (second,) = await claim_all(database)
-    assert await fall_due(database) == 0
-    late = RecordedAttempt(first, Attempt(5, status=204), Done("delivered"))
+    assert await mark_due(database) == 0
+    late = RecordedAttempt(first, Attempt(5, status=204), Ended("delivered"))
     async with database.session() as session:
         assert await record(session, [late]) == set()
-        assert await record(session, [RecordedAttempt(second, Attempt(5, status=500), Again(0))])
-    assert await fall_due(database) == 1
+        assert await record(session, [RecordedAttempt(second, Attempt(5, status=500), NextAttempt(0))])
+    assert await mark_due(database) == 1
 
 
-async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
+async def test_a_resend_does_not_send_a_delivery_that_is_being_sent(
     database: Database, tell: Tell, tenant_id: uuid.UUID
 ) -> None:
     (delivery_id,) = await tell("https://a.example.com/")
@@ -147,10 +147,10 @@ async def test_what_is_being_posted_is_not_posted_again_by_a_resend(
         await deliveries.resend(session, tenant_id, delivery_id)
     assert await lanes(database) == []
     async with database.session() as session:
-        await record(session, [RecordedAttempt(due, Attempt(5, status=500), Again(3600))])
-        assert await webhook_claim.lanes(session, None, 10, ()) == []
+        await record(session, [RecordedAttempt(due, Attempt(5, status=500), NextAttempt(3600))])
+        assert await webhook_claim.destinations(session, None, 10, ()) == []
         await deliveries.resend(session, tenant_id, delivery_id)
-        assert await webhook_claim.lanes(session, None, 10, ()) == [due.lane]
+        assert await webhook_claim.destinations(session, None, 10, ()) == [due.destination]
 
 
 async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
@@ -158,14 +158,14 @@ async def test_an_attempt_is_recorded_once_however_often_its_commit_is_tried(
 ) -> None:
     await tell("https://a.example.com/")
     (due,) = await claim_all(database)
-    recorded = RecordedAttempt(due, Attempt(5, status=500), Again(60))
+    recorded = RecordedAttempt(due, Attempt(5, status=500), NextAttempt(60))
     for expected in ({due.delivery.id}, set()):
         async with database.session() as session:
             assert await record(session, [recorded]) == expected
     assert await rows(database, "SELECT number FROM delivery_attempts") == [(1,)]
 
 
-async def test_what_is_not_due_costs_the_claim_nothing(
+async def test_deliveries_that_are_not_due_cost_the_claim_nothing(
     database: Database, database_url: str, tell: Tell
 ) -> None:
     await tell("https://due.example.com/")
@@ -179,7 +179,7 @@ async def test_what_is_not_due_costs_the_claim_nothing(
     assert after <= before + 10
 
 
-async def test_what_one_lane_has_waiting_costs_the_others_nothing(
+async def test_the_deliveries_of_one_lane_cost_the_others_nothing(
     database: Database, database_url: str, tell: Tell
 ) -> None:
     await tell("https://b.example.com/", "https://c.example.com/")
@@ -196,6 +196,6 @@ async def cost(database: Database) -> int:
     """Blocks of the database that a walk along the lanes reads."""
     values = {"tenant_id": uuid.UUID(int=0), "host": "", "most": 100, "full": [], "after_all": "\x7f"}
     async with database.session() as session:
-        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {webhook_claim.LANES.text}")
+        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {webhook_claim.DESTINATIONS.text}")
         plan = (await session.execute(explain, values)).scalar_one()[0]["Plan"]
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])

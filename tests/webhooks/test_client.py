@@ -55,7 +55,7 @@ def test_a_saved_request_is_verified(newline: str, end: str) -> None:
         ("\n".join(f"{k}: {v}" for k, v in signed().items()) + "\n\n" + BODY.replace("ada", "eve"), 1),
     ],
 )
-def test_what_is_not_genuine_is_said_and_fails(text: str, code: int) -> None:
+def test_a_request_that_is_not_genuine_fails_with_its_reason(text: str, code: int) -> None:
     done = verify(text)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr

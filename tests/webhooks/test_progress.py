@@ -21,19 +21,19 @@ from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
 from tests.webhooks.told import deliveries
 from til.request import TilRequest
-from webhooks.pace import EVERY_SECONDS, Pace
+from webhooks.throttle import EVERY_SECONDS, ProgressThrottle
 
 ADA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
-def test_of_what_comes_within_half_a_second_the_latest_is_kept() -> None:
-    pace = Pace()
-    assert pace.next({ADA: {"done": 1}, BOB: {"done": 1}}, 10.0) == {ADA: {"done": 1}, BOB: {"done": 1}}
-    assert pace.next({ADA: {"done": 2}}, 10.2) == {}
-    assert pace.next({ADA: {"done": 3}}, 10.4) == {}
-    assert pace.next({}, 10.0 + EVERY_SECONDS) == {ADA: {"done": 3}}
-    assert pace.next({}, 11.5) == {}
-    assert pace.next({ADA: {"done": 4}}, 11.6) == {ADA: {"done": 4}}
+def test_of_several_updates_within_half_a_second_the_latest_is_kept() -> None:
+    throttle = ProgressThrottle()
+    assert throttle.next({ADA: {"done": 1}, BOB: {"done": 1}}, 10.0) == {ADA: {"done": 1}, BOB: {"done": 1}}
+    assert throttle.next({ADA: {"done": 2}}, 10.2) == {}
+    assert throttle.next({ADA: {"done": 3}}, 10.4) == {}
+    assert throttle.next({}, 10.0 + EVERY_SECONDS) == {ADA: {"done": 3}}
+    assert throttle.next({}, 11.5) == {}
+    assert throttle.next({ADA: {"done": 4}}, 11.6) == {ADA: {"done": 4}}
 
 
 async def running_job(database: Database, tenant_id: uuid.UUID, url: str) -> uuid.UUID:
@@ -47,7 +47,7 @@ async def running_job(database: Database, tenant_id: uuid.UUID, url: str) -> uui
     return one.claim.job_id
 
 
-async def test_progress_is_told_at_most_twice_a_second_however_often_it_comes(
+async def test_progress_is_sent_at_most_twice_a_second(
     stack: Stack, receiver: Receiver, database: Database, tenant_id: uuid.UUID, redis_url: str
 ) -> None:
     job_id = await running_job(database, tenant_id, receiver.url)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.webhooks.test_sender import post, serving
+from webhooks.response_head import HEAD_BYTES
 from webhooks.sender import Sender
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n"
@@ -18,14 +19,21 @@ SMUGGLED = b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"
 
 
 @asynccontextmanager
-async def answering(*parts: bytes, closes: bool = False) -> AsyncIterator[str]:
-    """The URL of a receiver that answers each request with these parts, a moment between them."""
+async def answering(
+    *parts: bytes, closes: bool = False, sent: list[bytes] | None = None
+) -> AsyncIterator[str]:
+    """The URL of a receiver that answers each request with these parts, a moment between them.
+
+    `sent`: gets each part that was sent.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.readuntil(b"\r\n\r\n"):
             await reader.readexactly(2)
             for part in parts:
                 writer.write(part)
+                if sent is not None:
+                    sent.append(part)
                 await writer.drain()
                 await asyncio.sleep(0.02)
             if closes:
@@ -86,13 +94,14 @@ async def test_a_complete_head_of_success_is_a_delivery(
 
 
 async def test_a_body_that_never_ends_is_left_unread(sender: Sender) -> None:
-    drops = [b"x"] * 500
-    async with answering(OK + b"content-length: 100000000\r\n\r\n", *drops) as url:
+    drops, sent = [b"x"] * 5000, list[bytes]()
+    async with answering(OK + b"content-length: 100000000\r\n\r\n", *drops, sent=sent) as url:
         attempt = await post(sender, url)
-    assert (attempt.status, set(attempt.answer), attempt.milliseconds < 3000) == (200, {"x"}, True)
+        assert len(sent) < len(drops)
+    assert (attempt.status, set(attempt.answer)) == (200, {"x"})
 
 
-async def test_an_answer_that_is_whole_keeps_its_connection(sender: Sender) -> None:
+async def test_a_complete_answer_keeps_its_connection(sender: Sender) -> None:
     connections = answers = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -119,7 +128,7 @@ async def test_an_answer_that_is_whole_keeps_its_connection(sender: Sender) -> N
         b"x" * 1000,
     ],
 )
-async def test_a_head_that_does_not_end_is_a_failure_soon(sender: Sender, again: bytes) -> None:
+async def test_a_head_that_does_not_end_is_a_failure(sender: Sender, again: bytes) -> None:
     sent = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,4 +143,4 @@ async def test_a_head_that_does_not_end_is_a_failure_soon(sender: Sender, again:
     async with serving(serve) as port:
         attempt = await post(sender, f"http://127.0.0.1:{port}/")
     assert (attempt.status, attempt.error, attempt.delivered) == (None, "head_too_large", False)
-    assert attempt.milliseconds < 4000
+    assert sent < 1024 * HEAD_BYTES

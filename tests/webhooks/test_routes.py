@@ -1,4 +1,4 @@
-"""Receipts and sending again, over real HTTP, with a real receiver."""
+"""Deliveries and resends, over real HTTP, with a real receiver."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ BAD_SPANS = [
 ]
 
 
-def test_spans_times_and_urls_that_can_not_be_are_refused(jobs: Jobs) -> None:
+def test_impossible_spans_times_and_urls_are_refused(jobs: Jobs) -> None:
     for span in BAD_SPANS:
         assert jobs.client.post("/v1/deliveries/resend", json=span).status_code == 422, span
     for url in ("", "\x00", "https://example.com/\x00", "x" * 2049):

@@ -1,4 +1,4 @@
-"""Rotation of the signing secret: each secret signs as long as was said when it was replaced."""
+"""Rotation of the signing secret: each one signs until the overlap ends that it was given."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_rotation_without_an_overlap_ends_the_secret_at_once_and_no_other(
         consumer.close()
 
 
-def test_the_overlap_is_a_day_unless_said_otherwise(jobs: Jobs) -> None:
+def test_the_overlap_is_a_day_by_default(jobs: Jobs) -> None:
     for body in (b"", b"{}"):
         headers = {"content-type": "application/json"}
         about = jobs.client.post("/v1/webhook-secret/rotate", content=body, headers=headers).json()

@@ -1,4 +1,4 @@
-"""What tests of the whole stack ask about webhooks."""
+"""Queries about webhooks, for tests of the whole stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tokenizer for the tests of what is pure, and calls as the worker makes them."""
+"""A simple tokenizer for tests without an engine, and calls as the worker makes them."""
 
 from __future__ import annotations
 

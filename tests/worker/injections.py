@@ -1,4 +1,4 @@
-"""Commits that try to give orders, to forge the frame of a prompt, or to become markup."""
+"""Commits that contain instructions, forged labels of a prompt, or markup."""
 
 from __future__ import annotations
 

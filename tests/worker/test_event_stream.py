@@ -40,7 +40,7 @@ def test_each_rule_also_byte_by_byte(rule: str, data: bytes, events: list[str]) 
     assert [text for _, text in read(*(bytes([byte]) for byte in data))] == events
 
 
-def test_no_bytes_at_all_part_no_line_end() -> None:
+def test_an_empty_chunk_changes_nothing() -> None:
     assert read(b"data: a\r", b"", b"\n", b"", b"data: b\n\n") == [("message", "a\nb")]
 
 
@@ -52,7 +52,7 @@ def test_an_event_has_a_type_of_its_own_only() -> None:
     st.lists(st.sampled_from(["data", "event", ":", " ", "a", "\u2028", "한", "\r", "\n", "\r\n", "id"])),
     st.data(),
 )
-def test_where_bytes_are_cut_changes_nothing(pieces: list[str], draw: st.DataObject) -> None:
+def test_the_sizes_of_chunks_change_nothing(pieces: list[str], draw: st.DataObject) -> None:
     data = "".join(pieces).encode()
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(data)), max_size=6)))
     parts = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]

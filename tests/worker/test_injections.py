@@ -1,4 +1,4 @@
-"""Whatever commits say: the same instructions, frame and schema, and only their own sources."""
+"""Whatever commits contain, a prompt has the same instructions, labels and schema, and only their sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A post while it is being written: what is said is never unsaid, adds up to the post, and is never JSON."""
+"""Live text of a post: it is only appended to, adds up to the post, and is never JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.til.requests import REQUESTS
 from til.markdown import escape, render
 from til.post import SECTIONS, Draft, Point
 from til.request import TilRequest
-from worker.live.markdown import Line, LiveMarkdown
+from worker.live.markdown import LineEscaper, LiveMarkdown
 from worker.writing.json_repair import complete
 
 AWKWARD = st.text(' \t\n!:/[]12.)-+=#*`<"\\{}\u200e\u3000\x1f\ud83d\ude00😀가éw@$a', max_size=24)
@@ -61,7 +61,7 @@ CUTS = st.lists(st.integers(0, 10**6), max_size=60)
 
 @settings(max_examples=200, deadline=None)
 @given(REQUESTS, written(), CUTS, st.none() | TEXTS)
-def test_what_was_said_adds_up_to_the_post(
+def test_the_live_text_adds_up_to_the_post(
     request: TilRequest, draft: tuple[Draft, str], cuts: list[int], note: str | None
 ) -> None:
     parts = said(draft[1], cuts, request, note)
@@ -70,7 +70,7 @@ def test_what_was_said_adds_up_to_the_post(
 
 @settings(max_examples=100, deadline=None)
 @given(written())
-def test_character_by_character_it_is_always_a_beginning_of_the_post(draft: tuple[Draft, str]) -> None:
+def test_character_by_character_the_live_text_is_a_prefix_of_the_post(draft: tuple[Draft, str]) -> None:
     post, live, so_far = render(draft[0], DAY).content, LiveMarkdown(DAY, None), ""
     for character in draft[1]:
         so_far += live.feed(character)
@@ -81,7 +81,7 @@ def test_character_by_character_it_is_always_a_beginning_of_the_post(draft: tupl
 @settings(max_examples=200, deadline=None)
 @given(AWKWARD | st.text(), CUTS)
 def test_a_line_in_parts_is_escaped_as_the_whole(text: str, cuts: list[int]) -> None:
-    line = Line()
+    line = LineEscaper()
     assert "".join(line.feed(part) for part in pieces(text, cuts)) + line.close() == escape(text)
 
 
@@ -103,7 +103,7 @@ def test_broken_json_adds_nothing_and_raises_nothing(
         *('{"keywords": ["k"]}', '{"title": "\\x"}', '{"title": "\\u12g4"}', "{" * 5000, "\ufeff{}"),
     ],
 )
-def test_what_is_no_draft_says_nothing_of_it(text: str) -> None:
+def test_json_that_is_no_draft_gives_no_live_text(text: str) -> None:
     assert "".join(said(text, list(range(len(text))))) in {"", "# t"}
 
 
@@ -123,7 +123,7 @@ TYPED = '{"title": "A mill", "keywords":["Python"], "learned": [{"text": "It tur
         ('["a', "…**: Python\n\n## What I learned today\n\n- It turns: forward!"),
     ],
 )
-def test_words_show_while_they_are_typed_and_nothing_stands_without_them(end: str, text: str) -> None:
+def test_words_show_as_they_are_written_and_no_markup_without_them(end: str, text: str) -> None:
     typed = TYPED[: TYPED.index(end) + len(end)]
     (so_far,) = said(typed, [])
     assert so_far.endswith(text[1:]) if text.startswith("…") else so_far == text
@@ -150,5 +150,5 @@ def test_a_cut_answer_keeps_what_is_complete(draft: tuple[Draft, str], end: int)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, '"' * 99_999, "\\", "}" * 10])
-def test_hostile_nesting_is_nothing_and_is_read_once(text: str) -> None:
+def test_deeply_nested_json_gives_no_text_and_is_read_once(text: str) -> None:
     assert complete(text) == {}

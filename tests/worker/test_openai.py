@@ -138,7 +138,7 @@ async def test_an_answer_of_all_its_tokens_was_cut_whatever_its_reason_says(
         b"",
     ],
 )
-async def test_whatever_goes_wrong_is_one_failure_that_tells_no_secret(data: bytes) -> None:
+async def test_every_fault_is_one_failure_without_secrets(data: bytes) -> None:
     async def answer(writer: asyncio.StreamWriter, _: dict[str, Any]) -> None:
         writer.write(data)
 
@@ -173,7 +173,7 @@ async def test_cancelling_closes_the_connection() -> None:
         await closed.wait()
 
 
-async def test_a_model_that_is_not_offered_is_said_at_the_start() -> None:
+async def test_a_model_that_the_server_lacks_is_reported_at_the_start() -> None:
     async def answer(_: asyncio.StreamWriter, __: dict[str, Any]) -> None:
         """Never asked."""
 
@@ -200,7 +200,7 @@ def test_an_engine_that_can_not_run_names_what_is_missing(
         choose(name, **options)  # type: ignore[arg-type]
 
 
-def test_auto_takes_the_best_that_is_there_and_says_why() -> None:
+def test_auto_chooses_the_best_available_engine_and_says_why() -> None:
     engine, why = choose("auto")
     assert (engine.info.engine, "TIL_OPENAI_URL is not set" in why) == ("outline", True)
     engine, why = choose("auto", openai_url="http://127.0.0.1:1/v1", openai_model="m")

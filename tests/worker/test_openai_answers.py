@@ -1,4 +1,4 @@
-"""What servers that are not ours answer: each ends in a post, or in one clear failure, and no other way."""
+"""Answers of other servers: each ends in a post or in one clear failure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.worker.foreign_answers import DONE, FAILURES, POSTS, TEXT, USAGES, WH
 from tests.worker.test_openai import KEY, OK, event, serving
 from til.request import TilRequest
 from worker.engines import EngineAway, EngineFailed, EngineRefused, InputTooLarge
-from worker.engines.answer import Answer
-from worker.engines.events import Reader
+from worker.engines.answer import StreamedAnswer
+from worker.engines.events import ResponseReader
 from worker.engines.openai import OpenAIEngine
 from worker.engines.openai_server import MALFORMED
 from worker.engines.outline.engine import OutlineEngine
-from worker.slots.outcome import why_it_failed
+from worker.slots.outcome import outcome_of_error
 from worker.writing.schema import InvalidOutput, parse
 from worker.writing.unwrap import candidates
 from worker.writing.write import Generation, Post, write
@@ -66,17 +66,17 @@ async def test_whatever_a_server_counts_the_usage_is_sound(usage: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "answer", "failure"), FAILURES, ids=[name for name, _, _ in FAILURES])
-async def test_what_is_no_post_is_one_clear_failure(
+async def test_an_answer_that_is_no_post_is_one_clear_failure(
     name: str, answer: bytes, failure: type[Exception]
 ) -> None:
     assert name
     with pytest.raises(failure) as failed:
         await post_of(answer)
     assert type(failed.value) is failure
-    assert "unexpectedly" not in str(getattr(why_it_failed(failed.value), "message", ""))
+    assert "unexpectedly" not in str(getattr(outcome_of_error(failed.value), "message", ""))
 
 
-async def test_why_a_call_was_refused_is_told_without_addresses_and_keys() -> None:
+async def test_the_reason_of_a_refused_call_has_no_addresses_and_keys() -> None:
     words = (
         f"Key {KEY} of org-abcdef1234 is wrong; see https://10.0.0.7:80/keys or llm.internal:8000, "
         "gpu-1.corp.example, 10.1.2.3, fe80::1, localhost or /srv/models/tiny "
@@ -92,7 +92,7 @@ async def test_why_a_call_was_refused_is_told_without_addresses_and_keys() -> No
     assert (KEY in failed.value.said, "llm.internal:8000" in failed.value.said) == (False, True)
 
 
-async def test_a_key_that_the_whole_server_refuses_is_no_jobs_failure() -> None:
+async def test_no_job_fails_for_a_key_that_the_server_refuses_everywhere() -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(refusal(401, {"message": "no"}))
@@ -144,17 +144,17 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON | st.binary(max_size=20), max_size=5))
-def test_nothing_that_comes_is_a_surprise(pieces: list[Any]) -> None:
+def test_any_bytes_are_a_post_or_one_failure(pieces: list[Any]) -> None:
     engine = OutlineEngine()
-    reader, answer = Reader(), Answer(lambda *_: None)
+    reader, answer = ResponseReader(), StreamedAnswer(lambda *_: None)
     try:
         for piece in pieces:
             for value in reader.feed(piece if isinstance(piece, bytes) else data(piece)):
-                answer.take(value)
+                answer.feed(value)
         for value in reader.end():
-            answer.take(value)
+            answer.feed(value)
         answer.done = True
-        written = answer.written(call_of(REQUEST, engine))
+        written = answer.completion(call_of(REQUEST, engine))
     except (EngineFailed, InputTooLarge, *MALFORMED):
         return
     assert written.prompt_tokens >= written.cached_tokens >= 0

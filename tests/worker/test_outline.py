@@ -45,7 +45,7 @@ def test_every_outline_is_valid_by_its_requests_schema(request: TilRequest, toke
 
 @settings(max_examples=100, deadline=None)
 @given(drawn_days(), TOKENS)
-def test_every_commit_is_told_once_or_counted(request: TilRequest, tokens: int | None) -> None:
+def test_every_commit_is_a_point_once_or_counted(request: TilRequest, tokens: int | None) -> None:
     english = request.model_copy(update={"language": "en"})
     draft = draft_of(english, tokens)
     assert counted(draft) == len({patch.sha for file in english.files for patch in file.patches}), draft
@@ -70,7 +70,7 @@ def commits_in(text: str) -> int:
 
 @settings(max_examples=100, deadline=None)
 @given(drawn_days(), TOKENS)
-def test_nothing_is_cut_in_the_middle(request: TilRequest, tokens: int | None) -> None:
+def test_no_text_is_cut_in_the_middle_of_a_word(request: TilRequest, tokens: int | None) -> None:
     messages = [one_line(patch.commit_message) for file in request.files for patch in file.patches]
     draft = draft_of(request, tokens)
     for text in (draft.title, *draft.keywords, *(point.text for point in points_of(draft))):
@@ -81,7 +81,7 @@ def test_nothing_is_cut_in_the_middle(request: TilRequest, tokens: int | None) -
 
 @settings(max_examples=100, deadline=None)
 @given(drawn_days(), TOKENS)
-def test_what_is_said_of_a_file_or_a_kind_cites_such_a_file(request: TilRequest, tokens: int | None) -> None:
+def test_points_about_a_file_or_a_kind_cite_such_a_file(request: TilRequest, tokens: int | None) -> None:
     paths = {file.filepath for file in request.files}
     draft = draft_of(request, tokens)
     for point in points_of(draft):
@@ -156,7 +156,7 @@ def test_a_large_day_takes_no_longer_than_its_size() -> None:
     assert cpu_milliseconds(lambda: draft_of(large)) < 16 * once + 50
 
 
-async def test_it_can_take_its_time_and_is_cancelled_at_once() -> None:
+async def test_a_slowed_run_is_cancelled_at_once() -> None:
     request = TilRequest.model_validate(day())
     shown: list[Progress] = []
     writing = asyncio.create_task(

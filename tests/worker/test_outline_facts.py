@@ -1,4 +1,4 @@
-"""What the outline says of a day: each kind of commit, of message and of change, by examples."""
+"""The outline's points for each kind of commit, message and change, by examples."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_thirteen_commits_are_thirteen_points_or_a_number_says_how_many_more() -
         ([f"card {n}" for n in range(99)], "And 88 more commits: in src."),
     ],
 )
-def test_what_is_not_shown_is_counted_by_what_it_is(messages: list[str], last: str) -> None:
+def test_commits_that_are_not_shown_are_counted_by_kind(messages: list[str], last: str) -> None:
     learned = texts(draft_of(of_messages(*messages)), "learned")
     assert learned == [*messages[:11], last]
 
@@ -99,7 +99,7 @@ def test_reverts_are_set_off(messages: tuple[str, ...], learned: list[str], prob
     assert texts(draft, "problem") == (problem or ["No commit of the day is marked as a fix."])
 
 
-def test_what_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
+def test_a_text_that_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
     long = "chore: " + "tidy the cards " * 40
     (text, *_) = texts(draft_of(of_messages(long, "docs: z")), "learned")
     assert text.endswith(" …")
@@ -126,7 +126,7 @@ def test_what_is_too_long_ends_with_a_word_and_an_ellipsis() -> None:
         ("a.c", "", "a.c: 0 lines added, 0 removed"),
     ],
 )  # fmt: skip
-def test_what_became_of_a_file(path: str, patch: str, said: str) -> None:
+def test_new_removed_and_renamed_files_are_described(path: str, patch: str, said: str) -> None:
     assert texts(draft_of(of_changes((path, "fix: x", patch))), "how")[0] == said
 
 

@@ -1,4 +1,4 @@
-"""What the outline says of dependencies and settings is read from both sides of the file."""
+"""Points about dependencies and settings compare the file before and after the day."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_subject_is_not_cut_where_its_line_was_broken(message: str, subject: s
     assert read_message(message).subject == subject
 
 
-def test_what_programs_write_is_no_reason() -> None:
+def test_text_written_by_programs_is_no_reason() -> None:
     draft = draft_of(of_messages("Bump a from 1.0 to 1.1\n\nBumps a.\n- Release notes\n- Commits", "docs: z"))
     assert texts(draft, "why") == ["No commit message says more than its subject."]
 

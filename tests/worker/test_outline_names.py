@@ -1,4 +1,4 @@
-"""Names that the outline calls new, gone, moved or changed are so."""
+"""The outline is right about new, removed, moved and changed names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.worker.outline_days import draft_of, of_changes, texts
 from worker.engines.outline.diff import read_patch
 from worker.engines.outline.names import definitions
 from worker.engines.outline.paths import is_test, kind_of
-from worker.engines.outline.sides import sides_of
+from worker.engines.outline.versions import versions_of
 
 NEW = "@@ -0,0 +1 @@\n+def turn(a): ...\n"
 
@@ -57,7 +57,7 @@ def test_a_name_in_another_file_of_the_day_is_not_new() -> None:
     assert said(("a.py", "@@ -1,2 +1,2 @@\n def turn(a):\n-    x\n+    y\n"), ("b.py", NEW)) == []
 
 
-def test_names_that_do_not_fit_are_counted() -> None:
+def test_names_without_space_are_counted() -> None:
     patch = "@@ -0,0 +1,9 @@\n" + "".join(f"+def turn_{n}(): ...\n" for n in range(9))
     assert said(("a.py", patch)) == ["New in a.py: turn_0, turn_1, turn_2, turn_3, turn_4, turn_5 and 3 more"]
 
@@ -115,9 +115,9 @@ def test_a_files_kind_is_known_by_its_name_or_not_at_all(path: str, kind: str | 
 
 def test_a_file_before_the_day_is_its_newest_code_with_the_patches_taken_back() -> None:
     patches = ["@@ -1,2 +1,3 @@\n a\n+b\n c\n", "@@ -0,0 +1 @@\n+top\n@@ -3 +4,0 @@\n-c\n"]
-    sides = sides_of("top\na\nb\n", [read_patch(patch) for patch in patches])
+    sides = versions_of("top\na\nb\n", [read_patch(patch) for patch in patches])
     assert (sides.before, sides.after, sides.whole) == (["a", "c"], ["top", "a", "b"], True)
-    assert sides_of("other\n", [read_patch(patch) for patch in patches]).whole is False
+    assert versions_of("other\n", [read_patch(patch) for patch in patches]).whole is False
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_what_is_published_beside_streamed_weights_is_what_their_folder_had(tmp_
     assert digest(pulled) is None
 
 
-def test_loading_tells_its_stage_and_its_seconds_while_it_lasts() -> None:
+def test_loading_reports_its_stage_and_its_seconds() -> None:
     with capture_logs() as logs:
         loading = Loading(weights_bytes=8_400_000_000, every_seconds=0.01)
         with loading.stage("load"):

@@ -1,4 +1,4 @@
-"""The prompt: never over budget, every file by name, the same each time, nearest code first, well fenced."""
+"""The prompt: within budget, with every file's name, reproducible, nearest code first, data delimited."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_prompt_fits_and_every_file_is_named_in_one(request: TilRequest, c
 
 @settings(max_examples=60, deadline=None)
 @given(REQUESTS | DAYS)
-def test_no_data_can_forge_the_frame(request: TilRequest) -> None:
+def test_no_data_can_forge_the_labels_of_a_prompt(request: TilRequest) -> None:
     _, (prompt,) = prompts(request, 10**9)
     marker = prompt_context(request).marker
     lines = prompt.user.splitlines()
@@ -97,7 +97,7 @@ def test_the_code_nearest_to_the_changes_comes_first() -> None:
     assert prompt.dropped == ["src/a.py (code)"]
 
 
-def test_lines_that_a_hunk_shows_are_not_told_twice() -> None:
+def test_lines_that_a_hunk_shows_are_not_shown_again() -> None:
     code = "\n".join(f"line {number}" for number in range(1, 41))
     windows = code_around(code, [Hunk("", 10, 12)])
     numbers = [n for _, first, text in windows for n in range(first, first + text.count("\n") + 1)]
@@ -118,7 +118,7 @@ def test_lines_that_a_hunk_shows_are_not_told_twice() -> None:
         ("+a\x1c\x1d\x1e\x85\u2029b\n", "+a     b\n"),
     ],
 )
-def test_a_hunk_is_shown_as_it_is_but_for_lines_that_could_be_ours(hunk: str, shown: str) -> None:
+def test_a_hunk_is_shown_unchanged_except_for_lines_that_look_like_labels(hunk: str, shown: str) -> None:
     assert as_diff(hunk) == shown
 
 
@@ -150,7 +150,7 @@ def test_a_hunk_is_shown_as_it_is_but_for_lines_that_could_be_ours(hunk: str, sh
         ("a.js", "", "@@ -1,2 +1,2 @@\n-x\n+y\n-" + "a" * 9000 + "\n+" + "b" * 9000, None),
     ],
 )
-def test_what_nobody_wrote_by_hand_is_known(path: str, code: str, patch: str, why: str | None) -> None:
+def test_generated_and_binary_files_are_recognised(path: str, code: str, patch: str, why: str | None) -> None:
     assert left_out(ChangedFile.model_validate(file(path, code, patch))) == why
 
 

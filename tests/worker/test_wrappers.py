@@ -1,4 +1,4 @@
-"""A whole post in a wrapper is unwrapped, and live text shows nothing of the wrapper."""
+"""A post inside of other JSON or text is unwrapped, and live text shows nothing of the wrapper."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_a_whole_post_is_taken_out_of_its_wrapper(name: str) -> None:
     assert read(wrapped(name)) == parse(json.loads(POST), LABELS)
 
 
-def test_so_is_one_that_was_encoded_twice() -> None:
+def test_a_post_that_was_encoded_twice_is_unwrapped() -> None:
     assert read(json.dumps(POST)) == read(json.dumps(json.dumps(POST))) == read(POST)
 
 
 @pytest.mark.parametrize("name", ["a fence", "thoughts", "prose around"])
-def test_one_that_was_cut_off_is_closed_in_its_wrapper_too(name: str) -> None:
+def test_a_post_that_was_cut_off_is_completed_in_its_wrapper_too(name: str) -> None:
     text = wrapped(name)
     cut = text[: text.rindex('"sources"')]
     with pytest.raises(InvalidOutput):
@@ -82,13 +82,13 @@ def test_one_that_was_cut_off_is_closed_in_its_wrapper_too(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{}", "no", "```json\n```", POST[:-1], POST.replace("mill", "wall"), "null"]
 )
-def test_what_is_no_post_stays_none(text: str) -> None:
+def test_json_that_is_no_post_is_not_unwrapped_to_one(text: str) -> None:
     with pytest.raises(InvalidOutput):
         read(f"<think>hm</think>{text}")
 
 
 @pytest.mark.parametrize("hostile", ['{"' * 50_000, '{"a":' * 20_000, "[" * 100_000, '{"a": 1} ' * 12_000])
-def test_few_places_of_a_long_answer_are_looked_at(hostile: str) -> None:
+def test_a_long_answer_is_searched_in_few_places(hostile: str) -> None:
     for whole in (True, False):
         assert len(list(candidates(hostile, whole))) <= 256
         with pytest.raises(InvalidOutput):

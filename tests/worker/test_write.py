@@ -1,4 +1,4 @@
-"""Writing: one call where it fits, notes on parts where it does not, and never a broken answer passed on."""
+"""Writing: one call if the day fits, else notes on its parts; broken answers are never passed on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_day_that_fits_is_one_call() -> None:
     ]
 
 
-async def test_an_answer_cut_off_in_its_last_section_is_completed_without_its_stump() -> None:
+async def test_an_answer_cut_off_in_its_last_section_is_completed_without_the_incomplete_point() -> None:
     engine = Scripted([(ANSWER[: ANSWER.rindex('"sources"')], False)])
     post, _ = await post_of(engine)
     assert len(engine.asked) == 1
@@ -128,7 +128,7 @@ async def test_only_what_is_beyond_the_bound_is_too_large() -> None:
         await post_of(Scripted([], context=4096), large(200))
 
 
-async def test_a_template_that_is_gone_fails_the_run_here_only() -> None:
+async def test_a_template_that_this_worker_lacks_does_not_fail_the_job() -> None:
     with pytest.raises(EngineFailed, match="no prompt template"):
         await post_of(Scripted([]), template="f" * 64)
     post, _ = await post_of(Scripted([(ANSWER, True)]), template=CURRENT.digest("en"))

@@ -1,1 +1,1 @@
-"""Secrets in commits are found and replaced before anything is stored."""
+"""Finds secrets in a request and replaces them before anything is stored."""

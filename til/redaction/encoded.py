@@ -1,4 +1,4 @@
-"""Values of a Kubernetes Secret, which stand in base64 whatever their names."""
+"""Values in manifests of Kubernetes Secrets: base64, whatever their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import re2
 
-from til.redaction.judge import gives_away, kind_of, strange
+from til.redaction.judge import kind_of, likely, not_words
 from til.redaction.rules import Span, searchable
 
 MANIFEST = r"""(?m:^)[+-]?[ \t]*"?kind"?:[ \t]*"?Secret"?,?[ \t]*\r?(?m:$)"""
@@ -18,11 +18,11 @@ _entry = re2.compile(
 )
 LONGEST = 4000
 OPENS = ("PRIVATE KEY", '"auth"', '"password"', '"private_key"')
-"""What is in a text that is a secret as a whole: a key, a docker config, an account of a service."""
+"""A decoded value with one of these is a secret as a whole: a key, a docker config, a service account."""
 
 
 def encoded_values(text: str) -> Iterator[Span]:
-    """Where the values of Secrets stand that are secrets once they are decoded."""
+    """The spans of encoded values which, decoded, are secrets."""
     if not _manifest.search(searchable(text)):
         return
     for match in _entry.finditer(searchable(text)):
@@ -46,5 +46,5 @@ def _is_secret(name: str, value: str) -> bool:
         return False
     named = kind_of(name) == "password" or "key" in name or "secret" in name or "token" in name
     if named:
-        return gives_away("password", decoded, True)
-    return ("://" in decoded and "@" in decoded) or strange("secret", decoded, True)
+        return likely("password", decoded, True)
+    return ("://" in decoded and "@" in decoded) or not_words("secret", decoded, True)

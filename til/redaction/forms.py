@@ -1,4 +1,4 @@
-"""Forms in which a value stands with its name, and their pieces. RE2 looks for many of them at once."""
+"""Forms: patterns of a name and its value, and their building blocks. RE2 searches many in one pass."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import re2
 from detect_secrets.plugins.keyword import DENYLIST
 
-from til.redaction.judge import LONGEST, gives_away, kind_of
+from til.redaction.judge import LONGEST, kind_of, likely
 from til.redaction.rules import Span, searchable
 
 Judge = Callable[[str, str, bool], bool]
-"""Whether what has this name, in small letters, and this value is a secret; the last: it stands in quotes."""
+"""(name in lower case, value, whether it is in quotes) -> whether the value is a secret."""
 
 NAMES = [
     *(name.replace("_?", "[_-]?") for name in DENYLIST),
@@ -25,38 +25,37 @@ NAMES = [
     "(?:encryption|signing|master|session|hmac|app|storage|(?:pre[_-]?)?shared|logged_in|nonce)[_-]?key",
     "(?:auth|logged_in|nonce)_salt|jwt[:._-]{1,2}key",
 ]
-"""detect-secrets' and a few of ours. Only what follows here may come after such a name: `secret_name` and
-`password_hash` hold no secret."""
+"""Names of secrets: those of detect-secrets and a few of ours. Of suffixes only `SUFFIX` may follow:
+`secret_name` and `password_hash` are no secrets."""
 SUFFIX = (
     "(?:[._-]?(?:access[_-]?key|key[_-]?base|key|token|value|string|text|base64|b64"
     "|production|prod|development|dev|staging|live|default|old|new|[0-9]{1,2}))?"
 )
 NAME = f"(?i:((?:{'|'.join(NAMES)}){SUFFIX}))"
 START, REST = r"""[^\s"'`,;(){}<>\[\]\\$*!|&""", r"""[^\s"'`,;(){}<>\[\]\\]{5,}"""
-"""A value without quotes: what it begins with (an open class of characters), and the rest of it."""
+"""A value without quotes: its first character (an open class, which users extend), and the rest of it."""
 BARE = rf"""({START}]{REST})(?:[\s,;"'`]|$)"""
 LITERAL = r"""\\?("[^"\s\\]{6,}\\?"|'[^'\s\\]{6,}\\?'|`[^`\s\\]{6,}`)"""
-"""A value with its quotes, of which the last may be escaped: one group is cheaper than three without."""
+"""A value with its quotes, which may be escaped. One group with the quotes is cheaper than three without."""
 QUOTED = rf"(?:@|[A-Za-z]{{1,2}})?{LITERAL}"
 EITHER = rf"(?:{LITERAL}|{BARE})"
 END = r"[ \t]*\r?\n[+-]?[ \t]*"
-"""A line's end, and the next one's mark in a diff and its indentation."""
+"""The end of a line, and the next line's diff mark and indentation."""
 
 QUOTES = ('"', "'", "`", ">", "[")
 NEAR = 60
-"""Characters before a name that may tell what it is."""
+"""So many characters in front of a match are searched for `before` and `needs`."""
 
 
 class Form(NamedTuple):
-    """`pattern` begins behind a name, or has NAME as its first group; its other groups are the value.
+    """`pattern` matches what follows a name, or has NAME as its first group; its other groups are the value.
 
-    `judge` decides where `before` is found in front of the match (or there is no such pattern), else
-    `otherwise`; without `needs` in front of it, nothing is a secret.
-    Without a name, a value is judged as `name`'s.
+    There is no secret where `needs` is not found in front of the match. Where `before` is found there, or is
+    None, `judge` decides, elsewhere `otherwise` (None: no secret). Without NAME, the value's name is `name`.
     """
 
     pattern: str
-    judge: Judge = gives_away
+    judge: Judge = likely
     before: re.Pattern[str] | None = None
     otherwise: Judge | None = None
     needs: re.Pattern[str] | None = None
@@ -64,7 +63,7 @@ class Form(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A candidate: what a form has matched."""
+    """A match of a form. `at`: where the match begins; `start` and `end`: of its value."""
 
     form: Form
     name: str
@@ -74,7 +73,7 @@ class Found(NamedTuple):
 
 
 class Forms:
-    """Some forms as one pattern. `head` is what each of them begins with."""
+    """Several forms as one pattern. `head` is a pattern that precedes each of them, such as NAME."""
 
     def __init__(self, forms: Sequence[Form], head: str = "") -> None:
         self.pattern = f"{head}(?:{'|'.join(form.pattern for form in forms)})"
@@ -109,7 +108,7 @@ def _within_quotes(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def is_secret(text: str, found: Found) -> bool:
-    """Whether the form's judge says so."""
+    """Whether the form's judge takes the value for a secret."""
     form, name, at, start, end = found
     judge: Judge | None = form.judge
     front = text[max(0, at - NEAR) : at] if form.before or form.needs else ""

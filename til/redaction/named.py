@@ -1,4 +1,4 @@
-"""Values behind a name that gives them away: `password = "..."`, `setPassword("...")`, `X-Api-Key: ...`."""
+"""Values after a name of secrets: `password = "..."`, `setPassword("...")`, `X-Api-Key: ...`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from til.redaction.forms import BARE, END, LITERAL, NAME, QUOTED, REST, START, Form, Forms, Found, is_secret
-from til.redaction.judge import kind_of, no_word, strange
+from til.redaction.judge import kind_of, not_letters, not_words
 from til.redaction.rules import Span
 
 CLOSING = r"[\\\]\"'`)]{0,3}(?:\[\d*\])?"
@@ -18,7 +18,7 @@ MAKER = (
     r"(?:new[ \t]+)?(?:Some|Just|String|String::from|Secret\w*|SecretValue\.\w+|Secure\w*|\w*Password|str"
     r"|bytes|Value|Buffer\.from|\[\]byte)\([ \t]*"
 )
-"""What makes a value of a text: `SecretStr("...")`."""
+"""A constructor around the value: `SecretStr("...")`."""
 INLINE = r"""=([^\s"'`,;&(){}<>\[\]\\$*!|][^\s"'`,;&(){}<>\[\]\\]{5,})\\?["'`;&]"""
 """Inside a connection string or a query."""
 ELEMENT = r">(?:<!\[CDATA\[)?([^<\s\]]{6,})(?:\]\]>)?</"
@@ -29,7 +29,7 @@ GETTERS = re.compile(
     r"|input|label|show|hide|toggle|del|remove|test|expect|require|valid|verify|hash|need|by|ask|prompt|query|select"
     r"|match|format|next|peek|t\b|old|assert)\w*$"
 )
-"""No call that looks for the name, or says it: `getPassword("...")`."""
+"""Matches a call unless its verb reads, checks or asks for something, as in `getPassword("...")`."""
 SETTERS = re.compile(
     r"(?i)(?:define|env\w*|set\w*|put\w*|add\w*|append|header|option|property|default|field|\.of|fetch|fill\w*|orelse"
     r"|data)[ (]\s*[\"'`][\w.:#\[=-]*$"
@@ -43,80 +43,87 @@ STATEMENT = re.compile(
 """Where a name begins a statement: `password "..."` in Ruby, `:password "..."` in Clojure."""
 CONNECTION = re.compile(r"\b(?:host|user|uid|dbname|server|port|username)=\S+ +\w*$|[\"'`][\w-]*$")
 BARE_FORM = Form(rf"{CLOSING}{SIGN}{BARE}")
-"""Without quotes: in a file in which a value has none, else in a string (`"host=db password=..."`)."""
-SPACED = Form(rf"[ \t]+{QUOTED}", no_word, before=STATEMENT, otherwise=strange)
+"""A value without quotes: in configuration files, elsewhere only in strings (`"host=db password=..."`)."""
+SPACED = Form(rf"[ \t]+{QUOTED}", not_letters, before=STATEMENT, otherwise=not_words)
 
 NAMED = Forms(
     [
         Form(rf"{CLOSING}{TYPE}{SIGN}(?:{MAKER})?{QUOTED}"),
-        Form(rf"{CLOSING}{TYPE}{SIGN}\w[\w.]*\([^()\n]*?\bdefault[ \t]*=[ \t]*{QUOTED}", no_word),
+        Form(rf"{CLOSING}{TYPE}{SIGN}\w[\w.]*\([^()\n]*?\bdefault[ \t]*=[ \t]*{QUOTED}", not_letters),
         Form(INLINE),
         Form(rf":[-=]?({START}:=?+-]{REST})\}}", before=re.compile(r"\$\{[\w.-]*$")),
         BARE_FORM,
-        Form(rf"s?{CLOSING}{SIGN}(?:\[\]string\{{|\[)[ \t]*{QUOTED}", strange),
-        Form(rf"[ \t]+by[ \t]+lazy[ \t]*\{{[ \t]*{QUOTED}", no_word),
+        Form(rf"s?{CLOSING}{SIGN}(?:\[\]string\{{|\[)[ \t]*{QUOTED}", not_words),
+        Form(rf"[ \t]+by[ \t]+lazy[ \t]*\{{[ \t]*{QUOTED}", not_letters),
         Form(ELEMENT),
-        Form(rf"""["']{ATTRIBUTES}>([^<\s]{{6,}})</""", strange),
-        Form(rf"""["']?(?:[ \t]*,[ \t]*|{ATTRIBUTES}[ \t]+){VALUE}(?:{QUOTED}|{BARE})""", no_word),
+        Form(rf"""["']{ATTRIBUTES}>([^<\s]{{6,}})</""", not_words),
+        Form(rf"""["']?(?:[ \t]*,[ \t]*|{ATTRIBUTES}[ \t]+){VALUE}(?:{QUOTED}|{BARE})""", not_letters),
         Form(
             rf"[ \t]?\([ \t]*{QUOTED}[ \t]*(?:[).]|,[ \t]*(?:\w+[=:]|(?i:true|false|null|none)))",
-            no_word,
+            not_letters,
             GETTERS,
         ),
-        Form(rf"\.(?:equals\w*|eql\??|compareTo|contentEquals)\([ \t]*{QUOTED}", no_word),
-        Form(rf"[ \t]*,[ \t]*{QUOTED}[ \t]*\)", no_word, before=re.compile(r"str\w*cmp\([ \t]*\w*$")),
+        Form(rf"\.(?:equals\w*|eql\??|compareTo|contentEquals)\([ \t]*{QUOTED}", not_letters),
+        Form(
+            rf"[ \t]*,[ \t]*{QUOTED}[ \t]*\)",
+            not_letters,
+            before=re.compile(r"str\w*cmp\([ \t]*\w*$"),
+        ),
         Form(
             rf"""[\]"'`)]{{1,3}}[ \t]*,[ \t]*(?:default[ \t]*=[ \t]*|with:[ \t]*)?["']?{QUOTED}""",
-            no_word,
+            not_letters,
             before=SETTERS,
-            otherwise=strange,
+            otherwise=not_words,
             needs=STRING,
         ),
-        Form(rf"""["'`\]]{{1,2}}\)\.(?:type|fill|send_?[kK]eys|setValue)\([ \t]*{QUOTED}""", no_word),
+        Form(
+            rf"""["'`\]]{{1,2}}\)\.(?:type|fill|send_?[kK]eys|setValue)\([ \t]*{QUOTED}""",
+            not_letters,
+        ),
         SPACED,
     ],
     NAME,
 )
 LINES = Forms(
     [
-        Form(rf"""{CLOSING}[ \t]*(?:\|\||\?\?|\?:|\bor)[ \t]*{QUOTED}""", no_word),
-        Form(rf"{CLOSING}{TYPE}{SIGN}[(\\]?{END}{LITERAL}", no_word),
+        Form(rf"""{CLOSING}[ \t]*(?:\|\||\?\?|\?:|\bor)[ \t]*{QUOTED}""", not_letters),
+        Form(rf"{CLOSING}{TYPE}{SIGN}[(\\]?{END}{LITERAL}", not_letters),
         Form(rf"{CLOSING}{SIGN}[|>][+-]?\d?[+-]?{END}(?:{LITERAL}|{BARE})"),
-        Form(rf"""["']?,?{END}{VALUE}(?:{LITERAL}|{BARE})""", no_word),
+        Form(rf"""["']?,?{END}{VALUE}(?:{LITERAL}|{BARE})""", not_letters),
         Form(
             rf"""["'`],{END}{QUOTED}""",
-            no_word,
+            not_letters,
             before=re.compile(r"\([ \t]*(?:\r?\n[+-]?[ \t]*)?[\"'`][\w.]*$"),
         ),
-        Form(rf"\({END}{QUOTED}", no_word, before=GETTERS),
-        Form(rf"</(?:key|name)>(?:{END})?<(?:string|value)>([^<\s]{{6,}})</", no_word),
-        Form(rf"""["'][^<>\n]*>(?:{END})?<value>([^<\s]{{6,}})</""", no_word),
-        Form(rf"""["'][ \t]*\{{(?:{END}[^\n}}]*)*{END}default[ \t]*=[ \t]*{LITERAL}""", no_word),
+        Form(rf"\({END}{QUOTED}", not_letters, before=GETTERS),
+        Form(rf"</(?:key|name)>(?:{END})?<(?:string|value)>([^<\s]{{6,}})</", not_letters),
+        Form(rf"""["'][^<>\n]*>(?:{END})?<value>([^<\s]{{6,}})</""", not_letters),
+        Form(rf"""["'][ \t]*\{{(?:{END}[^\n}}]*)*{END}default[ \t]*=[ \t]*{LITERAL}""", not_letters),
     ],
     NAME,
 )
-"""Forms that reach across a line's end; and `process.env.PASSWORD || "..."`, behind another name mostly."""
+"""Forms whose match may span several lines; and defaults, as in `process.env.PASSWORD || "..."`."""
 
 
-def named_values(text: str, config: bool, words: bool = False) -> Iterator[Span]:
-    """Where values stand that are secrets by their names. `config`: they need no quotes. `words`: one of
-    letters alone is a translation, as in `"password": "wachtwoord"`.
+def named_values(text: str, config: bool, translation: bool = False) -> Iterator[Span]:
+    """The spans of values that are secrets by their names. `config`: they need no quotes. `translation`:
+    letters alone are the translation of a name, as in `"password": "wachtwoord"`.
     """
     for found in NAMED.candidates(text):
         value = text[found.start : found.end]
-        if words and value.isalpha():
+        if translation and value.isalpha():
             continue
         if found.form is BARE_FORM and not (config or _in_a_string(text, found)):
             continue
-        if found.name == "pass" and not _is_passed(found.form, value):
+        if found.name == "pass" and not _is_password(found.form, value):
             continue
         if is_secret(text, found):
             yield found.start, found.end, kind_of(found.name)
 
 
-def _is_passed(form: Form, value: str) -> bool:
-    """Not the verb, as in "pass `x=1`" and "PASS: 12 of 12"."""
-    return form is not SPACED and (form is not BARE_FORM or strange("pass", value, False))
+def _is_password(form: Form, value: str) -> bool:
+    """Whether `pass` is a password's name, not the verb as in "pass `x=1`" and "PASS: 12 of 12"."""
+    return form is not SPACED and (form is not BARE_FORM or not_words("pass", value, False))
 
 
 def _in_a_string(text: str, found: Found) -> bool:
@@ -127,4 +134,4 @@ def _in_a_string(text: str, found: Found) -> bool:
     if "=" in before:
         return closed in (" ", '"', "'")
     header = closed in ('"', "'", "`") and ":" in text[found.at : found.start]
-    return header and strange(found.name, value, False)
+    return header and not_words(found.name, value, False)

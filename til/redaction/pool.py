@@ -1,4 +1,4 @@
-"""Redaction in an api: small requests at once, larger ones in threads of their own, in bounds."""
+"""Redaction in an api process: small requests on the event loop, larger ones in two threads."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from til.redaction.redact import Redactions, is_suspicious, redact, texts
 from til.request import TilRequest
 
 SMALL_CHARACTERS = 8_192
-"""Up to here nothing takes longer than a millisecond or two."""
+"""A request up to this size is redacted on the event loop: it takes 2 ms at most."""
 MEDIUM_CHARACTERS = 65_536
-"""Up to here a request without anything suspicious takes as little."""
+"""So is one up to this size in which nothing is suspicious."""
 LARGE_CHARACTERS = 256 * 1024
-"""From here on a request has to wait for other large ones alone, and delays no smaller one."""
+"""From this size on a request goes to the thread for large ones, where it delays no smaller one."""
 
 
 class Redactor:
-    """One per api. Requests wait for one of two threads, by size; no more than `most_characters` in all."""
+    """One per api process. `most_characters` is the limit of all requests that wait for a thread together."""
 
     def __init__(self, most_characters: int) -> None:
         self._most = most_characters
@@ -27,7 +27,7 @@ class Redactor:
         self._large = ThreadPoolExecutor(1, "redact-large")
 
     async def redact(self, request: TilRequest) -> tuple[TilRequest, Redactions]:
-        """As `redact`, and the event loop goes on meanwhile. Raises TooManyWaiting."""
+        """As `til.redaction.redact.redact`, without blocking the event loop. Raises TooManyWaiting."""
         size = sum(map(len, texts(request)))
         if size <= SMALL_CHARACTERS or (size <= MEDIUM_CHARACTERS and not is_suspicious(request)):
             return redact(request)
@@ -41,6 +41,6 @@ class Redactor:
             self._waiting -= size
 
     def close(self) -> None:
-        """Begin nothing more, and wait for nothing."""
+        """Drop what waits, and don't wait for what runs."""
         for thread in (self._medium, self._large):
             thread.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Secrets leave a request before it is hashed, stored or logged; `[redacted:<kind>]` is in their place."""
+"""Replaces the secrets of a request by `[redacted:<kind>]`, before it is hashed, stored or logged."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ Redactions = list[dict[str, Any]]
 """`{"kind", "filepath", "count"}` each, as the job shows them."""
 
 PASSES = 8
+"""A replacement may bring another secret to light; so often is a text searched at most."""
 PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9_]+\]")
 CONFIG = re.compile(
     r"(?:^|/)(?:\.env[^/]*|credentials|hosts|Dockerfile[^/]*|Makefile|Jenkinsfile|Procfile"
@@ -24,7 +25,7 @@ CONFIG = re.compile(
     r"|md|rst|adoc|mk|service|repo|j2|tmpl|tpl|erb|nmconnection|list|reg|log))$",
     re.IGNORECASE,
 )
-"""Files in which a value stands without quotes; elsewhere, what follows `password =` is an expression."""
+"""Files whose values have no quotes; in other files, what follows `password =` is an expression."""
 TRANSLATION = re.compile(
     r"(?:^|[/._-])(?:locales?|i18n|l10n|lang(?:s|uages?)?|translations?|messages|strings)(?:[/._-]|$)",
     re.IGNORECASE,
@@ -34,9 +35,9 @@ TRANSLATION = re.compile(
 def redact(request: TilRequest) -> tuple[TilRequest, Redactions]:
     """The request without secrets, and what was taken out.
 
-    `count` is the number of places; `filepath` is as the returned request has it, None for `username`, `repo`
-    and `metadata`. Texts keep their number of lines and stay within the request's limits (what would grow too
-    long is cut). The webhook's URL is left as it is: it must work. Redacting once more changes nothing.
+    `count`: occurrences. `filepath`: as in the returned request; None for `username`, `repo` and `metadata`.
+    Texts keep their number of lines and stay within the request's limits: what would become too long is cut.
+    The webhook's URL is left as it is, because it has to work. Idempotent.
     """
     if not is_suspicious(request):
         return request, []
@@ -58,12 +59,12 @@ def redact(request: TilRequest) -> tuple[TilRequest, Redactions]:
 
 
 def is_suspicious(request: TilRequest) -> bool:
-    """Whether `redact` might find something: far cheaper."""
+    """Whether `redact` might find something; far cheaper than `redact`."""
     return suspicious(_without_placeholders("\n".join(texts(request))))
 
 
 def texts(request: TilRequest) -> Iterator[str]:
-    """Every text of a request in which a secret might stand."""
+    """Every text of a request that is searched for secrets."""
     yield request.username
     yield request.repo
     for name, value in request.metadata.items():
@@ -77,7 +78,7 @@ def texts(request: TilRequest) -> Iterator[str]:
 
 
 def _metadata(kinds: Kinds, metadata: dict[str, str]) -> dict[str, str]:
-    """A value is judged with its name before it, as in a line of a `.env` file."""
+    """Names and values, each value searched as the line `name=value`, as in a `.env` file."""
     clean: dict[str, str] = {}
     for name, value in metadata.items():
         new = _distinct(_clean(kinds, name, limit=64), clean, 64)
@@ -86,7 +87,7 @@ def _metadata(kinds: Kinds, metadata: dict[str, str]) -> dict[str, str]:
 
 
 def _paths(found: defaultdict[str | None, Kinds], paths: list[str]) -> dict[str, str]:
-    """What each path becomes. Different ones stay different, for points cite them."""
+    """The redacted form of each path. Different paths stay different, because posts cite them."""
     clean = {path: _clean(Counter(), path, limit=1024) for path in paths}
     taken = {path for path, new in clean.items() if path == new}
     for path, new in clean.items():
@@ -107,15 +108,15 @@ def _distinct(name: str, taken: Collection[str], limit: int) -> str:
 
 def _file(kinds: Kinds, file: ChangedFile, path: str) -> ChangedFile:
     config = CONFIG.search(path) is not None
-    words = TRANSLATION.search(path) is not None
-    code = _clean(kinds, file.latest_code, config, words=words)
-    patches = [_patch(kinds, patch, config, words) for patch in file.patches]
+    translation = TRANSLATION.search(path) is not None
+    code = _clean(kinds, file.latest_code, config, translation=translation)
+    patches = [_patch(kinds, patch, config, translation) for patch in file.patches]
     return file.model_copy(update={"filepath": path, "latest_code": code, "patches": patches})
 
 
-def _patch(kinds: Kinds, patch: Patch, config: bool, words: bool) -> Patch:
+def _patch(kinds: Kinds, patch: Patch, config: bool, translation: bool) -> Patch:
     message = _clean(kinds, patch.commit_message, limit=65_536)
-    diff = _clean(kinds, patch.patch, config, is_diff=True, words=words)
+    diff = _clean(kinds, patch.patch, config, is_diff=True, translation=translation)
     return patch.model_copy(update={"commit_message": message, "patch": diff})
 
 
@@ -126,17 +127,17 @@ def _clean(
     limit: int | None = None,
     is_diff: bool = False,
     before: str = "",
-    words: bool = False,
+    translation: bool = False,
 ) -> str:
-    """The text without secrets, which are counted in `kinds`. `before` is context that is not returned;
-    `words` as in `find`.
+    """The text without secrets, which are counted in `kinds`. `before`: context in front of it that is not
+    returned. `config`, `translation`: see `find`.
 
-    What is found is replaced until nothing is: so the outcome is a fixed point, also where it was cut.
+    Repeated until nothing is found, so that redacting the result, which may have been cut, changes nothing.
     """
     for _ in range(PASSES):
         spans = [
             (max(0, start - len(before)), end - len(before), kind)
-            for start, end, kind in find(_without_placeholders(before + text), config, words)
+            for start, end, kind in find(_without_placeholders(before + text), config, translation)
             if end > len(before)
         ]
         if not spans:
@@ -147,7 +148,7 @@ def _clean(
 
 
 def _cut(text: str, limit: int | None) -> str:
-    """At most `limit` characters, without a part of a placeholder at their end."""
+    """At most `limit` characters, without an incomplete placeholder at the end."""
     if limit is None or len(text) <= limit:
         return text
     text, mark = text[:limit], "[redacted:"
@@ -157,12 +158,13 @@ def _cut(text: str, limit: int | None) -> str:
 
 
 def _without_placeholders(text: str) -> str:
-    """Line ends in their place: no rule reaches across one, and every offset stays."""
+    """Placeholders replaced by as many line ends, so that offsets stay; no rule matches across them."""
     return PLACEHOLDER.sub(lambda found: "\n" * len(found[0]), text) if "[redacted:" in text else text
 
 
 def _replaced(text: str, spans: list[Span], is_diff: bool) -> str:
-    """A secret of many lines leaves its lines, each with its mark where the text is a diff."""
+    """The text with placeholders for the spans. A span of many lines keeps its line ends, and in a diff the
+    mark of each line."""
     pieces, at = [], 0
     for start, end, kind in spans:
         pieces += [text[at:start], f"[redacted:{kind}]"]

@@ -1,4 +1,4 @@
-"""What a secret looks like: the patterns of detect-secrets and some of ours, run by RE2 in linear time."""
+"""Patterns of secrets recognised by their form: detect-secrets' and ours, run by RE2 in linear time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
 from detect_secrets.plugins.twilio import TwilioKeyDetector
 
-from til.redaction.judge import worth_hiding
+from til.redaction.judge import could_be_secret
 
 Span = tuple[int, int, str]
-"""Where a secret is, from and to, and its kind."""
+"""Start and end of a secret in its text, and its kind."""
 
 
 def real(token: str) -> bool:
-    """Not `xxxxxxxx`, `********` and the like, which stand for a token."""
+    """Whether it is no placeholder like `xxxxxxxx` or `********`."""
     return re.search(r"([xX*.#_-])\1{7}", token) is None
 
 
@@ -44,7 +44,7 @@ def _github(token: str) -> bool:
 
 
 def mixed(token: str) -> bool:
-    """Digits, capitals and small letters: random, not a name of something."""
+    """Whether it has digits, capitals and small letters, as random tokens have and names have not."""
     return real(token) and all(re.search(kind, token) for kind in ("[0-9]", "[A-Z]", "[a-z]"))
 
 
@@ -56,7 +56,7 @@ def _jwt(token: str) -> bool:
 
 
 def _password(value: str) -> bool:
-    return worth_hiding(value) and re.fullmatch(r"v?\d+(\.\d+)+[\w.-]*|\$\w+", value[:99]) is None
+    return could_be_secret(value) and re.fullmatch(r"v?\d+(\.\d+)+[\w.-]*|\$\w+", value[:99]) is None
 
 
 def _basic(token: str) -> bool:
@@ -75,8 +75,8 @@ def _plain(token: str) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """`pattern` finds a candidate (its group 1, if it has one, is the secret); `accept` has the last word.
-    `hint` is a cheaper pattern that is found in every text in which `pattern` is."""
+    """`pattern` finds a candidate (its group 1, if it has one); `accept` decides whether it is a secret.
+    `hint` is a cheaper pattern, which matches every text that `pattern` matches."""
 
     kind: str
     pattern: str
@@ -97,7 +97,7 @@ class Rule:
 
 
 def searchable(text: str) -> str | bytes:
-    """What RE2 searches fastest: bytes where each is a character, so that every offset is the text's."""
+    """The form that RE2 searches fastest: bytes if the text is ASCII, so that offsets are the same."""
     return text.encode() if text.isascii() else text
 
 
@@ -112,7 +112,7 @@ def _library(
     accept: Callable[[str], bool] = real,
     tail: str = "[\\w-]*",
 ) -> list[Rule]:
-    """The detector's patterns for RE2: without a capture or look-ahead, and reaching to the token's end."""
+    """The detector's patterns for RE2: without captures and look-aheads, extended to the token's end."""
     return [Rule(kind, _for_re2(regex) + tail, accept) for regex in patterns_of(detector)]
 
 
@@ -131,7 +131,7 @@ def _alone(kind: str, detector: type[RegexBasedDetector], place: slice = slice(N
 
 
 ARMOUR = r"""(?:\\[rnt]|[\s"'`+\\,;.)(|>#*-])*"""
-"""What may stand between the lines of a key: line ends, marks of a diff, quotes, escapes, indentation."""
+"""Characters between the lines of a PEM key: line ends, diff marks, quotes, escapes, indentation."""
 NAME = r"(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?"
 BEGIN = rf"-{{4,5}} ?BEGIN {NAME} ?-{{4,5}}"
 HEADERS = rf"(?:[A-Za-z][A-Za-z-]+: [^\n\\]+{ARMOUR})*"

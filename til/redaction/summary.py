@@ -1,4 +1,4 @@
-"""What a job says of its redactions: bounded, whatever a day's paths make of it. Pure."""
+"""The list of redactions that a job shows, bounded whatever the number of files. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 MOST = 100
-"""Entries of their own; what follows them is summed up by kind."""
+"""The number of single entries; the others are summed up by kind."""
 
 
 def summed(redactions: Sequence[dict[str, Any]], most: int = MOST) -> list[dict[str, Any]]:
     """The first `most` entries (`kind`, `filepath`, `count`), then one a kind for all the others.
 
-    Such a one has no `filepath`, and says in `entries` for how many it stands. No count is lost, and doing it
-    again changes nothing.
+    An entry of a sum has the `filepath` None and the number of summed entries in `entries`. Idempotent.
     """
     kept = list(redactions[:most])
     counts: defaultdict[str, int] = defaultdict(int)

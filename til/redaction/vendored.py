@@ -1,4 +1,4 @@
-"""Tokens of many vendors, by the rules of Betterleaks (secret_rules.json; MIT, see secret_rules.LICENSE)."""
+"""Rules for many vendors' tokens, from Betterleaks (secret_rules.json; MIT, see secret_rules.LICENSE)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from til.redaction.rules import Rule, real
 
 FILE = Path(__file__).with_name("secret_rules.json")
 LEAST_ENTROPY = 3.0
-"""Bits a character: what scanners ask of a token; a name or a placeholder of that length has less."""
+"""Bits a character, Shannon's entropy: the usual threshold of scanners. Names and placeholders have less."""
 
 
 def varied(token: str) -> bool:
-    """As random as a token; Shannon's entropy of its characters."""
+    """Whether its characters have the entropy of a random token."""
     size = len(token)
     entropy = -sum(n / size * math.log2(n / size) for n in Counter(token).values())
     return entropy >= LEAST_ENTROPY and real(token)

@@ -1,4 +1,4 @@
-"""The seam: an engine takes a `Call` and gives back what it wrote; one serves all of a worker's slots."""
+"""The interface of engines: `generate` takes a `Call` and returns a `Completion`. One serves all slots."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class InputTooLarge(Exception):
 
 
 class EngineFailed(Exception):
-    """The engine could not finish this call; another attempt may succeed.
+    """The engine could not finish this call; another one may succeed.
 
-    The message is for the job's owner; `said` are the server's own words, for the operator's log.
+    The message is for the job's owner; `said` is the server's own message, for the operator's log.
     """
 
     def __init__(self, message: str = "", said: str = "") -> None:
@@ -26,11 +26,11 @@ class EngineFailed(Exception):
 
 
 class EngineTimeout(EngineFailed):
-    """The engine did not answer in time; another attempt may succeed."""
+    """The engine did not answer in time; another call may succeed."""
 
 
 class EngineBusy(EngineFailed):
-    """The engine takes no call now; `after_seconds`: when it will, where it says so."""
+    """The engine takes no call now; `after_seconds`: when it will, if it says so."""
 
     def __init__(self, message: str, said: str = "", after_seconds: float | None = None) -> None:
         super().__init__(message, said)
@@ -38,15 +38,15 @@ class EngineBusy(EngineFailed):
 
 
 class EngineAway(EngineBusy):
-    """No call can reach the engine, or it takes none from this worker, whichever job it is for."""
+    """The engine can't be reached, or refuses every call of this worker (wrong key, wrong model)."""
 
 
 class EngineRefused(EngineFailed):
-    """The engine will refuse this call each time. `anyones`: perhaps those of all other jobs too."""
+    """The engine will refuse this call each time. `affects_all`: perhaps the calls of all jobs."""
 
-    def __init__(self, message: str, said: str = "", anyones: bool = False) -> None:
+    def __init__(self, message: str, said: str = "", affects_all: bool = False) -> None:
         super().__init__(message, said)
-        self.anyones = anyones
+        self.affects_all = affects_all
 
 
 class AnswerWithheld(EngineFailed):
@@ -54,16 +54,16 @@ class AnswerWithheld(EngineFailed):
 
 
 class EngineDead(Exception):
-    """The engine has died and won't come back in this process."""
+    """The engine has died; only a new process has one again."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One generation asked of an engine.
+    """One call of an engine.
 
-    `id` is unique per attempt; `system` and `user` are the chat messages for a model, `prompt_ids` the same
-    in the model's tokens where the engine has its own tokenizer; `schema` is the JSON schema that the answer
-    must satisfy; `request` serves the engine that has no model.
+    `id` is unique; `system` and `user` are the chat messages, `prompt_ids` the same as token ids if the
+    engine has a tokenizer of its own; `schema`: of the answer's JSON; `request`: for the outline engine,
+    which has no model.
     """
 
     id: str
@@ -79,7 +79,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A prompt's size in tokens, chat template included; `ids` are None where the engine can't know them."""
+    """A prompt's size in tokens, chat template included; `ids` is None if the engine has no tokenizer."""
 
     tokens: int
     ids: list[int] | None = None
@@ -87,7 +87,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Completion:
-    """What an engine wrote: JSON `text`, token counts; `complete` is false when it was cut off by length."""
+    """The answer to a call: JSON `text` and token counts. `complete`: not cut off by length."""
 
     text: str
     complete: bool
@@ -98,9 +98,9 @@ class Completion:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What a result's provenance says of its engine. None where the engine cannot know.
+    """What a result's provenance says of its engine. None: the engine does not know.
 
-    `enforces_schema`: nothing but what satisfies a call's schema can be generated.
+    `enforces_schema`: the engine can't generate anything that violates a call's schema.
     """
 
     engine: str
@@ -124,29 +124,29 @@ class Engine(Protocol):
         """Load, warm up; returns when it can generate. Raises EngineFailed with one clear sentence."""
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
-        """Tokens that a prompt may take beside an answer of `max_output_tokens`; None: no bound."""
+        """Tokens that a prompt may have with an answer of `max_output_tokens`; None: no bound."""
 
     def encode(self, system: str, user: str) -> Encoded:
-        """The two chat messages in this engine's own tokenizer (an upper estimate where it has none).
+        """Tokenize the two chat messages; an engine without a tokenizer returns an upper estimate.
 
         Called from threads, since it takes about a millisecond per kilobyte.
         """
 
     def kv_cache(self) -> KvCache | None:
-        """How much it can hold at once, known once it has started; None: no bound that matters."""
+        """The size of its KV cache, known after `start`; None: it sets no bound."""
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
-        """Write the answer to `call`. Cancelling the awaiting task aborts it in the engine.
+        """Generate the answer to `call`. Cancelling the awaiting task aborts it in the engine.
 
-        Raises EngineFailed when this attempt failed, EngineBusy when the call was not taken,
-        EngineDead when no attempt here can succeed.
+        Raises EngineFailed when the call failed, EngineBusy when it was not taken, EngineDead when no call
+        can succeed in this process.
         """
 
     async def alive(self) -> bool:
-        """True when the part that computes answers now; bounded in time by the caller. Raises EngineDead."""
+        """Whether the part that computes responds now. The caller bounds the time. Raises EngineDead."""
 
     def load(self) -> tuple[int, int]:
-        """Calls that are being generated, and those that wait inside the engine."""
+        """The number of calls that are being generated, and of those that wait inside the engine."""
 
     async def close(self) -> None:
         """Stop the engine and free what it holds."""

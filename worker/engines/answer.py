@@ -1,4 +1,4 @@
-"""A chat completion as it comes in, from servers that follow the protocol more or less."""
+"""Collects a streamed chat completion, leniently: not all servers follow the protocol exactly."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from typing import Any
 
 from worker.engines import AnswerWithheld, Call, Completion, EngineFailed, OnText
-from worker.engines.refusal import refused, said_by
+from worker.engines.refusal import error_of_refusal, parse_error
 
 CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 WITHHELD = frozenset({"content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content"})
 TEXTS = ("text", "output_text", "", None)
-"""Kinds of parts that are the answer; others are thoughts, images or tools."""
+"""Types of content parts that belong to the answer; others are reasoning, images or tool calls."""
 MOST_TOKENS = 10**8
-"""A server's count beyond this is not believed."""
+"""A larger count of a server is ignored."""
 BYTES_PER_TOKEN = 4
-"""Of a prompt, where the server does not count it."""
+"""To estimate a prompt that the server does not count."""
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Answer:
-    """What has come so far of one answer; `reason`: why it ended, once it has."""
+class StreamedAnswer:
+    """The answer so far. `reason`: the finish reason, once it came; `done`: the stream has ended properly."""
 
     def __init__(self, on_text: OnText) -> None:
         self.reason: str | None = None
@@ -33,34 +33,38 @@ class Answer:
         self._tokens = 0
         self._usage: dict[str, Any] = {}
 
-    def take(self, event: Any) -> None:
-        """One chunk, or a whole completion. Raises EngineFailed, InputTooLarge where it is an error."""
+    def feed(self, event: Any) -> None:
+        """Add one chunk, or a whole completion. Raises EngineFailed, InputTooLarge if it is an error."""
         if not isinstance(event, dict):
             return
         if error := event.get("error") or (event if event.get("object") == "error" else None):
-            raise refused(None, said_by(error))
+            raise error_of_refusal(None, parse_error(error))
         if isinstance(usage := event.get("usage"), dict) and usage:
             self._usage = usage
         for choice in _list(event.get("choices")):
             if isinstance(choice, dict) and not choice.get("index"):
-                self._take(choice)
+                self._feed_choice(choice)
 
-    def _take(self, choice: dict[str, Any]) -> None:
-        said = choice.get("delta") or (None if self._parts else choice.get("message"))
-        said = said if isinstance(said, dict) else {"content": None if self._parts else choice.get("text")}
-        text, thought = text_of(said.get("content")), said.get("reasoning_content") or said.get("reasoning")
-        if isinstance(refusal := said.get("refusal"), str):
+    def _feed_choice(self, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta") or (None if self._parts else choice.get("message"))
+        if not isinstance(delta, dict):
+            delta = {"content": None if self._parts else choice.get("text")}
+        text, reasoning = (
+            text_of(delta.get("content")),
+            delta.get("reasoning_content") or delta.get("reasoning"),
+        )
+        if isinstance(refusal := delta.get("refusal"), str):
             self._refusal += refusal
         if not text:
-            text = arguments_of(said.get("tool_calls"))
-        if text or thought:
+            text = arguments_of(delta.get("tool_calls"))
+        if text or reasoning:
             self._tokens += 1
             self._emit(text)
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
             self.reason = reason.lower()
 
     def _emit(self, text: str) -> None:
-        """Halves of a character that two chunks bring are one; a half alone is none."""
+        """Surrogates of one pair that come in two chunks are joined; lone ones are replaced."""
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         text = whole_characters(text.removesuffix(self._half) if self._half else text)
@@ -70,18 +74,19 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """What has come."""
+        """The text so far."""
         return "".join(self._parts)
 
     @property
     def ended(self) -> bool:
-        """Whether the server says that this is all."""
+        """Whether the server has ended the answer properly."""
         return self.reason is not None or self.done
 
-    def written(self, call: Call) -> Completion:
-        """All of it. Raises EngineFailed when it broke off or was withheld.
+    def completion(self, call: Call) -> Completion:
+        """The whole answer. Raises EngineFailed when it broke off or was withheld.
 
-        Triton's front end says `stop` of an answer that was cut off too: the count of its tokens tells.
+        An answer of `max_output_tokens` counts as cut off whatever its finish reason, which is always `stop`
+        from Triton's front end.
         """
         text = self.text
         if self.reason in WITHHELD or (self._refusal and not text):
@@ -101,14 +106,14 @@ class Answer:
 
 
 def prompt_tokens(call: Call) -> int:
-    """Tokens of the prompt: exact where the engine has a tokenizer, else about."""
+    """Tokens of the prompt: exact if the engine has a tokenizer, else an estimate."""
     if call.prompt_ids is not None:
         return len(call.prompt_ids)
     return len((call.system + call.user).encode(errors="replace")) // BYTES_PER_TOKEN
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a text, or a list of parts of which some are text."""
+    """The text of a message's content, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     parts = [content] if isinstance(content, dict) else _list(content)
@@ -122,16 +127,16 @@ def _text_of_part(part: Any) -> str:
 
 
 def arguments_of(tool_calls: Any) -> str:
-    """What the first tool is called with: the answer, where the schema was asked for as a tool's."""
-    for one in _list(tool_calls):
-        if isinstance(one, dict) and not one.get("index") and isinstance(one.get("function"), dict):
-            arguments = one["function"].get("arguments")
+    """The arguments of the first tool call: with `tool_choice` they are the answer."""
+    for call in _list(tool_calls):
+        if isinstance(call, dict) and not call.get("index") and isinstance(call.get("function"), dict):
+            arguments = call["function"].get("arguments")
             return arguments if isinstance(arguments, str) else ""
     return ""
 
 
 def whole_characters(text: str) -> str:
-    """Pairs of surrogates as the characters that they are, single ones replaced."""
+    """The text with surrogate pairs joined into characters, and lone surrogates replaced."""
     if not SURROGATES.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -142,7 +147,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _count(counts: dict[str, Any], name: str) -> int | None:
-    """A count that makes sense, also as a text; else None."""
+    """A plausible count, also one given as a string; else None."""
     value = counts.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

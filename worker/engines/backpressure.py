@@ -1,4 +1,4 @@
-"""A server that pushes back is waited for: one gate for all calls of a worker, and for its claims."""
+"""Backpressure of an engine's server: one gate at which all calls of a worker, and its claims, wait."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from worker.metrics import BACKPRESSURE, BACKPRESSURE_SECONDS
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
-"""Pauses that the server did not ask for double from the one to the other."""
+"""Without a `Retry-After` the pauses double from the first to the longest."""
 LONGEST_ASKED_SECONDS = 600.0
-"""A longer `Retry-After` is not believed."""
+"""A longer `Retry-After` is cut to this."""
 LONGEST_WAIT_SECONDS = 60.0
-"""What is longer is not waited for by a run that holds a slot: its job goes back to the queue."""
+"""A run does not hold its slot for a longer wait: its job goes back to the queue."""
 JITTER = 0.1
 REFUSALS_IN_A_ROW = 3
-"""So many calls refused for what may be everyone's reason, none taken between them, close the gate."""
+"""So many calls in a row that are refused for a reason that may affect all calls close the gate."""
 
 
 class Backpressure:
-    """When the engine takes calls again, and how many at once. Times are of `time.monotonic`.
+    """When calls may be sent again, and how many at once. Times are of `time.monotonic`.
 
-    A refused call closes the gate for as long as was asked, else for a pause that doubles, and lowers the
-    number of calls at once to those that the engine has taken; each call that ends well raises it: by one up
-    to half of what it was, above by one in as many calls as there may be ("slow start" and "congestion
-    avoidance", RFC 5681), until it is no bound any more. `on_open` is told when more may be claimed.
+    A rejected call closes the gate for as long as the server asks, else for a pause that doubles, and lowers
+    the limit of calls at once to the number that the engine has taken. Each call that succeeds raises the
+    limit: by one up to half of what it was before, above that by one in as many calls as the limit ("slow
+    start" and "congestion avoidance", RFC 5681), until there is none any more. `on_open` is called when more
+    jobs may be claimed.
     """
 
     def __init__(self, slots: int = 1000) -> None:
@@ -36,7 +37,7 @@ class Backpressure:
         self._slots = slots
         self._opens_at = 0.0
         self._closed_at = float("-inf")
-        self._strikes = 0
+        self._rejections = 0
         self._refusals = 0
         self._limit: float | None = None
         self._threshold = float(slots)
@@ -46,19 +47,19 @@ class Backpressure:
         BACKPRESSURE_SECONDS.set_function(self.seconds)
 
     def seconds(self) -> float:
-        """Until the gate opens; 0: it is open."""
+        """Seconds until the gate opens; 0: it is open."""
         return max(0.0, self._opens_at - time.monotonic())
 
     def claimable(self, held: int) -> int | None:
-        """How many more jobs may be claimed beside those that are held; None: there is no bound."""
+        """How many more jobs may be claimed when `held` are in flight; None: no bound."""
         if self.seconds() > 0 or self._waiting:
             return 0
         return None if self._limit is None else max(0, int(self._limit) - held)
 
     async def enter(self, until: float) -> float:
-        """Return when the call may be sent; what it returns is to be given to `leave`.
+        """Wait until a call may be sent; returns the time, for `rejected`. `leave` must follow.
 
-        Raises EngineBusy when it would not be its turn until then.
+        Raises EngineBusy when the call can't be sent before `until`.
         """
         while self.seconds() > 0 or (self._limit is not None and self._inside >= int(self._limit)):
             self._waiting += 1
@@ -82,40 +83,45 @@ class Backpressure:
             pass
 
     def leave(self) -> None:
-        """A call has ended, in whatever way."""
+        """A call has ended, successfully or not."""
         self._inside -= 1
         if self._limit is not None:
             self._wake()
 
-    def taken(self) -> None:
-        """A call has ended well."""
-        self._strikes = self._refusals = 0
+    def succeeded(self) -> None:
+        """A call has succeeded."""
+        self._rejections = self._refusals = 0
         if self._limit is not None:
             self._limit += 1 if self._limit < self._threshold else 1 / self._limit
             if self._limit >= self._slots:
                 self._limit = None
                 self._wake()
 
-    def pushed_back(self, sent_at: float, asked_seconds: float | None) -> None:
-        """A call was not taken. Those sent before the gate was closed last do not make the pauses longer."""
+    def rejected(self, sent_at: float, asked_seconds: float | None) -> None:
+        """A call was not taken: close the gate for the seconds that the server asked for, if it did.
+
+        Calls that were sent before the gate was last closed do not make the pauses longer.
+        """
         BACKPRESSURE.inc()
         before = self._limit or float(self._inside)
         self._limit = float(max(1, self._inside - 1))
         if sent_at >= self._closed_at:
-            self._strikes += 1
+            self._rejections += 1
             self._threshold = max(self._limit, before / 2)
         self._close(asked_seconds)
 
     def refused(self) -> None:
-        """A call was refused for what may be the reason for all."""
+        """A call was refused for a reason that may affect all calls."""
         self._refusals += 1
         if self._refusals >= REFUSALS_IN_A_ROW:
-            self._strikes += 1
+            self._rejections += 1
             self._close(None)
 
     def _close(self, asked_seconds: float | None) -> None:
-        """Longer than asked by some jitter, never shorter: other workers are told the same."""
-        pause = FIRST_SECONDS * 2 ** (max(1, self._strikes) - 1) if self._strikes < 10 else LONGEST_SECONDS
+        """The pause gets up to a tenth longer at random, since other workers were asked for the same."""
+        pause = (
+            FIRST_SECONDS * 2 ** (max(1, self._rejections) - 1) if self._rejections < 10 else LONGEST_SECONDS
+        )
         pause = min(LONGEST_SECONDS, pause)
         if asked_seconds is not None:
             pause = min(LONGEST_ASKED_SECONDS, asked_seconds)
@@ -125,7 +131,7 @@ class Backpressure:
         asyncio.get_running_loop().call_later(self.seconds() + 0.01, self._wake)
 
     def _wake(self) -> None:
-        """Those who wait look again; the gate may have been closed for longer meanwhile."""
+        """Wake the waiting calls, unless the gate has been closed for longer meanwhile."""
         if self.seconds() > 0:
             return
         changed, self._changed = self._changed, asyncio.Event()

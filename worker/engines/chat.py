@@ -1,4 +1,4 @@
-"""Chat messages in a model's own tokens. Safe in any thread."""
+"""Tokenizes chat messages with a model's own tokenizer and chat template. Thread-safe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ChatTokenizer:
         self._empty: dict[str, Encoded] = {}
 
     def encode(self, system: str, user: str) -> Encoded:
-        """The prompt exactly as it will be read. Instructions by themselves are read once and remembered."""
+        """The prompt exactly as the model gets it. Prompts with an empty user message are cached."""
         if user:
             return self._encode(system, user)
         if system not in self._empty:
@@ -30,8 +30,8 @@ class ChatTokenizer:
 
     def _encode(self, system: str, user: str) -> Encoded:
         messages = [
-            {"role": "system", "content": self._defused(system)},
-            {"role": "user", "content": self._defused(user)},
+            {"role": "system", "content": self._without_control_tokens(system)},
+            {"role": "user", "content": self._without_control_tokens(user)},
         ]
         ids = self._ids(
             self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
@@ -39,21 +39,21 @@ class ChatTokenizer:
         return Encoded(len(ids), ids)
 
     def _ids(self, text: str) -> list[int]:
-        """As `apply_chat_template` would; it also makes offsets and masks, in twice the time."""
+        """As `apply_chat_template` with tokenization, which takes twice as long for offsets and masks."""
         if self._backend is None:
             return list(self._tokenizer(text, add_special_tokens=False).input_ids)
         ids: list[int] = self._backend.encode_batch_fast([text], add_special_tokens=False)[0].ids
         return ids
 
-    def _defused(self, text: str) -> str:
-        """What spells a control token must not become one: a commit can't end the user's turn."""
+    def _without_control_tokens(self, text: str) -> str:
+        """The text with spellings of control tokens broken up: so a commit can't end the user's turn."""
         return (
             self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text) if self._special else text
         )
 
 
 def special_tokens(tokenizer: Any) -> re.Pattern[str] | None:
-    """What spells a control token of the model."""
+    """Matches the texts of the model's control tokens; None if it has none."""
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
     texts = {str(token.content) for token in added if token.special and len(token.content) > 1}
     longest_first = sorted(texts, key=len, reverse=True)

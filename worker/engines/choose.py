@@ -1,4 +1,4 @@
-"""Which engine a worker runs: the one that was named, or the best that is there."""
+"""Chooses a worker's engine: the one that TIL_ENGINE names, or the best that is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events as the WHATWG's text says, from bytes that may be cut anywhere.
+"""A parser of server-sent events after the WHATWG's specification, for bytes that are cut anywhere.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 LINE_END = re.compile(rb"\r\n|\r|\n")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Event = tuple[str, str]
-"""Its type (`message` where none is given) and its data."""
+"""The type (`message` if none is given) and the data."""
 
 
 class EventTooLong(ValueError):
-    """One event has more bytes than are allowed."""
+    """An event has more bytes than are allowed."""
 
 
 class EventStream:
-    """One stream. What is not yet an event takes `longest_bytes` at the most."""
+    """Parses one stream. An event may have `longest_bytes` at the most."""
 
     def __init__(self, longest_bytes: int) -> None:
         self._longest_bytes = longest_bytes
@@ -31,7 +31,7 @@ class EventStream:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events that these bytes complete. Raises EventTooLong."""
+        """The events that are complete with these bytes. Raises EventTooLong."""
         if not chunk:
             return
         if self._after_cr and chunk.startswith(b"\n"):
@@ -52,7 +52,7 @@ class EventStream:
         self._line.append(part)
 
     def _read(self, line: bytes) -> Event | None:
-        """One line without its end; the event, where this line ends one that has data."""
+        """Process one line, without its line end. Returns an event if the line ends one that has data."""
         if self._first:
             self._first, line = False, line.removeprefix(BYTE_ORDER_MARK)
         if not line:

@@ -1,4 +1,4 @@
-"""The JSON that a server answers: a stream of events as asked for, or one document, as some send anyway."""
+"""The JSON values of a server's response: a stream of events, or one document, as some servers send."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from worker.engines import EngineFailed
 from worker.engines.event_stream import BYTE_ORDER_MARK, Event, EventStream
 
 LONGEST_ANSWER_BYTES = 32 * 1024 * 1024
-"""All of it; some hundred bytes come around each token."""
+"""Of a whole response; a token comes in an event of some hundred bytes."""
 LONGEST_EVENT_BYTES = 4 * 1024 * 1024
 END = "[DONE]"
 
 
 async def events_of(response: httpx.Response) -> AsyncGenerator[Any]:
-    """The JSON of each event, END for the end that the protocol has. Raises EngineFailed, ValueError."""
-    reader = Reader()
+    """The JSON of each event, and END for `[DONE]`. Raises EngineFailed, ValueError."""
+    reader = ResponseReader()
     async with contextlib.aclosing(chunks_of(response)) as chunks:
         async for chunk in chunks:
             for value in reader.feed(chunk):
@@ -35,8 +35,9 @@ async def chunks_of(response: httpx.Response) -> AsyncGenerator[bytes]:
         yield chunk
 
 
-class Reader:
-    """Bytes to JSON. The first character tells which of the two it is: content types can't be relied on."""
+class ResponseReader:
+    """Turns bytes into JSON values. Whether it is a stream is decided by the first character, since content
+    types can't be relied on."""
 
     def __init__(self) -> None:
         self._got = 0
@@ -45,7 +46,7 @@ class Reader:
         self._stream: EventStream | None = None
 
     def feed(self, chunk: bytes) -> Iterator[Any]:
-        """What these bytes complete. Raises EngineFailed, ValueError."""
+        """The values that are complete with these bytes. Raises EngineFailed, ValueError."""
         self._got += len(chunk)
         if self._got > LONGEST_ANSWER_BYTES:
             raise EngineFailed("The model's server answered without an end.")
@@ -64,7 +65,7 @@ class Reader:
             yield from _values(event)
 
     def end(self) -> Iterator[Any]:
-        """What the end of the bytes completes."""
+        """The values that are complete with the end of the response. Raises EngineFailed, ValueError."""
         if self._document or self._stream is None:
             yield from _document(b"".join(self._document) or self._head)
 
@@ -79,7 +80,7 @@ def _document(body: bytes) -> Iterator[Any]:
 
 
 def _values(event: Event) -> Iterator[Any]:
-    """What an event says; one that says nothing is a heartbeat. Data of several events may be joined."""
+    """The values of an event: none for a heartbeat, several if a server has joined the data of events."""
     kind, data = event[0], event[1].strip()
     if not data:
         return

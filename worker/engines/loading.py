@@ -1,4 +1,4 @@
-"""How far an engine's start is, for the log and for Prometheus; loading gigabytes takes minutes."""
+"""The progress of an engine's start, which takes minutes, for the log and for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from prometheus_client import Gauge
 
 EVERY_SECONDS = 10.0
 STAGES = ("load", "digest", "warm_up", "ready")
-STAGE = Gauge("til_engine_load_stage", "1 for the stage that the engine's start is in.", ["stage"])
-SECONDS = Gauge("til_engine_load_seconds", "Seconds in each stage of the engine's start, so far.", ["stage"])
+STAGE = Gauge("til_engine_load_stage", "1 for the present stage of the engine's start.", ["stage"])
+SECONDS = Gauge("til_engine_load_seconds", "Seconds so far in each stage of the engine's start.", ["stage"])
 log = structlog.get_logger()
 
 
 class Loading:
-    """The start of one engine. `weights_bytes`: what there is to read, where that is known."""
+    """The start of one engine. `weights_bytes`: the size of the weights; None: not known."""
 
     def __init__(self, weights_bytes: int | None = None, every_seconds: float = EVERY_SECONDS) -> None:
         self._weights_bytes = weights_bytes
@@ -30,7 +30,7 @@ class Loading:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Work of one of the first `STAGES`; says every so many seconds, from a thread, how it goes."""
+        """Measure a stage, and log every `every_seconds` from a thread how far it is."""
         began, over = time.monotonic(), threading.Event()
         _enter(name)
         SECONDS.labels(name).set_function(lambda: time.monotonic() - began)
@@ -46,7 +46,7 @@ class Loading:
         log.info("engine_stage_done", stage=name, seconds=round(took, 1))
 
     def ready(self, **what: str | None) -> None:
-        """It can generate; the seconds of this stage are those of all the others together."""
+        """The engine can generate. The seconds of the stage `ready` are those of the whole start."""
         took = time.monotonic() - self._began
         _enter("ready")
         SECONDS.labels("ready").set_function(lambda: took)
@@ -69,7 +69,7 @@ def _enter(name: str) -> None:
 
 
 def read_by_children() -> int | None:
-    """Bytes that the engine's processes have read from disks, the page cache left out; None: not known."""
+    """Bytes that the engine's processes have read from disk, not from the page cache; None: not known."""
     try:
         children = psutil.Process().children(recursive=True)
         return sum(child.io_counters().read_bytes for child in children)

@@ -1,4 +1,4 @@
-"""The engine that is a server of somebody else's, after OpenAI's protocol."""
+"""The engine for any OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from worker.engines.proof import WHAT, frees_aborted, honours_seed, how_to_ask, 
 from worker.engines.question import Asking, Question
 
 PROMPT_BUDGET_TOKENS = 24_000
-"""What a server's context is taken for when it does not say: 32k less room for the answer."""
+"""Where the context of the server's model is not known: 32k less the answer."""
 TEMPLATE_TOKENS = 64
-"""What a chat template puts around the two messages, at the most."""
+"""That a chat template adds to the two messages, at the most."""
 TOOL_TOKENS = 2000
 """What it may put there of a tool's parameters, with a day's usual number of sources."""
 PROOF_SECONDS = 60.0
@@ -71,12 +71,12 @@ class OpenAIEngine:
         return budget - TOOL_TOKENS if self._asking is Asking.TOOL else budget
 
     def encode(self, system: str, user: str) -> Encoded:
-        """Two bytes a token, which is more than any usual tokenizer needs, and room for the chat template."""
-        written = len(system.encode(errors="replace")) + len(user.encode(errors="replace"))
-        return Encoded(written // 2 + 1 + TEMPLATE_TOKENS)
+        """An upper estimate: a token for two bytes, and the chat template."""
+        size = len(system.encode(errors="replace")) + len(user.encode(errors="replace"))
+        return Encoded(size // 2 + 1 + TEMPLATE_TOKENS)
 
     def kv_cache(self) -> KvCache | None:
-        """The server's own business."""
+        """None: the server manages it."""
         return None
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
@@ -88,7 +88,7 @@ class OpenAIEngine:
         try:
             await self._settled.wait()
             answer = await self._server.ask(self._question(call), on_text)
-            return answer.written(call)
+            return answer.completion(call)
         except EngineAway:
             self._doubt()
             raise
@@ -107,7 +107,7 @@ class OpenAIEngine:
         )
 
     async def alive(self) -> bool:
-        """Whether the server answers and offers the model to this key; a server that is busy is alive.
+        """Whether the server answers and offers the model to this key; a busy server is alive.
 
         One that has come back is tried again, beside the calls.
         """
@@ -162,11 +162,11 @@ class OpenAIEngine:
             self._prove_at, self._pause_seconds = math.inf, AGAIN_SECONDS
 
     def load(self) -> tuple[int, int]:
-        """The calls that are open; what waits in the server is not known here."""
+        """The open calls, and 0: what waits in the server is not known here."""
         return self._running, 0
 
     async def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         if self._proving is not None:
             self._proving.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -10,19 +10,19 @@ import httpx
 import structlog
 
 from worker.engines import EngineAway, EngineFailed, EngineRefused, EngineTimeout, OnText
-from worker.engines.answer import Answer
+from worker.engines.answer import StreamedAnswer
 from worker.engines.events import END, chunks_of, events_of
 from worker.engines.question import Question
-from worker.engines.refusal import refused, said_in, told_to_wait
+from worker.engines.refusal import asked_to_wait, error_of_refusal, parse_error_body
 
 CALLS = 200
-"""At once, at the most."""
+"""Connections for calls, at the most."""
 LONGEST_REFUSAL_BYTES = 65_536
 LONGEST_METRICS_BYTES = 4 * 1024 * 1024
 AFTER_FINISH_SECONDS = 5.0
-"""For the usage, once an answer has ended; some servers send neither it nor an end."""
+"""How long usage and end of the stream are waited for after the answer; some servers send neither."""
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
-"""What reading JSON of another shape than the protocol's raises."""
+"""Raised when a response has another shape than the protocol's."""
 UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 RUNNING = re.compile(
     rb"^(?:vllm:num_requests_running|sglang:num_running_reqs|llamacpp:requests_processing"
@@ -66,12 +66,12 @@ class OpenAIServer:
             raise EngineFailed(f"The server offers {', '.join(models[:5]) or 'no model'}, not {self._model}.")
         return str(answer.headers.get("server", "unknown"))[:100]
 
-    async def ask(self, question: Question, on_text: OnText) -> Answer:
+    async def ask(self, question: Question, on_text: OnText) -> StreamedAnswer:
         """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge."""
         try:
             return await self._ask(question, on_text)
         except EngineRefused as error:
-            if error.anyones and not await self.alive():
+            if error.affects_all and not await self.alive():
                 raise EngineAway(str(error), error.said) from error
             raise
         except UNREACHED as error:
@@ -81,13 +81,14 @@ class OpenAIServer:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *MALFORMED) as error:
             raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
 
-    async def _ask(self, question: Question, on_text: OnText) -> Answer:
+    async def _ask(self, question: Question, on_text: OnText) -> StreamedAnswer:
         body = question.body(self._model)
         async with self._http.stream("POST", "chat/completions", json=body) as response:
             if not response.is_success:
-                said = said_in(self._without_key(await _beginning(response, LONGEST_REFUSAL_BYTES)))
-                raise refused(response.status_code, said, told_to_wait(response.headers))
-            answer = Answer(on_text)
+                refusal = self._without_key(await _first_bytes(response, LONGEST_REFUSAL_BYTES))
+                reply = parse_error_body(refusal)
+                raise error_of_refusal(response.status_code, reply, asked_to_wait(response.headers))
+            answer = StreamedAnswer(on_text)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit:
                     await _read(response, answer, limit)
@@ -97,9 +98,9 @@ class OpenAIServer:
         return body.replace(self._key.encode(), b"[key]") if self._key else body
 
     async def alive(self) -> bool:
-        """Whether the server answers and offers the model to this key; a server that is busy is alive.
+        """Whether the server answers and offers the model to this key; a busy server is alive.
 
-        On a connection of its own, or it would wait behind the calls.
+        It has a connection of its own, so that it does not wait for the calls.
         """
         try:
             answer = await self._probe.get("models")
@@ -116,32 +117,32 @@ class OpenAIServer:
         """Sequences that the server generates now, all callers' together; None where it does not tell."""
         try:
             async with self._http.stream("GET", self._metrics) as response:
-                page = await _beginning(response, LONGEST_METRICS_BYTES) if response.is_success else b""
+                page = await _first_bytes(response, LONGEST_METRICS_BYTES) if response.is_success else b""
             counts = [float(count) for count in RUNNING.findall(page)]
             return int(sum(counts)) if counts else None
         except (httpx.HTTPError, httpx.StreamError, ValueError, OverflowError):
             return None
 
     async def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         await self._http.aclose()
         await self._probe.aclose()
 
 
-async def _read(response: httpx.Response, answer: Answer, limit: asyncio.Timeout) -> None:
+async def _read(response: httpx.Response, answer: StreamedAnswer, limit: asyncio.Timeout) -> None:
     async with contextlib.aclosing(events_of(response)) as events:
         async for event in events:
             if event == END:
                 answer.done = True
                 return
-            answer.take(event)
+            answer.feed(event)
             if answer.reason and limit.when() is None:
                 limit.reschedule(asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS)
             await asyncio.sleep(0)
 
 
-async def _beginning(response: httpx.Response, most_bytes: int) -> bytes:
-    """The first bytes; what breaks off has a beginning all the same."""
+async def _first_bytes(response: httpx.Response, most_bytes: int) -> bytes:
+    """The first bytes of a response; that it breaks off or takes long is no further error."""
     body = b""
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
         async with (
@@ -156,7 +157,7 @@ async def _beginning(response: httpx.Response, most_bytes: int) -> bytes:
 
 
 def _offered(answer: httpx.Response) -> list[str] | None:
-    """The models that the server lists, if it does."""
+    """The models that the server lists; None if the response is no list."""
     try:
         return [str(model["id"]) for model in answer.json()["data"]] if answer.is_success else None
     except MALFORMED:

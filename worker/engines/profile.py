@@ -1,4 +1,4 @@
-"""Profiles: what vLLM is started with for one model on one kind of GPU, in a TOML file."""
+"""Profiles: TOML files with vLLM's engine arguments for one model on one kind of GPU."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 BOUND_TO_THE_MODEL = {"revision", "tokenizer", "tokenizer_revision", "quantization", "hf_overrides"}
-"""Keys of a profile that mean nothing for another model than its own."""
+"""Keys of a profile that are ignored for another model than the profile's."""
 
 
 class BadProfile(Exception):
-    """The profile that was named can't be read."""
+    """The profile can't be read."""
 
 
 def names() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from prometheus_client import Gauge
 
 from worker.engines import EngineFailed, EngineRefused, InputTooLarge
-from worker.engines.answer import CUT, Answer
+from worker.engines.answer import CUT, StreamedAnswer
 from worker.engines.openai_server import OpenAIServer
 from worker.engines.question import Asking, Question
 
@@ -74,7 +74,7 @@ async def _try_schema(server: OpenAIServer, asking: Asking) -> Seen:
     try:
         answer = await _asked(server, question)
     except EngineRefused as error:
-        return Seen.UNKNOWN if error.anyones else Seen.REFUSED
+        return Seen.UNKNOWN if error.affects_all else Seen.REFUSED
     if answer is None or (answer.reason in CUT and answer.text.lstrip()[:1] in ("", "{")):
         return Seen.UNKNOWN
     return Seen.ENFORCED if keeps_to(schema_of(allowed), answer.text) else Seen.IGNORED
@@ -187,7 +187,7 @@ async def _falls(server: OpenAIServer) -> bool:
     return False
 
 
-async def _asked(server: OpenAIServer, question: Question) -> Answer | None:
+async def _asked(server: OpenAIServer, question: Question) -> StreamedAnswer | None:
     """The answer, if there is a whole one. Raises EngineRefused."""
     try:
         answer = await _within(CALL_SECONDS, server.ask(question, _ignore))

@@ -1,10 +1,10 @@
-"""How models mark what they think before they answer."""
+"""The marks between which models write their reasoning before the answer; and skipping it."""
 
 from __future__ import annotations
 
 import re
 
-THOUGHTS = (
+REASONING_MARKS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -16,14 +16,14 @@ THOUGHTS = (
     ("<|channel|>analysis", "<|end|>"),
     ("<|start|>assistant<|channel|>analysis", "<|end|>"),
 )
-"""Where it begins and ends."""
+"""Begin and end."""
 BLANK = "\ufeff \t\r\n"
 POST = re.compile(r'\{\s*"title"')
 LONGEST_BEGIN = 64
 
 
 class JsonStart:
-    """Lets the JSON of a post through as it comes, and nothing of what stands before it."""
+    """Skips a streamed answer up to the beginning of the post's JSON."""
 
     def __init__(self) -> None:
         self._begun = False
@@ -31,13 +31,13 @@ class JsonStart:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """What of this belongs to the post, or stands after it."""
+        """The part of this text that belongs to the post's JSON or comes after it."""
         if self._begun:
             return text
         self._held = (self._held + text).lstrip(BLANK)
-        while self._skip_thought():
+        while self._skip_reasoning():
             pass
-        if self._closer or any(opener.startswith(self._held) for opener, _ in THOUGHTS):
+        if self._closer or any(opener.startswith(self._held) for opener, _ in REASONING_MARKS):
             return ""
         found = POST.search(self._held)
         if found:
@@ -46,10 +46,10 @@ class JsonStart:
         self._held = self._held[-LONGEST_BEGIN:]
         return ""
 
-    def _skip_thought(self) -> bool:
-        """Whether a mark was passed."""
+    def _skip_reasoning(self) -> bool:
+        """Skip one mark or the reasoning after it. Returns whether a mark was passed."""
         if self._closer is None:
-            marks = next((marks for marks in THOUGHTS if self._held.startswith(marks[0])), None)
+            marks = next((marks for marks in REASONING_MARKS if self._held.startswith(marks[0])), None)
             if marks:
                 self._closer, self._held = marks[1], self._held[len(marks[0]) :]
             return marks is not None

@@ -1,4 +1,4 @@
-"""vLLM in this process: one `AsyncLLM` for all slots; its core computes in a process of its own."""
+"""The vLLM engine: one `AsyncLLM` for all slots, whose core runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from worker.engines.vllm_model import Source, source_of
 
 WARM_UP = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 GRAMMAR = {"backend": "guidance", "disable_any_whitespace": True}
-"""llguidance: xgrammar's strings of bounded length let raw control characters through, which is no JSON."""
+"""llguidance: xgrammar lets raw control characters into strings of bounded length, which JSON forbids."""
 OURS: dict[str, Any] = {
     "enable_prefix_caching": True,
     "disable_log_stats": False,
@@ -101,36 +101,36 @@ class VllmEngine:
             pass
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
-        """What the context holds beside the answer."""
+        """The model's context less the answer."""
         return self._max_model_len - max_output_tokens
 
     def encode(self, system: str, user: str) -> Encoded:
-        """The prompt exactly as it will be read. Safe in any thread."""
+        """The prompt exactly as the model gets it. Thread-safe."""
         return self._chat.encode(system, user)
 
     def kv_cache(self) -> KvCache | None:
-        """What the core process has set aside for sequences."""
+        """The size of the core's KV cache."""
         return self._kv_cache
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
-        """Write JSON that satisfies the schema. Cancelling aborts it in the core. Raises EngineFailed."""
+        """Generate JSON that satisfies the schema. Cancelling aborts it in the core. Raises EngineFailed."""
         ids = call.prompt_ids
         if ids is None:
             ids = (await asyncio.to_thread(self.encode, call.system, call.user)).ids or []
-        text, written, cached, reason = "", 0, 0, None
+        text, tokens, cached, reason = "", 0, 0, None
         try:
             async for output in self._ready().generate({"prompt_token_ids": ids}, _sampling(call), call.id):
                 (piece,) = output.outputs
-                text, written = text + piece.text, written + len(piece.token_ids)
+                text, tokens = text + piece.text, tokens + len(piece.token_ids)
                 reason = piece.finish_reason or reason
                 cached = max(cached, output.num_cached_tokens or 0)
                 if piece.text:
-                    on_text(piece.text, written)
+                    on_text(piece.text, tokens)
         except EngineDeadError as error:
             raise EngineDead from error
         except (EngineGenerateError, ValueError) as error:
             raise EngineFailed(f"vLLM stopped the generation ({type(error).__name__}).") from error
-        return Completion(text, reason == "stop", len(ids), cached, written)
+        return Completion(text, reason == "stop", len(ids), cached, tokens)
 
     def _ready(self) -> AsyncLLM:
         if self._llm is None:
@@ -138,7 +138,7 @@ class VllmEngine:
         return self._llm
 
     async def alive(self) -> bool:
-        """A question that the core process itself must answer (`check_health` only reads a flag here)."""
+        """A call that the core process itself must answer; `check_health` would only read a flag here."""
         try:
             await self._ready().is_sleeping()
         except EngineDeadError as error:
@@ -146,7 +146,7 @@ class VllmEngine:
         return True
 
     def load(self) -> tuple[int, int]:
-        """The core's own count of sequences that it generates, and of those that wait in it."""
+        """The core's own counts of running and waiting sequences."""
         return running_and_waiting()
 
     async def close(self) -> None:
@@ -154,7 +154,7 @@ class VllmEngine:
         if self._llm is not None:
             await asyncio.to_thread(self._llm.shutdown)
             self._llm = None
-        self._placement.give_back()
+        self._placement.reset()
 
 
 def start_vllm(arguments: dict[str, Any]) -> AsyncLLM:
@@ -177,7 +177,7 @@ def _sampling(call: Call) -> SamplingParams:
 
 
 def running_and_waiting() -> tuple[int, int]:
-    """What vLLM's own metrics in this process say of it."""
+    """The numbers of running and waiting sequences, from vLLM's metrics in this process."""
     counts = {"vllm:num_requests_running": 0.0, "vllm:num_requests_waiting": 0.0}
     for metric in REGISTRY.restricted_registry(list(counts)).collect():
         for sample in metric.samples:

@@ -1,4 +1,4 @@
-"""What vLLM's KV cache has room for, so that work that is let in never costs other work its place."""
+"""The size of vLLM's KV cache, for an admission that never makes vLLM preempt a sequence."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of layers that share their blocks, as vLLM forms them: of full and of sliding attention."""
+    """How many groups of layers vLLM forms, with full and with sliding attention; a group shares blocks."""
 
     full: int
     sliding: int
     window: int = 0
 
     def longest(self, tokens: int, block: int, in_flight: int) -> int:
-        """Blocks that vLLM's planner reserves for a sequence of so many tokens."""
+        """Blocks that vLLM's planner counts for a sequence of so many tokens."""
         seen = min(self.window - 1 + in_flight, tokens)
         return self.full * math.ceil(tokens / block) + self.sliding * (math.ceil(seen / block) + 1)
 
 
 def kv_cache(config: VllmConfig) -> KvCache | None:
-    """Built from what a started engine says; None for a model without a KV cache.
+    """From the configuration of a started engine; None for a model without a KV cache.
 
-    In each sliding group a sequence holds the blocks that its window touches and those of tokens in flight.
-    No more than `max_in_flight_tokens` are in flight at once, over all sequences, so that many are set aside
-    once instead of for each. So a sequence costs ceil((window - 1) / block) + 2 blocks there (either edge may
-    fall inside a block). One block of the cache, the null block, is never lent. Where our idea of the groups
-    does not explain vLLM's own `kv_cache_max_concurrency`, every sequence is charged as the longest.
+    In each sliding group a sequence holds the blocks that its window touches, and blocks of tokens in flight.
+    Over all sequences at most `max_in_flight_tokens` are in flight, so blocks for these are set aside once,
+    instead of for each sequence. A sequence then costs ceil((window - 1) / block) + 2 blocks in the group, as
+    both edges of the window may fall inside a block. One block, the null block, is never used. If these
+    groups do not explain vLLM's own `kv_cache_max_concurrency`, every sequence counts as the longest.
     """
     cache, longest = config.cache_config, config.model_config.max_model_len
     if not cache.num_gpu_blocks or not cache.kv_cache_max_concurrency:
@@ -58,7 +58,7 @@ def kv_cache(config: VllmConfig) -> KvCache | None:
 
 
 def groups_of(config: VllmConfig) -> Groups | None:
-    """How vLLM groups this model's layers; None: it has layers of other kinds than full and sliding."""
+    """How vLLM groups this model's layers; None if it has layers other than full and sliding attention."""
     text = config.model_config.hf_text_config
     window = getattr(text, "sliding_window", None) or 0
     kinds = Counter(getattr(text, "layer_types", None) or ["full_attention"])

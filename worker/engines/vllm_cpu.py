@@ -1,4 +1,4 @@
-"""vLLM's CPU build: what it can't do, and how it shares a small machine with all else."""
+"""vLLM's CPU build: its limits, and how it shares the CPUs of a small machine with other processes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SMALL_MACHINE = 2
 
 
 def cpus() -> set[int]:
-    """Those on which this thread may run; none where nobody can say."""
+    """The CPUs on which this thread may run; none where the system can't say."""
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
 def limits(longest: int | None) -> dict[str, Any]:
-    """Arguments that hold on a CPU, whatever a profile says.
+    """Engine arguments that the CPU build needs, whatever a profile says.
 
-    A prompt in several chunks rewinds a seeded generator, which torch's CPU generator can't.
+    Chunked prefill is off: with it vLLM rewinds a seeded random generator, which torch's CPU generator can't.
 
-    With two CPUs or less, the scheduler and the model share a process. In two processes they take turns, and
-    each asks without a pause whether it is its turn: both CPUs are busy with the work of one, and all else
-    on the machine is starved, for seconds with Linux 6.18 (decision 0018).
+    With two CPUs or less, the scheduler and the model share a process. In two processes they take turns and
+    wait for each other in a busy loop, so that both CPUs do the work of one, and other processes get no CPU
+    time for seconds (decision 0018).
     """
     if not current_platform.is_cpu():
         return {}
@@ -37,14 +37,14 @@ def limits(longest: int | None) -> dict[str, Any]:
 
 
 class Placement:
-    """On a machine with two CPUs: one for vLLM's core, the other for the thread that drives it."""
+    """CPU affinity on a machine with two CPUs: one for vLLM's core, the other for the thread that uses it."""
 
     def __init__(self) -> None:
         self._all = cpus() if current_platform.is_cpu() and len(cpus()) == SMALL_MACHINE else set[int]()
 
     @contextlib.contextmanager
     def core(self) -> Iterator[None]:
-        """Processes that are started meanwhile get the first CPU; afterwards this thread has the other."""
+        """Processes started inside the block run on the first CPU; after it this thread runs on the other."""
         if not self._all:
             yield
             return
@@ -55,7 +55,7 @@ class Placement:
         finally:
             os.sched_setaffinity(0, self._all - first)
 
-    def give_back(self) -> None:
-        """This thread may run on both again."""
+    def reset(self) -> None:
+        """Let this thread run on both CPUs again."""
         if self._all:
             os.sched_setaffinity(0, self._all)

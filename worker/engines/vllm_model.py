@@ -1,4 +1,4 @@
-"""Where vLLM takes a model from: a folder, the hub at one commit, or object storage."""
+"""Where vLLM loads a model from: a folder, the hub at one commit, or object storage."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Source:
-    """`name` is for provenance, `arguments` are what vLLM needs for it, `folder` holds it if not streamed."""
+    """`name`: for provenance; `arguments`: for vLLM; `folder`: where it lies; None if it is streamed."""
 
     name: str
     arguments: dict[str, Any]
     folder: Path | None = None
 
     def weights_bytes(self) -> int | None:
-        """Size of the weights where they are on this machine already."""
+        """The size of the weights; None if they are not on this machine yet."""
         files = weight_files(self.folder) if self.folder else []
         return sum(path.stat().st_size for path in files) or None
 
     def loaded_folder(self, config: ModelConfig) -> Path:
-        """Where the weights are or, of those that were streamed, what was published beside them."""
+        """The folder of the weights or, of streamed ones, of the small files beside them."""
         return self.folder or Path(config.model)
 
 
 def source_of(model: str, revision: str | None, download_dir: str | None = None) -> Source:
-    """Raises EngineFailed where the two settings contradict each other or a package is missing."""
+    """The source of TIL_MODEL and TIL_MODEL_REVISION. Raises EngineFailed if they contradict each other."""
     if is_runai_obj_uri(model):
         _refuse(revision, "an address in object storage")
         if find_spec(STREAMER) is None:
@@ -58,7 +58,7 @@ def streamed(uri: str) -> Source:
 
 
 def from_hub(model: str, revision: str | None, download_dir: str | None) -> Source:
-    """One commit of a hub id, for config, tokenizer and weights alike, whatever moves there meanwhile."""
+    """One commit of a hub id, the same for config, tokenizer and weights even if a branch moves meanwhile."""
     resolved = resolve_revision(model, revision)
     commit = getattr(resolved, "resolved", None)
     if commit is None:

@@ -1,4 +1,4 @@
-"""Which weights these are: one digest over a folder's safetensors, read where it is known, else computed.
+"""The digest of a model's weights: over a folder's safetensors, read where it is known, else computed.
 
 `python -m worker.engines.weights FOLDER` writes the digests beside the weights, before they are published to
 object storage, where nothing can be computed over them.
@@ -16,12 +16,12 @@ from pathlib import Path
 
 DIGESTS = "weights.sha256.json"
 BLOB = re.compile(r"[0-9a-f]{64}")
-"""In the hub's cache a snapshot's weights are links to blobs, which are named by their SHA-256."""
+"""In the hub's cache weights are links to blobs, whose names are their SHA-256."""
 
 
 @dataclass(frozen=True)
 class FileDigest:
-    """One file: its SHA-256 in hex, size, and when it was last changed (nanoseconds of the file system)."""
+    """One file: its SHA-256 in hex, its size, and its modification time in nanoseconds."""
 
     sha256: str
     bytes: int
@@ -32,28 +32,28 @@ Digests = dict[str, FileDigest]
 
 
 def digest(folder: Path, cache_folder: Path | None = None) -> str | None:
-    """SHA-256 over the names and SHA-256 digests of a folder's safetensors; None where it can't be known.
+    """SHA-256 over the names and SHA-256 digests of a folder's safetensors; None if it can't be known.
 
-    What was hashed is remembered beside the weights or, where that folder can't be written, in
-    `cache_folder`, and holds while size and time of the file stay the same. A folder without weights tells
-    what was published beside them. Blocks while it hashes: seconds for a gigabyte.
+    Digests are cached beside the weights or, if that folder can't be written, in `cache_folder`, and are
+    valid while size and time of a file stay the same. In a folder without weights the published digests are
+    read. Blocks while it hashes: seconds for a gigabyte.
     """
     files = weight_files(folder)
     if not files:
         return _total(_read(folder / DIGESTS))
-    places = [folder / DIGESTS]
+    files_of_digests = [folder / DIGESTS]
     if cache_folder:
         key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()
-        places.append(cache_folder / f"{key}.json")
-    known = [_read(place) for place in places]
+        files_of_digests.append(cache_folder / f"{key}.json")
+    known = [_read(path) for path in files_of_digests]
     found = {path.name: _of(path, known) for path in files}
     if not all(_blob(path) for path in files) and found not in known:
-        _remember(found, places)
+        _remember(found, files_of_digests)
     return _total(found)
 
 
 def publish(folder: Path) -> str | None:
-    """Write the digests of a folder's weights beside them; the digest over all. Raises OSError."""
+    """Write the digests of a folder's weights beside them. Returns the digest over all. Raises OSError."""
     found = {path.name: _of(path, []) for path in weight_files(folder)}
     _write(found, folder / DIGESTS)
     return _total(found)
@@ -92,7 +92,7 @@ def _total(found: Digests) -> str | None:
 
 
 def _read(path: Path) -> Digests:
-    """What a file of digests says; nothing where it is missing or is none."""
+    """The digests in a file; none if it is missing or malformed."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))["files"]
         found = {str(name): FileDigest(**value) for name, value in values.items()}
@@ -101,9 +101,9 @@ def _read(path: Path) -> Digests:
     return found if all(BLOB.fullmatch(str(one.sha256)) for one in found.values()) else {}
 
 
-def _remember(found: Digests, places: list[Path]) -> None:
-    """In the first of these places that can be written; nowhere is no harm: it is hashed again next time."""
-    for path in places:
+def _remember(found: Digests, files_of_digests: list[Path]) -> None:
+    """Write to the first of these files that can be written. If none can, it is hashed again next time."""
+    for path in files_of_digests:
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(found, path)

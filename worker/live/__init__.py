@@ -1,1 +1,1 @@
-"""What readers see of a job while it is written."""
+"""What readers see of a running job: progress and the text so far."""

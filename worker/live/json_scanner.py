@@ -1,4 +1,4 @@
-"""JSON as it comes in, cut anywhere: its marks, and its strings in parts. Nothing is read twice."""
+"""An incremental scanner for JSON that arrives in pieces, cut anywhere. Linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ PLAIN = re.compile(r'[^"\\]+')
 ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\"\\/bfnrt]))"
 )
-BEGUN = re.compile(r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z")
-"""An escape that may go on: half of it, or the first half of a surrogate pair."""
+UNFINISHED = re.compile(
+    r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z"
+)
+"""An escape whose rest is still to come: a part of it, or the first half of a surrogate pair."""
 SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-Piece = tuple[str, str]
-"""A mark (`{ } [ ] , :`, or `"` where a string begins), or `("text", part)` of a string, or `("end", "")`."""
+Token = tuple[str, str]
+"""`(mark, "")` for one of `{ } [ ] , :` and for `"` at the beginning of a string, `("text", part)` for a part
+of a string, `("end", "")` for its end."""
 
 
 class NotJson(ValueError):
     """The text is no JSON, or has values other than objects, arrays and strings."""
 
 
-class JsonPieces:
-    """The pieces of one JSON text."""
+class JsonScanner:
+    """Scans one JSON text."""
 
     def __init__(self) -> None:
         self._rest = ""
         self._inside = False
 
-    def of(self, delta: str) -> Iterator[Piece]:
-        """What these characters complete. Raises NotJson."""
+    def feed(self, delta: str) -> Iterator[Token]:
+        """The tokens that are complete with these characters. Raises NotJson."""
         text, at, self._rest = self._rest + delta, 0, ""
         while at < len(text):
             if not self._inside:
@@ -43,7 +46,7 @@ class JsonPieces:
             elif plain := PLAIN.match(text, at):
                 at = plain.end()
                 yield "text", plain[0]
-            elif BEGUN.match(text, at):
+            elif UNFINISHED.match(text, at):
                 self._rest = text[at:]
                 return
             else:

@@ -1,4 +1,4 @@
-"""The markdown of a post while its JSON is being written: each character is read once, none is unsaid."""
+"""The markdown of a post while the engine writes its JSON: it only grows, and no character is read twice."""
 
 from __future__ import annotations
 
@@ -21,121 +21,123 @@ from til.markdown import (
 from til.post import SECTIONS
 from til.request import TilRequest
 from worker.engines.reasoning import JsonStart
-from worker.live.json_scanner import JsonPieces, NotJson, Piece
+from worker.live.json_scanner import JsonScanner, NotJson, Token
 
 BLANKS = re.compile(r"  +")
-Grammar = Generator[None, Piece, None]
+Parser = Generator[None, Token, None]
+"""A parser of one value or mark as a coroutine: tokens are sent to it, and it ends after the last one."""
 
 
 class LiveMarkdown:
-    """Reads the JSON of a draft as it is written and tells its markdown.
+    """Turns the JSON of a draft into markdown as it arrives.
 
-    All that `feed` returns for a whole draft is `render(draft, request, note).content`, and what it has
-    returned at any time is a prefix of that. What stands before the draft is passed over. From where the
-    text is no draft, or has its keys in another order, it adds nothing more.
+    What `feed` returns adds up to `render(draft, request, note).content`, and is at any time a prefix of it.
+    Text before the JSON is skipped. Where the JSON turns out not to be a draft, or to have its keys in
+    another order, it returns no more.
     """
 
     def __init__(self, request: TilRequest, note: str | None) -> None:
         self._headings = WORDS[request.language].headings
         self._under_title = under_title(request, note)
-        self._start, self._json = JsonStart(), JsonPieces()
-        self._said: list[str] = []
-        self._held = ""
-        self._grammar: Grammar | None = self._post()
-        next(self._grammar)
+        self._start, self._scanner = JsonStart(), JsonScanner()
+        self._output: list[str] = []
+        self._deferred = ""
+        self._parser: Parser | None = self._post()
+        next(self._parser)
 
     def feed(self, json_delta: str) -> str:
         """The markdown that these characters add."""
-        if self._grammar is None:
+        if self._parser is None:
             return ""
         try:
-            for piece in self._json.of(self._start.feed(json_delta)):
-                self._grammar.send(piece)
+            for token in self._scanner.feed(self._start.feed(json_delta)):
+                self._parser.send(token)
         except (NotJson, StopIteration):
-            self._grammar = None
-        said, self._said = "".join(self._said), []
-        return said
+            self._parser = None
+        output, self._output = "".join(self._output), []
+        return output
 
-    def _say(self, text: str) -> None:
-        """Blanks at the end wait for what follows: where the post ends they fall away."""
+    def _emit(self, text: str) -> None:
+        """Output the text. Whitespace at its end is deferred: at the end of the post it is left out."""
         if text:
-            whole = self._held + text
-            said = whole.rstrip()
-            self._said.append(said)
-            self._held = whole[len(said) :]
+            whole = self._deferred + text
+            stripped = whole.rstrip()
+            self._output.append(stripped)
+            self._deferred = whole[len(stripped) :]
 
-    def _hold(self, text: str) -> None:
-        """To be said with the next words, so that it never stands there without them."""
-        self._held += text
+    def _defer(self, text: str) -> None:
+        """Output the text together with the next one, so that no heading or bullet appears by itself."""
+        self._deferred += text
 
-    def _post(self) -> Grammar:
+    def _post(self) -> Parser:
         yield from _expect("{")
         yield from _key("title")
-        self._hold(TITLE)
+        self._defer(TITLE)
         yield from self._line((yield))
-        self._hold(self._under_title)
+        self._defer(self._under_title)
         yield from _expect(",")
         yield from _key("keywords")
         yield from _list(self._keyword)
         for name, words in zip(SECTIONS, self._headings, strict=True):
             yield from _expect(",")
             yield from _key(name)
-            self._hold(heading(words))
+            self._defer(heading(words))
             yield from _list(self._point)
         yield from _expect("}")
-        self._said.append(self._held.rstrip() + "\n")
+        self._output.append(self._deferred.rstrip() + "\n")
 
-    def _keyword(self, piece: Piece, first: bool) -> Grammar:
+    def _keyword(self, token: Token, first: bool) -> Parser:
         if not first:
-            self._hold(BETWEEN_KEYWORDS)
-        yield from self._line(piece)
+            self._defer(BETWEEN_KEYWORDS)
+        yield from self._line(token)
 
-    def _point(self, piece: Piece, _: bool) -> Grammar:
-        _must_be("{", piece)
+    def _point(self, token: Token, _: bool) -> Parser:
+        _must_be("{", token)
         yield from _key("text")
-        self._hold(BULLET)
+        self._defer(BULLET)
         yield from self._line((yield))
         yield from _expect(",")
         yield from _key("sources")
         sources: list[str] = []
 
-        def source(piece: Piece, _: bool) -> Grammar:
-            sources.append((yield from _string(piece)))
+        def source(token: Token, _: bool) -> Parser:
+            sources.append((yield from _string(token)))
 
         yield from _list(source)
-        self._say(support(sources))
+        self._emit(support(sources))
         yield from _expect("}")
 
-    def _line(self, piece: Piece) -> Grammar:
-        _must_be('"', piece)
-        line = Line()
-        while (piece := (yield))[0] == "text":
-            self._say(line.feed(piece[1]))
-        self._say(line.close())
+    def _line(self, token: Token) -> Parser:
+        _must_be('"', token)
+        escaper = LineEscaper()
+        while (token := (yield))[0] == "text":
+            self._emit(escaper.feed(token[1]))
+        self._emit(escaper.close())
 
 
-class Line:
-    """`til.markdown.escape` for a text in parts: what is returned adds up to `escape(text)`.
+class LineEscaper:
+    """`til.markdown.escape` for a text that arrives in parts: what it returns adds up to `escape(text)`.
 
-    Whether a word of ASCII is an address, and whether a blank is inside the line, is known by what follows.
+    An ASCII word at the end is kept back until it is complete, since it may become a URL or an email address;
+    so are spaces, which are dropped at the end of the line.
     """
 
     def __init__(self) -> None:
         self._begun = False
-        self._open = ""
+        self._kept = ""
 
     def feed(self, part: str) -> str:
-        """What is certain now."""
-        line = BLANKS.sub(" ", self._open + visible(part))
+        """The escaped text that no later part can change."""
+        line = BLANKS.sub(" ", self._kept + visible(part))
         if not self._begun:
             line = line.lstrip(" ")
         certain = line.rstrip(WORD_CHARACTERS).rstrip(" ")
-        self._open = line[len(certain) :]
+        self._kept = line[len(certain) :]
         return self._escaped(certain)
 
     def close(self) -> str:
-        """The rest, now that nothing follows."""
-        return self._escaped(self._open.rstrip(" "))
+        """The rest, at the end of the text."""
+        return self._escaped(self._kept.rstrip(" "))
 
     def _escaped(self, certain: str) -> str:
         if not certain:
@@ -147,35 +149,35 @@ class Line:
         return escape_start(escaped)
 
 
-def _must_be(mark: str, piece: Piece) -> None:
-    if piece[0] != mark:
+def _must_be(mark: str, token: Token) -> None:
+    if token[0] != mark:
         raise NotJson
 
 
-def _expect(mark: str) -> Grammar:
+def _expect(mark: str) -> Parser:
     _must_be(mark, (yield))
 
 
-def _string(piece: Piece) -> Generator[None, Piece, str]:
-    _must_be('"', piece)
+def _string(token: Token) -> Generator[None, Token, str]:
+    _must_be('"', token)
     parts = []
-    while (piece := (yield))[0] == "text":
-        parts.append(piece[1])
+    while (token := (yield))[0] == "text":
+        parts.append(token[1])
     return "".join(parts)
 
 
-def _key(name: str) -> Grammar:
+def _key(name: str) -> Parser:
     if (yield from _string((yield))) != name:
         raise NotJson
     yield from _expect(":")
 
 
-def _list(item: Callable[[Piece, bool], Grammar]) -> Grammar:
-    """`item` reads one value; it is given the value's first piece, and whether it is the first value."""
+def _list(item: Callable[[Token, bool], Parser]) -> Parser:
+    """`item` makes the parser of one value from its first token and whether it is the first of the list."""
     yield from _expect("[")
-    piece = yield
-    if piece[0] != "]":
-        yield from item(piece, True)
-        while (piece := (yield))[0] == ",":
+    token = yield
+    if token[0] != "]":
+        yield from item(token, True)
+        while (token := (yield))[0] == ",":
             yield from item((yield), False)
-        _must_be("]", piece)
+        _must_be("]", token)

@@ -1,4 +1,4 @@
-"""What running jobs show of themselves: progress and text through Redis, for all of them at once."""
+"""Publishes progress and text of all running jobs to Redis."""
 
 from __future__ import annotations
 
@@ -18,55 +18,58 @@ TICK_SECONDS = 0.25
 
 
 class LiveReporter:
-    """Follows every run of this worker. `run` writes what is new, four times a second in one round trip."""
+    """Collects what the worker's runs report, and publishes it four times a second in one round trip."""
 
     def __init__(self, live: Live, rate: TokenRate) -> None:
         self._live = live
         self._rate = rate
         self._runs: dict[uuid.UUID, _Run] = {}
 
-    def of(
+    def start(
         self, request: TilRequest, job_id: uuid.UUID, claim_no: int, note: str | None, webhook: bool
     ) -> OnProgress:
-        """The callback for one run, whose readers begin anew. `webhook`: its consumer wants progress."""
+        """Begin with a run's text from nothing; returns the callback for its progress.
+
+        `webhook`: its progress is to be sent by webhook too.
+        """
         run = self._runs[job_id] = _Run(request, job_id, claim_no, note, webhook)
         return run.report
 
     def partial_text(self, job_id: uuid.UUID) -> str | None:
-        """The markdown of what has been written so far, if anything."""
+        """The markdown that the run has written so far, if any."""
         run = self._runs.get(job_id)
         return run.text() if run else None
 
     def seconds(self, job_id: uuid.UUID) -> float:
-        """How long the run has been going on."""
+        """How long the run has lasted."""
         run = self._runs.get(job_id)
         return time.monotonic() - run.began if run else 0.0
 
     def forget(self, job_id: uuid.UUID, claim_no: int) -> None:
-        """This run is over; its readers get the rest from the job itself."""
+        """The run is over; readers get its result from the job itself."""
         run = self._runs.get(job_id)
         if run and run.claim_no == claim_no:
             del self._runs[job_id]
             self._rate.add(run.read())
 
     async def next_tick(self) -> None:
-        """Pause and write what is new."""
+        """Pause, then publish."""
         await asyncio.sleep(TICK_SECONDS)
         await self.tick(time.monotonic())
 
     async def tick(self, now: float) -> None:
-        """Write what is new. What Redis doesn't take is not kept for it: the next tick begins anew."""
+        """Publish what is new. A run whose update was lost publishes its whole text with the next one."""
         runs = list(self._runs.values())
         for run in runs:
             self._rate.add(run.read())
-        update = [one for run in runs if (one := run.update(now))]
-        for job_id in await self._live.text.publish(update) if update else ():
+        updates = [one for run in runs if (one := run.update(now))]
+        for job_id in await self._live.text.publish(updates) if updates else ():
             if job_id in self._runs:
-                self._runs[job_id].stream.lose()
+                self._runs[job_id].stream.mark_lost()
 
 
 class _Run:
-    """One run: what its engine has reported since the last tick, and what has become of it so far."""
+    """One run: what its engine has reported since the last tick, and the markdown made of it so far."""
 
     def __init__(
         self, request: TilRequest, job_id: uuid.UUID, claim_no: int, note: str | None, webhook: bool
@@ -82,34 +85,34 @@ class _Run:
         self._counted_tokens = 0
 
     def report(self, progress: Progress) -> None:
-        """Called with every token, so it only keeps it."""
+        """Called for each piece of text, so it only stores it."""
         self._latest = progress
         if progress.text or progress.anew:
             self._unread.append(progress)
 
     def read(self) -> int:
-        """Make markdown of what was reported; how many tokens were written since the last time."""
-        written: list[str] = []
+        """Turn what was reported into markdown. Returns the number of tokens since the last time."""
+        deltas: list[str] = []
         for report in self._unread:
             if report.anew:
-                self._markdown, written = LiveMarkdown(self._request, self._note), []
+                self._markdown, deltas = LiveMarkdown(self._request, self._note), []
                 self.stream.begin_anew()
-            written.append(report.text)
+            deltas.append(report.text)
         self._unread = []
-        if text := self._markdown.feed("".join(written)):
+        if text := self._markdown.feed("".join(deltas)):
             self.stream.add(text)
         before = self._counted_tokens
         self._counted_tokens = self._latest.completion_tokens if self._latest else 0
         return self._counted_tokens - before
 
     def update(self, now: float) -> StreamUpdate | None:
-        """What the readers don't know yet, if anything."""
+        """What is to be published now, if anything."""
         if self._latest is self._shown and not self.stream.due(now):
             return None
         self._shown = self._latest
         return self.stream.update(self._latest, self._webhook and self._latest is not None, now)
 
     def text(self) -> str | None:
-        """The markdown so far, if anything. It ends with whatever was being typed."""
+        """The markdown so far, if any; it may end in the middle of a sentence."""
         self.read()
         return text.rstrip() + "\n" if (text := self.stream.text()) else None

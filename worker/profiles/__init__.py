@@ -1,1 +1,1 @@
-"""Engine arguments that were thought through for one model on one kind of GPU; one TOML file each."""
+"""Profiles: vLLM's engine arguments for one model on one kind of GPU, a TOML file each."""

@@ -1,1 +1,1 @@
-"""From a doorbell to a finished job: consumer, claimer, run, heartbeat."""
+"""A worker's slots: consume doorbells, claim jobs, run them, write their outcomes, renew the lease."""

@@ -1,4 +1,4 @@
-"""Doorbells that arrive together are answered by one claim."""
+"""Claims jobs for the doorbells that have come: one claim for all that arrive together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ log = structlog.get_logger()
 
 
 class Claimer:
-    """Takes jobs for the slots of one worker; `worker_id` changes when it has to register anew."""
+    """Claims jobs for the slots of one worker; `worker_id` changes when it has to register anew.
+
+    Each doorbell is a future that gets a run or None. While the engine has no capacity they wait.
+    """
 
     def __init__(
         self,
@@ -44,10 +47,10 @@ class Claimer:
         self._waiting: list[asyncio.Future[Run | None]] = []
         self._in_claim: list[asyncio.Future[Run | None]] = []
         self._claiming: asyncio.Task[None] | None = None
-        self._beside: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def next(self) -> Run | None:
-        """The job that this doorbell brings, or None: another doorbell had it, or there is none."""
+        """Claim a job for one doorbell; None if there is none for it."""
         future: asyncio.Future[Run | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._claiming is None or self._claiming.done():
@@ -55,21 +58,22 @@ class Claimer:
         return await future
 
     def has_doorbells(self) -> bool:
-        """Whether doorbells wait for the engine to have room."""
+        """Whether doorbells wait until the engine has capacity."""
         return bool(self._waiting)
 
     def ring(self) -> None:
-        """A job went back to the queue: another worker may take it now."""
+        """Send a doorbell for a job that went back to the queue, so that another worker claims it."""
         self._ringer.ring(self._alias, ["released"])
 
     def budget_freed(self) -> None:
-        """Doorbells that found no room in the engine try again, as do all of them when no more is claimed."""
+        """Try again for the waiting doorbells: the engine has capacity, or the worker drains or ends."""
         self._budget_freed = True
         if self._waiting and (self._claiming is None or self._claiming.done()):
             self._claiming = asyncio.create_task(self._claim_all())
 
     async def _claim_all(self) -> None:
-        """A bug must not keep the doorbells' threads for ever: then they have brought nothing."""
+        """Claim while doorbells wait. After an unexpected error all of them get None, or their Celery threads
+        would be blocked for ever."""
         try:
             while self._waiting and await self._claim_once():
                 pass
@@ -81,9 +85,12 @@ class Claimer:
             self._waiting = []
 
     async def _claim_once(self) -> bool:
-        """Answer the doorbells that have gathered; whether there is reason to go on."""
+        """One claim for the doorbells that wait. Returns whether to try again at once.
+
+        Doorbells for which there is no capacity go on waiting; those for which there is no job get None.
+        """
         self._budget_freed = False
-        budget, most = self._in_flight.admission.budget(), self._most()
+        budget, most = self._in_flight.admission.budget(), self._claimable()
         if most == 0:
             return False
         async with self._in_flight.lock:
@@ -98,20 +105,19 @@ class Claimer:
         else:
             for future in rest:
                 future.set_result(None)
-        self._aside(self._say_started(runs))
+        self._in_background(self._announce_started(runs))
         if not rest:
-            self._aside(self._ring_for_more(len(self._in_claim)))
+            self._in_background(self._ring_for_more(len(self._in_claim)))
         return self._budget_freed or not refused
 
-    def _most(self) -> int | None:
-        """Jobs that may be taken; a worker that claims nothing lets its doorbells go at once."""
+    def _claimable(self) -> int | None:
+        """How many jobs may be claimed; None: the worker claims none any more, and no doorbell is to wait."""
         return None if self.draining or self.dead else self._in_flight.claimable()
 
-    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        """What the next claim need not wait for."""
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _claim(self, k: int, budget: KvBudget | None) -> list[Run]:
         if self.draining or self.dead:
@@ -122,15 +128,15 @@ class Claimer:
         except (DatabaseUnavailable, WorkerGone) as error:
             log.warning("not_claimed", error=type(error).__name__, cause=repr(error.__cause__)[:200])
             return []
-        return [self._in_flight.take(one) for one in claimed]
+        return [self._in_flight.add(one) for one in claimed]
 
-    async def _say_started(self, runs: list[Run]) -> None:
-        """Some consumers want to hear that a run begins: the steward is woken."""
+    async def _announce_started(self, runs: list[Run]) -> None:
+        """Wake the steward if a webhook wants the event `started`."""
         if any("started" in run.claimed.webhook_events for run in runs):
-            await self._live.say(DELIVERIES, "started")
+            await self._live.publish(DELIVERIES, "started")
 
     async def _ring_for_more(self, k: int) -> None:
-        """Every doorbell found a job, so there may be more jobs than doorbells."""
+        """Send up to `k` doorbells for waiting jobs: the last ones all found a job, so there may be more."""
         try:
             async with self._database.session() as session:
                 more = await waiting(session, self._alias, k)

@@ -1,4 +1,4 @@
-"""Celery's side of a worker: one door for every doorbell, and nothing in Redis that could end the process."""
+"""The Celery consumer of a worker: one task, which calls the runtime. No error of Redis ends the process."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from signals.broker import TASK, WORKER_SOCKET, make_broker, queue_name
 from worker.metrics import DOORBELLS_IGNORED
 
 RECONNECT_SECONDS = {"interval_start": 0.2, "interval_step": 0.1, "interval_max": 0.4}
-"""Celery's own pauses grow to 30 s, and jobs would wait for that long after Redis is back."""
+"""Celery's default pauses grow to 30 s: jobs would wait for so long after Redis is back."""
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 log = structlog.get_logger()
 
 
 class TolerantChannel(Channel):  # type: ignore[misc]
-    """A message that is no Celery message at all would end the worker: kombu raises what JSON raises."""
+    """Ignores messages that are no Celery messages; kombu's own channel raises and ends the worker."""
 
     do_restore = False
-    """What was not acknowledged when Redis went is not put back: it was a doorbell, and trying to, on a
-    connection that is being closed, can end the worker (kombu 5.7 raises AttributeError)."""
+    """Unacknowledged messages are not put back when the connection breaks: they are only doorbells, and on a
+    connection that is being closed kombu 5.7 raises AttributeError, which can end the worker."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -39,34 +39,36 @@ class TolerantChannel(Channel):  # type: ignore[misc]
 
 
 class TolerantTransport(Transport):  # type: ignore[misc]
-    """Redis, read by such channels. Where it answers with an error (a replica, no memory, no right, its data
-    is being loaded), it is connected to anew, as where it is away: kombu would let the process end."""
+    """Treats Redis's error replies (READONLY, OOM, NOPERM, LOADING) as a broken connection, and reconnects.
+
+    kombu's own transport lets them end the process.
+    """
 
     Channel = TolerantChannel
     connection_errors = (*Transport.connection_errors, RedisError)
 
 
-class SwiftConnection(Connection):  # type: ignore[misc]
-    """Tries again every 0.4 s when Redis is away."""
+class ReconnectingConnection(Connection):  # type: ignore[misc]
+    """While Redis is away, tries to connect every 0.4 s."""
 
     def get_transport_cls(self) -> type[Transport]:
-        """The only transport here."""
+        """`TolerantTransport`, for every URL."""
         return TolerantTransport
 
     def ensure_connection(self, errback: Any = None, max_retries: Any = None, **more: Any) -> Connection:
-        """Wait until Redis answers."""
+        """Wait until Redis answers, with our own pauses."""
         return super().ensure_connection(errback, max_retries, **{**more, **RECONNECT_SECONDS})
 
 
-class SwiftAMQP(AMQP):  # type: ignore[misc]
-    """Celery's factory of connections."""
+class ReconnectingAMQP(AMQP):  # type: ignore[misc]
+    """Where Celery takes its connections from."""
 
-    Connection = SwiftConnection
+    Connection = ReconnectingConnection
 
 
 def make_consumer(redis_url: str, alias: str, serve_doorbell: Callable[[], None]) -> Celery:
     """The Celery application of a worker for one model alias; its only task calls `serve_doorbell`."""
-    app = make_broker(redis_url, WORKER_SOCKET, amqp=SwiftAMQP)
+    app = make_broker(redis_url, WORKER_SOCKET, amqp=ReconnectingAMQP)
     app.conf.task_default_queue = queue_name(alias)
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -76,8 +78,8 @@ def make_consumer(redis_url: str, alias: str, serve_doorbell: Callable[[], None]
     return app
 
 
-class Restart:
-    """Lets the consumer of this process connect anew, as if its connection had broken. Safe in any thread."""
+class ConsumerRestart:
+    """Makes Celery's consumer reconnect, as if its connection had broken. Callable from any thread."""
 
     def __init__(self) -> None:
         self._consumer: Any = None
@@ -87,22 +89,22 @@ class Restart:
         self._consumer = sender
 
     def __call__(self) -> None:
-        """Once the consumer's loop looks what is to be done: within a second, unless it hangs."""
+        """Takes effect in the consumer's next loop, within a second unless it hangs."""
         if self._consumer is not None:
             log.warning("consumer_restarting")
-            self._consumer.call_soon(_break)
+            self._consumer.call_soon(_raise_connection_error)
 
 
-def _break() -> None:
+def _raise_connection_error() -> None:
     raise ConnectionResetError("No doorbell has come for a while.")
 
 
 def consume(app: Celery, slots: int, drain: Callable[[], None]) -> None:
-    """Serve doorbells in `slots` threads until SIGTERM, of which `drain` is told, each time that it comes."""
+    """Serve doorbells in `slots` threads until SIGTERM; each SIGTERM calls `drain`. Blocks."""
 
     @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
     def keep_our_logs(**_: object) -> None:
-        """Celery leaves the logging alone when somebody answers this signal."""
+        """With a receiver of this signal Celery does not configure logging."""
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
     def shutting_down(**_: object) -> None:
@@ -110,7 +112,7 @@ def consume(app: Celery, slots: int, drain: Callable[[], None]) -> None:
 
     @signals.task_unknown.connect(weak=False)  # type: ignore[untyped-decorator]
     @signals.task_rejected.connect(weak=False)  # type: ignore[untyped-decorator]
-    def bogus(**_: object) -> None:
+    def ignored(**_: object) -> None:
         DOORBELLS_IGNORED.labels("unknown").inc()
 
     arguments = ["worker", "--pool=threads", f"--concurrency={slots}"]

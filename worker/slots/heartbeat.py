@@ -1,4 +1,4 @@
-"""The heartbeat: while the engine answers, it renews the lease and hears what to stop."""
+"""The heartbeat: renews the worker's lease while the engine answers, and learns which runs to stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import structlog
 from base.database import Database
 from base.errors import DatabaseUnavailable, WorkerGone
 from base.loops import ERRORS
-from jobs.workers import asked_to_stop, heartbeat, register
+from jobs.workers import cancel_requests, heartbeat, register
 from worker.engines import Engine, EngineDead
 from worker.metrics import READY
 from worker.slots.claimer import Claimer
@@ -24,11 +24,11 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """One per worker. A beat every third of the lease; no beat while the engine's probe doesn't answer.
+    """One per worker. It renews the lease every third of it, but not while the engine's probe doesn't answer.
 
-    After an outage of the database the lease has ended in its absence. A worker that has kept trying all
-    the while may renew it, unless its jobs were taken; one that was frozen itself, or whose engine was
-    silent, may not. `nudged`: there may be a cancel to hear of. `die` ends the process.
+    In an outage of the database the lease ends. A worker that tried to renew it all the time may still do so
+    afterwards, unless its jobs were rescued; one that was frozen itself, or whose engine did not answer, may
+    not. `nudged`: there may be new cancel requests. `die` ends the process.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Heartbeat:
         self._renewed = True
 
     async def register(self) -> None:
-        """Begin a life as a new worker: a new id, a first lease."""
+        """Register as a new worker, with a new id and a first lease; runs under an old id are stopped."""
         async with self._in_flight.lock:
             self._claimer.worker_id = uuid.uuid4()
             self._in_flight.stop(self._in_flight.claims(), "lost")
@@ -77,15 +77,15 @@ class Heartbeat:
         log.info("worker_registered", worker_id=str(self._claimer.worker_id))
 
     async def next_beat(self) -> None:
-        """Pause and beat: the sooner, in a second at most, where the last beat renewed nothing."""
+        """Pause, a second at the most if the last heartbeat failed, and send a heartbeat."""
         pause = self._lease / 3
         await asyncio.sleep(pause if self._renewed else min(1.0, pause))
         await self.beat()
 
     async def beat(self) -> bool:
-        """Renew the lease if the engine answers; whatever is not this worker's any more is stopped.
+        """Renew the lease if the engine answers, and stop runs that are lost or cancelled.
 
-        Whether it was renewed. Of those who ask while a beat is under way, all share the next.
+        Returns whether it was renewed. Callers that come while a heartbeat is under way share the next one.
         """
         before = self._beats
         async with self._beating:
@@ -95,10 +95,10 @@ class Heartbeat:
             return self._renewed
 
     async def _beat(self) -> bool:
-        self._look_at_the_clock()
+        self._check_frozen()
         try:
             if not self._claimer.dead and await self._alive():
-                self._look_at_the_clock()
+                self._check_frozen()
                 await self._renew()
                 return True
             self._through_outage = False
@@ -106,7 +106,7 @@ class Heartbeat:
             self._die("engine_died")
         except DatabaseUnavailable as error:
             self._through_outage = True
-            self._look_at_the_clock()
+            self._check_frozen()
             log.warning("heartbeat_failed", error=error.reason)
         except WorkerGone:
             self._through_outage = False
@@ -118,8 +118,8 @@ class Heartbeat:
             log.exception("heartbeat_crashed")
         return False
 
-    def _look_at_the_clock(self) -> None:
-        """No step of a beat takes longer than a third of the lease, unless this process itself was away."""
+    def _check_frozen(self) -> None:
+        """A step of a heartbeat takes a third of the lease at most; after more this process was frozen."""
         now = time.monotonic()
         if now - self._awake_at > self._lease / 2:
             self._through_outage = False
@@ -127,11 +127,11 @@ class Heartbeat:
 
     async def _renew(self) -> None:
         async with self._in_flight.lock:
-            self._look_at_the_clock()
+            self._check_frozen()
             async with self._database.session(self._lease / 3) as session:
                 await session.connection()
-                self._look_at_the_clock()
-                heard = await heartbeat(
+                self._check_frozen()
+                result = await heartbeat(
                     session,
                     self._claimer.worker_id,
                     self._in_flight.claims(),
@@ -140,22 +140,22 @@ class Heartbeat:
                     self._through_outage,
                 )
             self._through_outage = False
-            self._in_flight.stop(heard.cancelled, "cancelled")
-            self._in_flight.stop(heard.lost, "lost")
-        if heard.released:
-            log.warning("released_unknown_claims", jobs=heard.released)
+            self._in_flight.stop(result.cancelled, "cancelled")
+            self._in_flight.stop(result.lost, "lost")
+        if result.released:
+            log.warning("released_unknown_claims", jobs=result.released)
 
-    async def hear_cancels(self) -> None:
-        """When nudged, ask what is to be cancelled: a nudge itself is nobody's word.
+    async def check_cancels(self) -> None:
+        """Wait for a nudge, then read the cancel requests from PostgreSQL: only these count.
 
-        Under the lock, so that a claim that is on its way has come before.
+        Under the lock, so that it also sees jobs that are being claimed now.
         """
         await self.nudged.wait()
         self.nudged.clear()
         async with self._in_flight.lock:
             async with self._database.session() as session:
-                asked = await asked_to_stop(session, self._claimer.worker_id)
-            self._in_flight.stop(asked, "cancelled")
+                requested = await cancel_requests(session, self._claimer.worker_id)
+            self._in_flight.stop(requested, "cancelled")
 
     async def _alive(self) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The claims that this worker holds, each with the run that serves it."""
+"""The claims that this worker holds, and their runs."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from typing import Literal
 from jobs.fence import Claim, Claimed
 from worker.engines.backpressure import Backpressure
 from worker.slots.kv_admission import KvAdmission
-from worker.writing.spent import Spent
+from worker.writing.usage import RunUsage
 
 Reason = Literal["cancelled", "lost", "drained", "overdue"]
 
 
 @dataclass(eq=False)
 class Run:
-    """One run of a claimed job. `stop` ends the writing; why is told to who awaits it.
+    """One run of a claimed job. `usage`: of its calls so far; `began`: of `time.monotonic`.
 
-    `spent`: what its calls have cost; `began` as `time.monotonic`.
+    `stopping` is set when the run is to be stopped, for the reason `stopped`.
     """
 
     claimed: Claimed
     stopped: Reason | None = None
-    spent: Spent = field(default_factory=Spent)
+    usage: RunUsage = field(default_factory=RunUsage)
     began: float = field(default_factory=time.monotonic)
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def patience_seconds(self) -> float:
-        """How long its job may still be put off: until its queue deadline."""
+        """Seconds until the job's queue deadline, up to which it may be postponed."""
         return self.claimed.patience_seconds - (time.monotonic() - self.began)
 
     def stop(self, reason: Reason) -> None:
-        """Let the writing be ended. The first reason stays, but a lost claim wins."""
+        """Ask for the run to be stopped. The first reason counts, except that `lost` replaces any other."""
         if self.stopped is None or reason == "lost":
             self.stopped = reason
         self.stopping.set()
 
 
 class InFlight:
-    """A claim is held until the outcome of its finish is known. `lock` keeps claim and heartbeat apart.
+    """Holds each claim until its outcome is written or the claim is lost.
 
-    `slots`: jobs that may be in the engine at once. `gate`: where calls and claims wait for an engine that
-    takes no more.
+    `lock`: held by a claim and by a heartbeat, so that a heartbeat never misses a claim that has just been
+    committed. `slots`: jobs that may be in the engine at once. `gate`: where calls and claims wait for an
+    engine that takes no more.
     """
 
     def __init__(self, admission: KvAdmission, slots: int, gate: Backpressure | None = None) -> None:
@@ -59,26 +60,26 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._runs)
 
-    def take(self, claimed: Claimed) -> Run:
-        """Hold a fresh claim."""
+    def add(self, claimed: Claimed) -> Run:
+        """Hold a new claim."""
         run = Run(claimed)
         self._runs[claimed.claim] = run
         self.admission.expect(claimed.claim, claimed.tokens)
         self._empty.clear()
         return run
 
-    def drop(self, run: Run) -> None:
-        """The outcome of this run is known."""
+    def remove(self, run: Run) -> None:
+        """Hold this run's claim no more."""
         self._runs.pop(run.claimed.claim, None)
         self.admission.free(run.claimed.claim)
         if not self._runs:
             self._empty.set()
 
     def claimable(self) -> int:
-        """How many more jobs may be taken now: as many as there are slots, unless the engine takes fewer."""
+        """How many more jobs may be claimed now: the free slots, or fewer if the engine takes fewer."""
         used = len(self.admission)
-        free, wanted = max(0, self._slots - used), self.gate.claimable(used)
-        return free if wanted is None else min(free, wanted)
+        free, allowed = max(0, self._slots - used), self.gate.claimable(used)
+        return free if allowed is None else min(free, allowed)
 
     def claims(self) -> list[Claim]:
         """Every claim held now."""

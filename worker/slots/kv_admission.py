@@ -1,4 +1,4 @@
-"""Who may use how much of the engine's KV cache. What is admitted never exceeds it: vLLM need not preempt."""
+"""Admission to the engine's KV cache: admitted jobs always fit into it, so that vLLM never preempts one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ class _Waiter:
 
 
 class KvAdmission:
-    """A claimed job counts by its estimate until its prompt is packed, then by what it takes at the most.
+    """A claimed job counts by its estimate until its prompt is packed, then by the most blocks it can need.
 
-    Jobs are admitted in the order in which they ask; one that is alone is admitted whatever it takes.
-    `on_budget` is called when there may be room for another claim. Without a `cache` there is no bound.
+    Jobs are admitted in the order of `admit`; one is admitted whatever its size while no other is.
+    `on_budget` is called when blocks are freed, so that more may be claimed. Without a `cache` all are
+    admitted.
     """
 
     def __init__(self, parts_at_once: int) -> None:
@@ -34,11 +35,11 @@ class KvAdmission:
         self._waiters: deque[_Waiter] = deque()
 
     def __len__(self) -> int:
-        """Claimed jobs that have not left the engine."""
+        """The number of claimed jobs that have not left the engine."""
         return len(self._expected) + len(self._admitted)
 
     def budget(self) -> KvBudget | None:
-        """What is left for jobs that are not claimed yet."""
+        """The blocks that are left for further claims; None: no bound."""
         if self.cache is None:
             return None
         used = sum(self._expected.values()) + sum(self._admitted.values())
@@ -46,11 +47,11 @@ class KvAdmission:
         return KvBudget(self.cache, max(0, self.cache.blocks - used), empty, self._parts_at_once)
 
     def expect(self, claim: Claim, tokens: int) -> None:
-        """A job was claimed; its size is an estimate."""
+        """Reserve blocks for a claimed job by its estimated size."""
         self._expected[claim] = job_cost(self.cache, tokens, self._parts_at_once) if self.cache else 0
 
     async def admit(self, claim: Claim, tokens: int, calls: int) -> None:
-        """Return when there is room for `calls` at once, the largest of so many tokens."""
+        """Wait until the job's `calls` at once, of up to `tokens` each, fit into the cache."""
         if self.cache is None:
             return
         blocks, expected = calls * self.cache.cost(tokens), self._expected.get(claim, 0)
@@ -58,16 +59,16 @@ class KvAdmission:
         waiter = _Waiter(claim, blocks, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
-            self._let_in()
+            self._admit_waiters()
             await waiter.admitted
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-                self._let_in()
+                self._admit_waiters()
         if blocks < expected:
             self.on_budget()
 
-    def _let_in(self) -> None:
+    def _admit_waiters(self) -> None:
         while self._waiters and self.cache is not None:
             first = self._waiters[0]
             if self._admitted and sum(self._admitted.values()) + first.blocks > self.cache.blocks:
@@ -79,8 +80,8 @@ class KvAdmission:
                 first.admitted.set_result(None)
 
     def free(self, claim: Claim) -> None:
-        """The job has left the engine; saying so again does nothing."""
+        """The job has left the engine: free its blocks. Idempotent."""
         known = self._expected.pop(claim, None), self._admitted.pop(claim, None)
         if known != (None, None):
-            self._let_in()
+            self._admit_waiters()
             self.on_budget()

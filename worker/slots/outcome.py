@@ -1,4 +1,4 @@
-"""What came of a run: a post, a failure by its code, or that it was stopped."""
+"""The outcome of a run: a post, a failure, a postponement, or that it was stopped."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Stopped:
-    """The writing was ended from outside: cancelled, lost or drained."""
+    """The run was stopped from outside: cancelled, lost or drained."""
 
 
 @dataclass(frozen=True)
 class Postponed:
-    """The engine took no call; `failure` ends the job if it is put off for too long."""
+    """The engine took no call; `failure` ends the job if it would wait beyond its queue deadline."""
 
     after_seconds: float | None
     failure: Failure
@@ -55,8 +55,8 @@ FAILURES: dict[type[BaseException], str] = {
 }
 
 
-def why_it_failed(error: BaseException) -> Failure | Postponed:
-    """The job error of an expected failure; a bug is charged as one too, or the job would run for ever."""
+def outcome_of_error(error: BaseException) -> Failure | Postponed:
+    """The outcome of a run that raised. An unexpected error counts as a failure too, so that retries end."""
     said = getattr(error, "said", "") or getattr(error, "why", "")
     if isinstance(error, EngineBusy):
         log.warning("run_postponed", reason=str(error), said=said, seconds=error.after_seconds)
@@ -70,7 +70,7 @@ def why_it_failed(error: BaseException) -> Failure | Postponed:
 
 
 def decision(outcome: Failure | Postponed, failures: int, patience_seconds: float) -> Retry | GiveUp:
-    """What becomes of a job that has failed `failures` times before, and waits no longer than so."""
+    """Decide for a job that has failed `failures` times before; `patience_seconds` to its queue deadline."""
     draw = random.random()  # noqa: S311
     if isinstance(outcome, Failure):
         return after_failure(failures, outcome, draw)

@@ -1,4 +1,4 @@
-"""Reading claimed jobs' requests: off the loop, one large one at a time, a bounded number held."""
+"""Fetches and decodes the requests of claimed jobs, in threads and with bounded memory."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ from til.request import ChangedFile, TilRequest
 from worker.engines import EngineRefused
 
 HELD_CHARACTERS = 32 * 1024 * 1024
-"""Of all large requests that are read and not yet finished with; one alone may be larger."""
+"""Of all large requests in memory together; a single one may be larger."""
 LARGE_CHARACTERS = 256 * 1024
 FETCHES_AT_ONCE = 4
-AGAIN_SECONDS = 0.5
+RETRY_SECONDS = 0.5
 log = structlog.get_logger()
 
 
-class Reader:
-    """Fetches and decodes requests. One worker has one.
-
-    Decoding and packing hold Python's lock, so that one large day at a time does either, and beside it one
-    small day, which does not wait for large ones.
+class RequestReader:
+    """One per worker. Decoding a request and packing its prompt hold the GIL: so of large requests one at a
+    time does either, and of small ones one at a time, which does not wait for the large ones.
     """
 
     def __init__(self, database: Database) -> None:
@@ -40,20 +38,20 @@ class Reader:
 
     @asynccontextmanager
     async def request(self, claim: Claim) -> AsyncIterator[tuple[TilRequest, asyncio.Semaphore]]:
-        """The request, held until the end of the block, and what to hold while it is packed.
+        """The request, counted against the memory until the block ends, and the semaphore for packing it.
 
-        An outage is waited out. Raises ClaimLost, EngineRefused.
+        Retries while the database is away. Raises ClaimLost, EngineRefused.
         """
         async with self._fetching:
             text = await self._fetch(claim)
         if len(text) < LARGE_CHARACTERS:
             async with self._small:
-                request = await asyncio.to_thread(decoded, text)
+                request = await asyncio.to_thread(decode, text)
             yield request, self._small
             return
-        async with self._room(len(text)):
+        async with self._memory(len(text)):
             async with self._large:
-                request = await asyncio.to_thread(decoded, text)
+                request = await asyncio.to_thread(decode, text)
             del text
             yield request, self._large
 
@@ -64,10 +62,10 @@ class Reader:
                     return await request_json(session, claim)
             except DatabaseUnavailable as error:
                 log.warning("fetch_delayed", error=error.reason)
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     @asynccontextmanager
-    async def _room(self, size: int) -> AsyncIterator[None]:
+    async def _memory(self, size: int) -> AsyncIterator[None]:
         async with self._freed:
             await self._freed.wait_for(lambda: self._held == 0 or self._held + size <= HELD_CHARACTERS)
             self._held += size
@@ -79,10 +77,10 @@ class Reader:
                 self._freed.notify_all()
 
 
-def decoded(text: str) -> TilRequest:
-    """The request that was stored, maybe by a newer version: fields that this one doesn't know are ignored.
+def decode(text: str) -> TilRequest:
+    """The stored request. Unknown fields are ignored: a newer version may have stored it.
 
-    File by file: between two of them Python's lock is free for the loop. Raises EngineRefused.
+    It decodes file by file, so that the event loop can get the GIL in between. Raises EngineRefused.
     """
     try:
         stored = from_json(text)

@@ -1,4 +1,4 @@
-"""One doorbell: claim a job, write its post outside any transaction, finish it under its claim."""
+"""Runs one job: claim it, write its post outside any transaction, write the outcome under the claim."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from worker.slots.in_flight import InFlight, Run
 from worker.slots.outcome import (
     Outcome,
     Stopped,
+    outcome_of_error,
     wants_progress,
-    why_it_failed,
 )
-from worker.slots.reader import Reader
+from worker.slots.reader import RequestReader
 from worker.slots.settle import Settler
 from worker.writing.write import Generation, Post, note_of, write
 
 log = structlog.get_logger()
-PATIENCE = 0.5
-"""Of a run's seconds, how many it may wait for a busy engine; the rest is for writing."""
+BUSY_WAIT_SHARE = 0.5
+"""The share of `run_seconds` for which a run may wait for a busy engine; the rest is for writing."""
 GRACE_SECONDS = 10.0
-"""For a run to end once it is to be stopped. Engines abort a call within a second."""
+"""A stopped run must end within this time. Engines abort a call within a second."""
 
 
 class Runner:
@@ -58,14 +58,14 @@ class Runner:
         self._reporter = reporter
         self._die = die
         self._code_tokens = code_tokens
-        self._reader = Reader(database)
+        self._reader = RequestReader(database)
         self._settler = Settler(database, live, reporter, beat, claimer.ring)
         self._settling: set[asyncio.Task[None]] = set()
 
     async def run_one(self) -> None:
-        """Serve one doorbell until the job that it brings has left the engine, if it brings one.
+        """Claim a job, if there is one, and return when it has left the engine.
 
-        What came of it is written down while the slot already serves the next doorbell.
+        Its outcome is written in the background, while the slot serves the next doorbell.
         """
         run = await self._claimer.next()
         if run is None:
@@ -79,7 +79,7 @@ class Runner:
             try:
                 outcome = await self._write(run)
             except BaseException:
-                self._drop(run)
+                self._remove(run)
                 raise
             self._in_flight.admission.free(claim)
             settling = asyncio.create_task(self._end(run, outcome, began))
@@ -90,12 +90,12 @@ class Runner:
         try:
             await self._settler.settle(run, outcome)
         finally:
-            self._drop(run)
+            self._remove(run)
             RUN_SECONDS.observe(time.monotonic() - began)
 
-    def _drop(self, run: Run) -> None:
-        """The claim is held no more; unless its outcome is written, the next heartbeat releases it."""
-        self._in_flight.drop(run)
+    def _remove(self, run: Run) -> None:
+        """Hold the claim no more. If its outcome was not written, the next heartbeat releases the job."""
+        self._in_flight.remove(run)
         self._reporter.forget(run.claimed.claim.job_id, run.claimed.claim.claim_no)
 
     def _settled(self, settling: asyncio.Task[None]) -> None:
@@ -104,7 +104,7 @@ class Runner:
             log.error("settling_crashed", exc_info=error)
 
     async def _write(self, run: Run) -> Outcome:
-        """The post, or why there is none. `run_seconds` counts from the claim."""
+        """Write the post; errors become outcomes. `run_seconds` counts from the claim."""
         writing = asyncio.create_task(self._read_and_write(run))
         await self._until_ended(run, writing)
         try:
@@ -113,13 +113,13 @@ class Runner:
             self._die("engine_died")
             run.stop("lost")
             return Stopped()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a run's outermost: charged
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the outermost frame of a run
             if run.stopped is None:
-                return why_it_failed(error)
+                return outcome_of_error(error)
             return RUN_DEADLINE if run.stopped == "overdue" else Stopped()
 
     async def _until_ended(self, run: Run, writing: asyncio.Task[Post]) -> None:
-        """Wait for the writing; end it when it is stopped or overdue. If it won't end, the process does."""
+        """Wait for the writing; cancel it when it is stopped or overdue. If it won't end, end the process."""
         stopping = asyncio.create_task(run.stopping.wait())
         limit = run.claimed.run_seconds
         await asyncio.wait({writing, stopping}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
@@ -143,17 +143,19 @@ class Runner:
     async def _post(self, run: Run, request: TilRequest, packing: asyncio.Semaphore) -> Post:
         claimed, claim = run.claimed, run.claimed.claim
         seed = random.getrandbits(31) if request.options.seed is None else request.options.seed
-        attempt = Generation(
+        generation = Generation(
             f"{claim.job_id}:{claim.claim_no}",
             seed,
             claimed.template,
             self._code_tokens,
-            run.spent,
+            run.usage,
             self._in_flight.gate,
-            run.began + claimed.run_seconds * PATIENCE,
+            run.began + claimed.run_seconds * BUSY_WAIT_SHARE,
             packing,
         )
         note = note_of(request, self._engine)
-        told = self._reporter.of(request, claim.job_id, claim.claim_no, note, wants_progress(request))
+        on_progress = self._reporter.start(
+            request, claim.job_id, claim.claim_no, note, wants_progress(request)
+        )
         admit = partial(self._in_flight.admission.admit, claim)
-        return await write(request, self._engine, attempt, admit, told)
+        return await write(request, self._engine, generation, admit, on_progress)

@@ -1,4 +1,4 @@
-"""The outcome of a run is written, through any outage, and then told."""
+"""Writes the outcome of a run to the database, through any outage, and then publishes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Settler:
-    """Writes outcomes of runs. `beat` renews the lease; `ring` says that a job is back in the queue."""
+    """Writes outcomes of runs. `beat` sends a heartbeat; `ring` a doorbell for a job that was released."""
 
     def __init__(
         self,
@@ -42,10 +42,11 @@ class Settler:
         self._ring = ring
 
     async def settle(self, run: Run, outcome: Outcome) -> None:
-        """Write the outcome, through any outage, until it is written or the claim is known to be lost.
+        """Try until the outcome is written or the claim is known to be lost.
 
-        A write that finds nothing is followed by a heartbeat, which tells a lost claim from a lease that
-        ended while the database was away: only what finds nothing under a renewed lease has lost its claim.
+        A write that finds no row may mean that the claim is lost, or only that the lease ended while the
+        database was away. So a heartbeat follows; if it renews the lease and the next write finds no row
+        either, the claim is lost.
         """
         pause, renewed = 0.1, False
         while run.stopped != "lost":
@@ -76,7 +77,7 @@ class Settler:
             result = outcome.result.model_dump(mode="json")
             return await finish.succeed(session, claim, result, outcome.usage, outcome.provenance)
         partial = None if outcome is UNWRITABLE else self._reporter.partial_text(claim.job_id)
-        usage = run.spent.usage()
+        usage = run.usage.as_json()
         match outcome:
             case Stopped():
                 if run.stopped == "cancelled":
@@ -95,14 +96,14 @@ class Settler:
         seconds = {"run_seconds": round(self._reporter.seconds(run.claimed.claim.job_id), 3)}
         code = {"code": outcome.code} if isinstance(outcome, Failure) else {}
         log.info("run_ended", status=status, **code, **seconds)
-        usage = run.spent.usage()
+        usage = run.usage.as_json()
         for kind in ("prompt", "cached", "completion"):
             TOKENS.labels(kind).inc(usage[f"{kind}_tokens"])
         if status in ENDINGS:
             FINISHED.labels(status).inc()
             job_id = str(run.claimed.claim.job_id)
             if run.claimed.webhook_events:
-                await self._live.say(DELIVERIES, job_id)
-            await self._live.say(ENDED, job_id)
+                await self._live.publish(DELIVERIES, job_id)
+            await self._live.publish(ENDED, job_id)
         elif isinstance(outcome, Stopped):
             self._ring()

@@ -1,1 +1,1 @@
-"""From a request to a post: plan, prompt, call session, schema."""
+"""Writes the post of a request: plan the calls, pack the prompts, make the schemas, call the engine."""

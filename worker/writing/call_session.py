@@ -1,4 +1,4 @@
-"""Asks an engine for JSON: an answer that was cut off is closed, an unusable one asked for again."""
+"""The calls of one run: waits for a busy engine, repairs answers that were cut off, repeats unusable ones."""
 
 from __future__ import annotations
 
@@ -15,105 +15,107 @@ from worker.engines.answer import prompt_tokens
 from worker.engines.backpressure import Backpressure
 from worker.writing.correction import corrected
 from worker.writing.schema import InvalidOutput
-from worker.writing.spent import Spent
 from worker.writing.unwrap import candidates
+from worker.writing.usage import RunUsage
 
-TRIES = 2
+CALLS_PER_ANSWER = 2
 T = TypeVar("T")
 
 
 @dataclass
 class CallSession:
-    """All calls of one run, and what they have cost. A server that takes no more is waited for until then.
+    """`patient_until` (of `time.monotonic`): until then calls wait at the `gate` for a busy engine.
 
-    `enforced`: each call was sent to an engine that was known to enforce schemas.
+    `seconds`: the time that each stage took; `enforced`: whether the engine was known to enforce schemas when
+    each call was sent.
     """
 
     engine: Engine
-    spent: Spent = field(default_factory=Spent)
+    usage: RunUsage = field(default_factory=RunUsage)
     gate: Backpressure = field(default_factory=Backpressure)
     patient_until: float = math.inf
     seconds: dict[str, float] = field(default_factory=dict)
     enforced: bool = True
-    _flying: dict[str, int] = field(default_factory=dict)
+    _tokens_in_flight: dict[str, int] = field(default_factory=dict)
     _sent: int = 0
 
     async def ask(
         self, call: Callable[[int], Call], read: Callable[[Any], T], on_text: Callable[[int, str], None]
     ) -> T:
-        """What `read` makes of the answer to `call(0)` or, if that raises InvalidOutput, to `call(1)`.
+        """The answer to `call(0)`, parsed by `read`; if that raises InvalidOutput, the answer to `call(1)`.
 
-        `on_text(number, text)` gets the answer as it comes, with another number for each that begins anew.
-        A model that nothing holds to the schema is told what was wrong. Raises InvalidOutput, EngineFailed,
-        EngineDead.
+        `on_text(number, text)` gets each answer as it comes; the number differs for each call that is sent.
+        The second prompt says what was wrong with the first answer, if the engine does not enforce schemas.
+        Raises InvalidOutput, EngineFailed, EngineDead.
         """
         why = ""
-        for number in range(TRIES):
-            asked = call(number)
+        for number in range(CALLS_PER_ANSWER):
+            next_call = call(number)
             if why and not self.engine.info.enforces_schema:
-                asked = corrected(asked, why)
-            written = await self._generate(asked, on_text)
+                next_call = corrected(next_call, why)
+            completion = await self._generate(next_call, on_text)
             problems = []
-            for value in candidates(written.text, written.complete):
+            for value in candidates(completion.text, completion.complete):
                 try:
                     return read(value)
                 except InvalidOutput as problem:
                     problems.append(problem.why)
             why = problems[0] if problems else "there is no JSON object in it"
-            why = why if written.complete else f"it was too long and was cut off; {why}"
+            why = why if completion.complete else f"it was too long and was cut off; {why}"
         raise InvalidOutput(why)
 
     async def _generate(self, call: Call, on_text: Callable[[int, str], None]) -> Completion:
-        """Send the call as soon as the engine takes one; a refusal because it is busy is no failure."""
+        """Send the call, again and again while the engine is busy, which counts as no failure."""
         while True:
             sent_at = await self.gate.enter(self.patient_until)
             self._sent += 1
             try:
-                written = await self._send(call, partial(on_text, self._sent))
+                completion = await self._send(call, partial(on_text, self._sent))
             except EngineAway as away:
-                self.gate.pushed_back(sent_at, None)
+                self.gate.rejected(sent_at, None)
                 away.after_seconds = self.gate.seconds()
                 raise
             except EngineBusy as busy:
-                self.gate.pushed_back(sent_at, busy.after_seconds)
+                self.gate.rejected(sent_at, busy.after_seconds)
                 if time.monotonic() + self.gate.seconds() >= self.patient_until:
                     raise EngineBusy(str(busy), busy.said, self.gate.seconds()) from busy
             except EngineRefused as error:
-                if error.anyones:
+                if error.affects_all:
                     self.gate.refused()
                 raise
             else:
-                self.gate.taken()
-                return written
+                self.gate.succeeded()
+                return completion
             finally:
                 self.gate.leave()
 
     async def _send(self, call: Call, on_text: Callable[[str], None]) -> Completion:
-        self._flying[call.id] = 0
+        self._tokens_in_flight[call.id] = 0
         self.enforced = self.enforced and self.engine.info.enforces_schema
 
-        def told(text: str, tokens: int) -> None:
-            self._flying[call.id] = tokens
+        def count(text: str, tokens: int) -> None:
+            self._tokens_in_flight[call.id] = tokens
             on_text(text)
 
         try:
-            written = await self.engine.generate(call, told)
+            completion = await self.engine.generate(call, count)
         except BaseException:
-            if came := self._flying[call.id]:
-                self.spent.add_broken(prompt_tokens(call), came)
+            if tokens := self._tokens_in_flight[call.id]:
+                self.usage.add_unfinished(prompt_tokens(call), tokens)
             raise
         finally:
-            del self._flying[call.id]
-        self.spent.add(written)
-        return written
+            del self._tokens_in_flight[call.id]
+        self.usage.add(completion)
+        return completion
 
     def completion_tokens(self) -> int:
-        """Tokens written so far, by the calls that have ended and by those that run."""
-        return sum(one.completion_tokens for one in self.spent.written) + sum(self._flying.values())
+        """Tokens generated so far, by the calls that have ended and by those in flight."""
+        ended = sum(one.completion_tokens for one in self.usage.completions)
+        return ended + sum(self._tokens_in_flight.values())
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Take the time of a stage."""
+        """Measure the time of a stage."""
         began = time.monotonic()
         try:
             yield

@@ -1,4 +1,4 @@
-"""A day that is too large for one call, in parts that fit one call each. Pure."""
+"""Splits the changes of a day that is too large for one call into parts that fit one call each. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from worker.writing.prompt import TokenEstimator
 from worker.writing.prompt_pieces import Piece
 
 MOST_PARTS = 32
-"""The stated bound: a day with more is `input_too_large`."""
+"""A day with more parts is `input_too_large`."""
 PARTS_AT_ONCE = 4
 FILL = 0.85
-"""Parts are cut by estimate, and each is counted exactly before it is sent."""
+"""Parts are filled up to this share, since sizes are estimates; each is counted exactly before it is sent."""
 
 
-def split(changes: Sequence[Piece], estimator: TokenEstimator, room_tokens: int) -> list[list[Piece]]:
-    """Parts of about `room_tokens` at the most, in order. Raises InputTooLarge beyond `MOST_PARTS`."""
-    room = int(room_tokens * FILL * estimator.bytes_per_token)
+def split(changes: Sequence[Piece], estimator: TokenEstimator, budget_tokens: int) -> list[list[Piece]]:
+    """Parts of about `budget_tokens` at the most, in order. Raises InputTooLarge beyond `MOST_PARTS`."""
+    most = int(budget_tokens * FILL * estimator.bytes_per_token)
     parts: list[list[Piece]] = [[]]
-    left = room
-    for piece in _small(changes, room):
-        cost = size(piece.text) + _heads(piece, parts[-1])
+    left = most
+    for piece in _cut_to_fit(changes, most):
+        cost = size(piece.text) + _headers_size(piece, parts[-1])
         if cost > left and parts[-1]:
             parts.append([])
-            left, cost = room, size(piece.text) + _heads(piece, [])
+            left, cost = most, size(piece.text) + _headers_size(piece, [])
         if len(parts) > MOST_PARTS:
             raise InputTooLarge(InputTooLarge.__doc__)
         parts[-1].append(piece)
@@ -34,16 +34,17 @@ def split(changes: Sequence[Piece], estimator: TokenEstimator, room_tokens: int)
     return parts
 
 
-def _heads(piece: Piece, before: list[Piece]) -> int:
+def _headers_size(piece: Piece, before: list[Piece]) -> int:
+    """Bytes of the header lines that are written above the piece when it follows those `before`."""
     same_file = bool(before) and before[-1].file == piece.file
     same_commit = same_file and before[-1].commit == piece.commit
     return (0 if same_file else size(piece.file)) + (0 if same_commit else size(piece.commit))
 
 
-def _small(changes: Sequence[Piece], room: int) -> Iterator[Piece]:
-    """The pieces, those that no part can hold cut at lines; a line that is too long is cut anywhere."""
+def _cut_to_fit(changes: Sequence[Piece], part_bytes: int) -> Iterator[Piece]:
+    """The pieces; one larger than a part is cut between lines, a line that is too long anywhere."""
     for piece in changes:
-        most = max(64, room - size(piece.file) - size(piece.commit))
+        most = max(64, part_bytes - size(piece.file) - size(piece.commit))
         if size(piece.text) <= most:
             yield piece
         else:

@@ -1,4 +1,4 @@
-"""JSON that was cut off: what of it is complete."""
+"""Repairs JSON that was cut off: keeps the values that are complete."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from pydantic_core import from_json
 
 BLANKS = {code: " " for code in range(32)}
-"""Line ends and tabs that a model wrote raw into a string, where JSON allows none."""
+"""Raw control characters, such as tabs, which JSON forbids in strings but models write there."""
 ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
-"""A pair of surrogates; half of one, which is no character; any other escape."""
+"""A surrogate pair; a lone surrogate (group 1), which is no character; any other escape."""
 
 
 def complete(text: str) -> dict[str, Any]:
-    """The JSON object that a cut text begins, without the string that was cut. O(characters)."""
+    """The JSON object that the text begins, without a string that was cut off; {} for none. Linear."""
     text = ESCAPE.sub(lambda found: "\\ufffd" if found[1] else found[0], text.translate(BLANKS))
     try:
         value = from_json(text.encode(errors="replace"), allow_partial=True)

@@ -1,4 +1,4 @@
-"""How a post is written: in one call where its changes fit, else from notes on parts of the day. Pure."""
+"""Plans the calls of a post: one call if the changes fit, else notes on parts of the day first. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from worker.writing.prompt import (
     Prompt,
     PromptContext,
     TokenEstimator,
-    names_alone,
     pack_day,
     pack_notes,
     pack_part,
+    prompt_without_text,
 )
 from worker.writing.prompt_pieces import Piece, read_day, text_of
 from worker.writing.schema import CHARACTERS_PER_TOKEN, MOST_NOTES, POINT_TOKENS
@@ -28,7 +28,10 @@ SHORTEST_NOTE = 40
 
 @dataclass(frozen=True)
 class Plan:
-    """Either the `prompt` of the only call, or the `parts` to be read first and how much to note on each."""
+    """Either the `prompt` of the only call, or the `parts` on which notes are taken first.
+
+    `notes_per_part` and `note_characters` bound these notes. `dropped`: what is left out of all prompts.
+    """
 
     prompt: Prompt | None = None
     parts: list[list[Piece]] = field(default_factory=list)
@@ -38,7 +41,7 @@ class Plan:
     max_output_tokens: int = 0
 
     def largest_call(self, engine: Engine) -> int:
-        """Tokens of prompt and answer of the largest call; a part is taken for a full context."""
+        """Tokens of prompt and answer of the largest call; with parts, that of a full context."""
         if self.prompt:
             return self.prompt.encoded.tokens + self.max_output_tokens
         return (engine.prompt_budget(self.max_output_tokens) or 0) + self.max_output_tokens
@@ -49,7 +52,7 @@ def make_plan(context: PromptContext, engine: Engine, code_tokens: int) -> Plan:
     output = context.request.options.max_output_tokens
     budget = engine.prompt_budget(output)
     if budget is None:
-        return Plan(names_alone(context, engine), max_output_tokens=output)
+        return Plan(prompt_without_text(context, engine), max_output_tokens=output)
     day = read_day(context.request)
     language, template = context.request.language, context.template
     estimator = TokenEstimator(engine.encode, template.for_post(language), text_of(day.changes))
@@ -57,26 +60,26 @@ def make_plan(context: PromptContext, engine: Engine, code_tokens: int) -> Plan:
     if prompt:
         return Plan(prompt, max_output_tokens=output)
     empty = estimator.empty(template.for_notes(language))
-    room = part_budget(engine) - empty - estimator.tokens(context.around(""))
-    parts = split(day.changes, estimator, max(1, room))
+    for_changes = part_budget(engine) - empty - estimator.tokens(context.user_message(""))
+    parts = split(day.changes, estimator, max(1, for_changes))
     number, characters = note_lengths(context, budget - empty, len(parts))
     dropped = [*day.dropped, *(f"{path} (code)" for path in dict.fromkeys(code.path for code in day.code))]
     return Plan(None, parts, number, characters, dropped=dropped, max_output_tokens=output)
 
 
 def part_budget(engine: Engine) -> int:
-    """Tokens of the prompt of one part."""
+    """Tokens that the prompt of one part may have. Raises InputTooLarge."""
     budget = engine.prompt_budget(NOTES_TOKENS)
     if budget is None or budget <= 0:
         raise InputTooLarge(InputTooLarge.__doc__)
     return budget
 
 
-def note_lengths(context: PromptContext, room_tokens: int, parts: int) -> tuple[int, int]:
-    """Notes a part and characters a note, so that the notes on all parts fit into the post's prompt."""
+def note_lengths(context: PromptContext, budget_tokens: int, parts: int) -> tuple[int, int]:
+    """Notes per part and characters per note, so that the notes on all parts fit into `budget_tokens`."""
     rate = CHARACTERS_PER_TOKEN[context.request.language]
     for number in range(MOST_NOTES, 0, -1):
-        each = min(room_tokens / (parts * number), NOTES_TOKENS / number) - 2 * POINT_TOKENS
+        each = min(budget_tokens / (parts * number), NOTES_TOKENS / number) - 2 * POINT_TOKENS
         if each * rate >= SHORTEST_NOTE:
             return number, min(LONGEST_NOTE, int(each * rate))
     return 1, SHORTEST_NOTE

@@ -1,4 +1,4 @@
-"""How far the writing of a post is, as the engine's words come in."""
+"""The progress of a run, as it is reported while the engine generates."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 class Progress(NamedTuple):
     """One report of a run. `completion_tokens` counts all of the run's calls so far.
 
-    `text` is the JSON of the post written since the last report (stage `write` only); `anew`: it begins the
-    post from nothing, also after an answer that was no post.
+    `text`: the JSON of the post since the last report (stage `write` only). `anew`: an answer begins, and the
+    text of an earlier one is void.
     """
 
     stage: Literal["summarise", "write"]
@@ -21,7 +21,7 @@ class Progress(NamedTuple):
     anew: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """What the job shows while it runs."""
+        """As the job shows it while it runs."""
         return {
             "stage": self.stage,
             "done": self.done,

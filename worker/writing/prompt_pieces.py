@@ -1,6 +1,7 @@
-"""A day as the pieces of a prompt, in the order in which they matter. Pure; no data can forge the frame.
+"""Splits a day into the pieces of a prompt. Pure.
 
-A line that begins with `#` is ours; every line of data begins with a space, `+`, `-`, `@` or a backslash.
+Header lines begin with `#`, and every line of data with a space, `+`, `-`, `@` or a backslash: so no data can
+look like a header.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ SUBJECT_CHARACTERS = 200
 CUT = " [cut]\n"
 DIFF = " +-@\\"
 NO_DIFF = re.compile(r"\n(?![ +@\\-]|\Z)")
-"""Before a line that no diff has, as an empty one."""
+"""Matches before a line that can't be in a diff, such as an empty one."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The smallest text that is kept or left out. Its file and its commit are written above it where they
-    differ from those of the piece before, so that any run of pieces can be read by itself."""
+    """The smallest unit that is kept or left out: a hunk, or a commit's message.
+
+    `file` and `commit` are header lines, written above it where they differ from those of the piece before.
+    `sources`: what may be cited for it.
+    """
 
     path: str
     file: str
@@ -36,7 +40,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines of a file's newest code from line `first`, `distance` lines from the nearest change."""
+    """Lines of a file's newest code from line `first` on, `distance` lines from the nearest change.
+
+    `index`: of the file in the request.
+    """
 
     distance: int
     index: int
@@ -47,7 +54,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Day:
-    """The changes in the order of the request, the code around them nearest first, and what is left out."""
+    """The changes in the order of the request, the code nearest to them first, and what is left out."""
 
     changes: list[Piece]
     code: list[Code]
@@ -56,7 +63,7 @@ class Day:
 
 def read_day(request: TilRequest) -> Day:
     """Split the request. Generated and binary files appear by name only, unless nothing else was changed."""
-    day, told = Day([], [], []), set[tuple[str, str]]()
+    day, seen = Day([], [], []), set[tuple[str, str]]()
     for index, (file, reason) in enumerate(zip(request.files, reasons(request.files), strict=True)):
         if reason:
             head = f"# file {label(file.filepath)} ({reason}, left out)\n"
@@ -67,32 +74,33 @@ def read_day(request: TilRequest) -> Day:
             if any(next(long_lines(patch), None) for patch in patches):
                 day.dropped.append(f"{file.filepath} (long lines, cut)")
             diffs = [hunks(short_lines(patch)) for patch in patches]
-            day.changes.extend(_changes(file, diffs, told))
+            day.changes.extend(_changes(file, diffs, seen))
             day.code.extend(_code(file, diffs, index))
     day.code.sort(key=lambda code: (code.distance, code.index, code.first))
     return day
 
 
 def _changes(
-    file: ChangedFile, diffs: Sequence[Sequence[Hunk]], told: set[tuple[str, str]]
+    file: ChangedFile, diffs: Sequence[Sequence[Hunk]], seen: set[tuple[str, str]]
 ) -> Iterator[Piece]:
-    """Each commit to this file with its hunks; the body of a commit's message is told once."""
+    """Each commit to this file with its hunks. `seen`: commits whose message body is in an earlier piece."""
     head = f"# file {label(file.filepath)}\n"
     for patch, diff in zip(file.patches, diffs, strict=True):
         sources = (patch.sha, file.filepath) if patch.sha else (file.filepath,)
-        commit, body = _commit(patch, told)
+        commit, body = _commit(patch, seen)
         yield Piece(file.filepath, head, commit, body, sources)
         for hunk in diff:
             yield Piece(file.filepath, head, commit, as_diff(hunk.text), sources)
 
 
-def _commit(patch: Patch, told: set[tuple[str, str]]) -> tuple[str, str]:
+def _commit(patch: Patch, seen: set[tuple[str, str]]) -> tuple[str, str]:
+    """The header line of a commit, and the body of its message unless it was seen before."""
     subject, _, body = composed(patch.commit_message).strip().partition("\n")
     head = f"# commit {patch.sha or 'without sha'}: {one_line(subject)[:SUBJECT_CHARACTERS]}\n"
     key, body = (patch.sha or "", patch.commit_message), body.strip()
-    if key in told or not body:
+    if key in seen or not body:
         return head, ""
-    told.add(key)
+    seen.add(key)
     return head, indented(body[:MESSAGE_CHARACTERS]) + (CUT if len(body) > MESSAGE_CHARACTERS else "")
 
 
@@ -104,7 +112,7 @@ def _code(file: ChangedFile, diffs: Sequence[Sequence[Hunk]], index: int) -> Ite
 
 
 def as_diff(text: str) -> str:
-    """The lines of a hunk as they are; what could not begin one, as an empty line, behind a space."""
+    """The lines of a hunk; a space is put before lines that can't be in a diff, such as empty ones."""
     whole = text if text.endswith("\n") else f"{text}\n"
     if whole[0] in DIFF and not NO_DIFF.search(whole) and not OTHER_LINE_ENDS.search(whole):
         return whole
@@ -112,12 +120,12 @@ def as_diff(text: str) -> str:
 
 
 def indented(text: str) -> str:
-    """Each line behind a space."""
+    """Each line with a space before it."""
     return "".join(f" {line}\n" for line in lines_of(text))
 
 
-def named(request: TilRequest) -> tuple[list[str], list[str]]:
-    """What may be cited of a day (SHAs, then paths, each once) and what is left out; no diff is read."""
+def citable(request: TilRequest) -> tuple[list[str], list[str]]:
+    """What may be cited of a day (SHAs, then paths, each once) and what is left out; no diff is parsed."""
     shas, dropped = dict[str, None](), list[str]()
     for file, reason in zip(request.files, reasons(request.files), strict=True):
         if reason:
@@ -129,7 +137,7 @@ def named(request: TilRequest) -> tuple[list[str], list[str]]:
 
 
 def text_of(pieces: Sequence[Piece]) -> str:
-    """The pieces one after the other, under their files and commits."""
+    """The pieces one after the other, with the header lines of their files and commits."""
     written, file, commit = [], "", ""
     for piece in pieces:
         if piece.file != file:
@@ -143,7 +151,7 @@ def text_of(pieces: Sequence[Piece]) -> str:
 
 
 def code_text(code: Sequence[Code]) -> str:
-    """The newest code in the order of files and lines; neighbouring windows are joined."""
+    """The code in the order of files and lines; adjoining pieces share a header line."""
     written, path, following = [], None, 0
     for one in sorted(code, key=lambda code: (code.index, code.first)):
         if one.path != path or one.first != following:

@@ -1,4 +1,4 @@
-"""The JSON schemas of one request's answers: what may be cited is enumerated, and every length is bounded."""
+"""The JSON schemas of a request's answers, with an enum of what may be cited; and parsing the answers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from worker.writing.prompt import Note
 MOST_SOURCES = 1000
 MOST_POINTS = 3
 MOST_FREE_POINTS = 12
-"""In a section of an answer that takes no tokens."""
+"""In a section, for an engine that generates no tokens."""
 MOST_NOTES = 6
 SHORTEST_TEXT, LONGEST_TEXT = 60, 400
 CHARACTERS_PER_TOKEN: dict[Language, float] = {"en": 3.0, "ko": 1.2, "ja": 1.2, "zh": 1.2}
-"""Of prose, cautiously: vocabularies of 32k to 262k take 4 for English and 1.3 to 2 for the others."""
+"""Of prose, a low estimate: tokenizers with 32k to 262k tokens have 4 in English, 1.3 to 2 in the others."""
 SOURCE_CHARACTERS_PER_TOKEN = 2.0
-"""Of paths and of SHAs, which are the worst: two hexadecimal digits a token."""
+"""Of paths and SHAs; SHAs are the worst, with two hexadecimal digits a token."""
 POINT_TOKENS = 12
 """Braces, quotes and names of one point."""
 
@@ -44,9 +44,9 @@ def post_schema(
 ) -> dict[str, Any]:
     """The schema of a `Draft` that cites `sources`, the first thousand at the most.
 
-    Even at its longest it ends within `max_output_tokens`, as far as the rates above hold: there are fewer
-    points, then fewer sources a point, where there is little room. `tight`: half as long. None: an engine
-    that writes no tokens may cite all sources, and has room for a day's commits and files.
+    The longest answer that it allows has at most `max_output_tokens`, by the rates above: with few tokens
+    there are fewer points, then fewer sources a point. `tight`: half as long. None: for an engine that
+    generates no tokens; it may cite all sources, in `MOST_FREE_POINTS` points a section.
     """
     if max_output_tokens is None:
         points, cited, characters = MOST_FREE_POINTS, 2, LONGEST_TEXT
@@ -65,15 +65,15 @@ def post_schema(
 
 
 def lengths(sources: Sequence[str], language: Language, tokens: int) -> tuple[int, int, int]:
-    """Points a section, sources a point and characters a text that fit into `tokens`, at their longest."""
+    """Points a section, sources a point and characters a text, such that the longest answer fits `tokens`."""
     rate = CHARACTERS_PER_TOKEN[language]
     head = (TITLE_CHARACTERS + 5 * KEYWORD_CHARACTERS) / rate / 2 + 10 * len(SECTIONS)
     source = max(map(len, sources), default=0) / SOURCE_CHARACTERS_PER_TOKEN + 3
     choices = [(points, cited) for cited in (2, 1) for points in range(MOST_POINTS, 0, -1)]
     for points, cited in choices:
-        room = (tokens - head) / (points * len(SECTIONS)) - POINT_TOKENS - cited * source
-        if room * rate >= SHORTEST_TEXT:
-            return points, cited, min(LONGEST_TEXT, int(room * rate))
+        for_text = (tokens - head) / (points * len(SECTIONS)) - POINT_TOKENS - cited * source
+        if for_text * rate >= SHORTEST_TEXT:
+            return points, cited, min(LONGEST_TEXT, int(for_text * rate))
     return 1, 1, SHORTEST_TEXT
 
 
@@ -89,7 +89,7 @@ def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> di
 
 
 def _definitions(sources: Sequence[str], characters: int, cited: int) -> dict[str, Any]:
-    """A point, and what it may cite, once for all sections."""
+    """The schemas of a point and of a source, which all sections refer to."""
     point = _object(
         text={"type": "string", "minLength": 1, "maxLength": characters},
         sources={"type": "array", "items": {"$ref": "#/$defs/source"}, "minItems": 1, "maxItems": cited},
@@ -108,13 +108,13 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 
 def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
-    """The answer as a draft; a last point that was cut off is left out, if its section has others.
+    """The answer as a draft; incomplete points are left out.
 
-    `labels`: sources by what they are cited as. Raises InvalidOutput when it has another form or cites what
-    is not there.
+    `labels`: each source by its label, which is how answers cite it. Raises InvalidOutput when the answer has
+    another form, an empty section, or cites an unknown label.
     """
     try:
-        draft = Draft.model_validate(_without_stumps(answer))
+        draft = Draft.model_validate(_without_incomplete_points(answer))
     except ValidationError as error:
         raise InvalidOutput(what_is_wrong(error)) from error
     sections = {name: getattr(draft, name) for name in SECTIONS}
@@ -132,26 +132,28 @@ def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
     return draft
 
 
-def _without_stumps(answer: Any) -> Any:
+def _without_incomplete_points(answer: Any) -> Any:
     if not isinstance(answer, dict):
         return answer
-    whole = {
-        name: [p for p in answer[name] if not _is_stump(p)] for name in SECTIONS if _is_list(answer, name)
+    complete = {
+        name: [p for p in answer[name] if not _is_incomplete(p)]
+        for name in SECTIONS
+        if _is_list(answer, name)
     }
-    return answer | whole
+    return answer | complete
 
 
 def _is_list(answer: dict[str, Any], name: str) -> bool:
     return isinstance(answer.get(name), list)
 
 
-def _is_stump(point: Any) -> bool:
-    """A point that was begun: without its sources it supports nothing."""
+def _is_incomplete(point: Any) -> bool:
+    """A point without text or sources: the answer was cut off there."""
     return isinstance(point, dict) and (not point.get("text") or not point.get("sources"))
 
 
 def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
-    """The notes of a part that are whole and cite what is there. Raises InvalidOutput when there are none."""
+    """The complete notes of an answer that cite known labels. Raises InvalidOutput when there are none."""
     notes = answer.get("notes") if isinstance(answer, dict) else None
     found = [
         Note(str(note["text"]), [composed(str(source)) for source in note["sources"]])
@@ -165,7 +167,10 @@ def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
 
 
 def as_json(text: str) -> Any:
-    """The value; not strict, for some servers' grammars let raw tabs into a string. Raises InvalidOutput."""
+    """Parse JSON. Raw control characters in strings are allowed: some servers' grammars let them through.
+
+    Raises InvalidOutput.
+    """
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,6 @@
-"""The instructions of every prompt, kept by digest, so that a replay can write by those of the old post.
+"""The prompt templates (instructions to the model), by digest, so that a replay can use an old one.
 
-A template that has been released is never changed or removed: another one is added, and is `CURRENT`.
+A template that has been released is never changed or removed; a new one is added and made `CURRENT`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from til.request import Language
 
 @dataclass(frozen=True)
 class Template:
-    """System messages. They come first and are the same for all jobs of a language: one cached prefix."""
+    """The texts of the system messages. All prompts of a language begin with the same, which vLLM caches."""
 
     post: str
     notes: str
@@ -24,7 +24,7 @@ class Template:
     zh: str
 
     def digest(self, language: Language) -> str:
-        """SHA-256 over what a prompt in this language uses: other languages may come and go."""
+        """SHA-256 over the texts that this language uses: a change to another language does not change it."""
         texts = (self.post, self.notes, getattr(self, language))
         return hashlib.sha256("\x00".join(texts).encode()).hexdigest()
 
@@ -76,6 +76,6 @@ Say only what the commits show.
 )
 CURRENT = FIRST
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-OVER_ALL_LANGUAGES = {"db06e4e9afc9cca77a55d66106c3b1c852e2f9756365710f109983a4d6667388": FIRST}
-"""Digests of earlier jobs, which were over every language."""
-TEMPLATES = OVER_ALL_LANGUAGES | {one.digest(language): one for one in (FIRST,) for language in LANGUAGES}
+OLD_DIGESTS = {"db06e4e9afc9cca77a55d66106c3b1c852e2f9756365710f109983a4d6667388": FIRST}
+"""Of jobs from when a digest was over all languages."""
+TEMPLATES = OLD_DIGESTS | {one.digest(language): one for one in (FIRST,) for language in LANGUAGES}

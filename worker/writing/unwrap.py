@@ -1,7 +1,7 @@
-"""The JSON in a model's answer, out of whatever a model or its server puts around it. Pure.
+"""Finds the JSON object in a model's answer, which some models and servers wrap in other text. Pure.
 
-Only servers that do not enforce the schema wrap it. Nothing is mended inside the JSON, and what comes out is
-validated as strictly as an answer without a wrapper.
+This happens only with servers that do not enforce the schema. The JSON itself is not changed, and it is
+validated like any other answer.
 """
 
 from __future__ import annotations
@@ -11,41 +11,42 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from worker.engines.reasoning import THOUGHTS
-from worker.writing.json_repair import complete as closed
+from worker.engines.reasoning import REASONING_MARKS
+from worker.writing.json_repair import complete
 from worker.writing.schema import InvalidOutput, as_json
 
 BEGIN = re.compile(r'\{\s*"')
-MOST_PLACES = 64
-"""At which a JSON object is looked for."""
+MOST_OBJECTS = 64
+"""So many beginnings of an object are tried."""
 MOST_CUT = 2
-"""Objects that are not whole and may be the one that was cut off; each takes a pass over the text."""
-LAYERS = 3
-"""A text in a text, a list of one, or an object of one key: so deep."""
+"""So many incomplete objects are tried as the one that was cut off; each takes a pass over the text."""
+MOST_LAYERS = 3
+"""How deep the answer may lie in JSON strings, lists of one value and objects of one key."""
 DECODER = json.JSONDecoder(strict=False)
 
 
 def candidates(text: str, whole: bool) -> Iterator[Any]:
-    """What may be the answer, the likeliest first. `whole`: it was not cut off by length.
+    """Values that may be the answer, the likeliest first. `whole`: the text was not cut off by length.
 
-    The text itself, then the objects in it from the last to the first: before the answer stands what the
-    model has thought, which may hold drafts. What was cut off is closed after its last complete value.
+    First the whole text as JSON; then the objects in it, the last one first, since the model's reasoning
+    comes before the answer and may hold drafts of it. Of a text that was cut off, the objects are completed.
     """
     text = text.strip("\ufeff \t\r\n")
     if not whole:
-        for begin in dict.fromkeys((*_begins(text, _end_of_thoughts(text)), *_begins(text, 0))):
-            yield closed(text[begin:])
+        after_reasoning = _end_of_reasoning(text)
+        for begin in dict.fromkeys((*_incomplete(text, after_reasoning), *_incomplete(text, 0))):
+            yield complete(text[begin:])
         return
-    value = _loaded(text)
+    value = _load(text)
     if value is not None:
         yield from _layers(value)
         return
-    for begin in (_end_of_thoughts(text), 0):
-        for inner in reversed(_objects(text, begin)):
+    for begin in (_end_of_reasoning(text), 0):
+        for inner in reversed(_complete_objects(text, begin)):
             yield from _layers(inner)
 
 
-def _loaded(text: str) -> Any:
+def _load(text: str) -> Any:
     try:
         return as_json(text)
     except InvalidOutput:
@@ -53,33 +54,34 @@ def _loaded(text: str) -> Any:
 
 
 def _layers(value: Any) -> Iterator[Any]:
-    for _ in range(LAYERS):
+    """The value, then what it wraps."""
+    for _ in range(MOST_LAYERS):
         yield value
         if isinstance(value, list | dict) and len(value) == 1:
             (value,) = value.values() if isinstance(value, dict) else value
         elif isinstance(value, str):
-            value = _loaded(value.strip())
+            value = _load(value.strip())
         else:
             return
 
 
-def _end_of_thoughts(text: str) -> int:
-    return max(text.rfind(closer) for _, closer in THOUGHTS) + 1
+def _end_of_reasoning(text: str) -> int:
+    return max(text.rfind(closer) for _, closer in REASONING_MARKS) + 1
 
 
-def _objects(text: str, at: int) -> list[Any]:
-    """The outermost objects, in their order."""
-    return [value for _, value in _places(text, at) if value is not None]
+def _complete_objects(text: str, at: int) -> list[Any]:
+    """The outermost complete objects, in their order."""
+    return [value for _, value in _find_objects(text, at) if value is not None]
 
 
-def _begins(text: str, at: int) -> list[int]:
-    """Where the object that was cut off may begin."""
-    return [begin for begin, value in _places(text, at) if value is None][:MOST_CUT]
+def _incomplete(text: str, at: int) -> list[int]:
+    """Where objects begin that are not complete."""
+    return [begin for begin, value in _find_objects(text, at) if value is None][:MOST_CUT]
 
 
-def _places(text: str, at: int) -> Iterator[tuple[int, Any]]:
-    """Where an object begins, and the object, None where it is not whole."""
-    for _ in range(MOST_PLACES):
+def _find_objects(text: str, at: int) -> Iterator[tuple[int, Any]]:
+    """Where each object begins, and its value; None if it is not complete."""
+    for _ in range(MOST_OBJECTS):
         begin = BEGIN.search(text, at)
         if begin is None:
             return

@@ -1,4 +1,4 @@
-"""From a request to a finished post on one engine: one call where it fits, else notes on its parts first."""
+"""Writes the post of a request on one engine: one call if the day fits, else notes on its parts first."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from worker.writing.plan import NOTES_TOKENS, Plan, make_plan, notes_prompt, par
 from worker.writing.progress import OnProgress, Progress
 from worker.writing.prompt import Note, Prompt, PromptContext
 from worker.writing.schema import notes_schema, parse, parse_notes, post_schema
-from worker.writing.spent import Spent
 from worker.writing.template import CURRENT, TEMPLATES, Template
+from worker.writing.usage import RunUsage
 
 Admit = Callable[[int, int], Awaitable[None]]
-"""Waits until the engine has room for a job: the tokens of its largest call, and its calls at once."""
+"""Waits until a job fits into the KV cache, by the tokens of its largest call and its calls at once."""
 MOST_DROPPED = 100
 
 
@@ -44,16 +44,15 @@ class Post:
 class Generation:
     """One run of a request. `id` is unique; `template` is the digest that a replay asks for.
 
-    `spent` tells what it has cost, also when it fails. `gate` is shared by all runs of a worker: until
-    `patient_until` (as `time.monotonic`) a call waits there for a server that takes no more. `packing` is
-    held while a day is packed.
+    `usage` is filled also when the run fails. `gate` is shared by all runs of a worker: until `patient_until`
+    (of `time.monotonic`) calls wait there for a busy engine. `packing` is held while prompts are packed.
     """
 
     id: str
     seed: int
     template: str | None = None
     code_tokens: int = CODE_TOKENS
-    spent: Spent = field(default_factory=Spent)
+    usage: RunUsage = field(default_factory=RunUsage)
     gate: Backpressure = field(default_factory=Backpressure)
     patient_until: float = math.inf
     packing: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, 1))
@@ -62,12 +61,12 @@ class Generation:
 async def write(
     request: TilRequest, engine: Engine, generation: Generation, admit: Admit, on_progress: OnProgress
 ) -> Post:
-    """Write the post. An answer that is no post is asked for once more, shorter and with the next seed.
+    """Write the post. After an unusable answer there is one more call, for a shorter post with the next seed.
 
     Raises InvalidOutput, InputTooLarge, EngineFailed, EngineDead. Cancelling aborts the engine's calls.
     """
     context = PromptContext(request, template_of(generation.template), generation.seed)
-    session = CallSession(engine, generation.spent, generation.gate, generation.patient_until)
+    session = CallSession(engine, generation.usage, generation.gate, generation.patient_until)
     with session.timed("pack"):
         async with generation.packing:
             plan = await asyncio.to_thread(make_plan, context, engine, generation.code_tokens)
@@ -79,16 +78,16 @@ async def write(
     with session.timed("write"):
         draft = await _draft(context, generation, prompt, session, len(plan.parts), on_progress)
     provenance = _provenance(engine, context, [*plan.dropped, *prompt.dropped], session)
-    return Post(render(draft, request, note_of(request, engine)), generation.spent.usage(), provenance)
+    return Post(render(draft, request, note_of(request, engine)), generation.usage.as_json(), provenance)
 
 
 def note_of(request: TilRequest, engine: Engine) -> str | None:
-    """What a post must say of its own making."""
+    """The note in a post that was written without a model; None for the others."""
     return WORDS[request.language].outline_note if engine.info.engine == "outline" else None
 
 
 def template_of(digest: str | None) -> Template:
-    """The template of this digest. Raises EngineFailed: another worker may still have it."""
+    """The template of this digest. Raises EngineFailed if it is unknown here: another worker may have it."""
     if digest is None:
         return CURRENT
     if digest not in TEMPLATES:
@@ -99,22 +98,22 @@ def template_of(digest: str | None) -> Template:
 async def _prompt_of_notes(
     context: PromptContext, generation: Generation, plan: Plan, session: CallSession, on_progress: OnProgress
 ) -> Prompt:
-    """Take notes on the parts, `PARTS_AT_ONCE` at a time; the prompt for a post from them."""
-    gate, total = asyncio.Semaphore(PARTS_AT_ONCE), len(plan.parts) + 1
+    """Take notes on the parts, `PARTS_AT_ONCE` at a time. Returns the prompt for a post from them."""
+    slots, total = asyncio.Semaphore(PARTS_AT_ONCE), len(plan.parts) + 1
     done: list[int] = []
 
-    def told(_: int, __: str) -> None:
+    def on_text(_: int, __: str) -> None:
         on_progress(Progress("summarise", len(done), total, session.completion_tokens()))
 
     async def notes_on(number: int) -> list[Note]:
-        async with gate:
+        async with slots:
             async with generation.packing:
                 prompt = await asyncio.to_thread(part_prompt, context, session.engine, plan, number)
             plan.dropped.extend(prompt.dropped)
             labels = labels_of(prompt)
             schema = notes_schema(list(labels), plan.notes_per_part, plan.note_characters)
             call = _calls(context, generation, f"n{number}", prompt, lambda _: schema, NOTES_TOKENS)
-            notes = await session.ask(call, lambda answer: parse_notes(answer, labels), told)
+            notes = await session.ask(call, lambda answer: parse_notes(answer, labels), on_text)
             done.append(number)
             return notes
 
@@ -123,7 +122,7 @@ async def _prompt_of_notes(
 
 
 async def _all(tasks: Sequence[asyncio.Task[list[Note]]]) -> list[list[Note]]:
-    """Their results; the first that fails ends the others."""
+    """Their results; when one fails, the others are cancelled."""
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -140,12 +139,12 @@ async def _draft(
     parts: int,
     on_progress: OnProgress,
 ) -> Draft:
-    """The post itself; its text is told as it comes, anew for each answer."""
-    most, language, begun = context.request.options.max_output_tokens, context.request.language, set[int]()
+    """The post itself; its JSON is reported as it comes."""
+    most, language, seen = context.request.options.max_output_tokens, context.request.language, set[int]()
 
-    def told(number: int, text: str) -> None:
-        anew = number not in begun
-        begun.add(number)
+    def on_text(number: int, text: str) -> None:
+        anew = number not in seen
+        seen.add(number)
         on_progress(Progress("write", parts, parts + 1, session.completion_tokens(), text, anew))
 
     def schema(number: int) -> dict[str, Any]:
@@ -154,11 +153,11 @@ async def _draft(
 
     labels = labels_of(prompt)
     call = _calls(context, generation, "p", prompt, schema, most)
-    return await session.ask(call, lambda answer: parse(answer, labels), told)
+    return await session.ask(call, lambda answer: parse(answer, labels), on_text)
 
 
 def labels_of(prompt: Prompt) -> dict[str, str]:
-    """What may be cited, by how it is cited."""
+    """What may be cited, by the label that answers cite it by."""
     found: dict[str, str] = {}
     for source in prompt.sources:
         found.setdefault(label(source), source)
@@ -173,7 +172,7 @@ def _calls(
     schema: Callable[[int], dict[str, Any]],
     max_output_tokens: int,
 ) -> Callable[[int], Call]:
-    """The first and the second call for one answer."""
+    """A function that makes the first (0) and the second (1) call for one answer."""
 
     def call(number: int) -> Call:
         return Call(

@@ -1,4 +1,4 @@
-"""The day's commits: each once, oldest first, those that are about the same thing together. Pure."""
+"""The day's commits, each once and oldest first, grouped by subject. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from worker.engines.outline.diff import Diff
 from worker.engines.outline.messages import KINDS, Message, read_message
 
 Key = tuple[str, str]
-SHORTEST = 7
-"""Digits of a SHA."""
+SHORT_SHA = 7
+"""Digits of an abbreviated SHA."""
 
 
 @dataclass
 class Commit:
-    """`times`: how often it was made, as far as is known; `paths` by how much it changed them."""
+    """`times`: how many commits these are, as far as is known; `paths`: changed lines by path."""
 
     message: Message
     sha: str | None
@@ -29,22 +29,26 @@ class Commit:
 
 @dataclass(frozen=True)
 class Topic:
-    """Commits about one subject. `standing`: more of them were made than reverted, +1, or fewer, -1."""
+    """Commits about one subject, reverts included.
+
+    `balance`: +1 if more of them were made than reverted, 0 if as many, -1 if fewer. `came_back`: some were
+    reverted, and made again.
+    """
 
     subject: str
     kind: str
     commits: list[Commit]
-    standing: int
+    balance: int
     came_back: bool
 
     @property
     def times(self) -> int:
-        """How many commits these are."""
+        """The number of commits."""
         return sum(commit.times for commit in self.commits)
 
     @property
     def lines(self) -> int:
-        """Lines that they changed."""
+        """The number of lines that they changed."""
         return sum(commit.lines for commit in self.commits)
 
 
@@ -68,7 +72,7 @@ def commits_of(request: TilRequest, diffs: Sequence[Sequence[Diff]]) -> list[Com
 
 
 def _oldest_first(keys: Sequence[Key], sequences: Sequence[Sequence[Key]]) -> list[Key]:
-    """An order that agrees with the patches of every file; where there is none, that of appearance."""
+    """A topological order, given the order of the patches of each file; commits in a cycle come last."""
     after, waits = defaultdict[Key, list[Key]](list), Counter[Key]()
     for sequence in sequences:
         for one, next_one in pairwise(sequence):
@@ -87,16 +91,16 @@ def _oldest_first(keys: Sequence[Key], sequences: Sequence[Sequence[Key]]) -> li
 
 
 def topics_of(commits: Sequence[Commit]) -> list[Topic]:
-    """The commits by what they are about, in the order in which it came up."""
+    """The commits by subject, in the order in which the subjects first appear."""
     bases = {commit.message.base for commit in commits}
-    shas = {commit.sha[:SHORTEST].lower(): commit for commit in commits if commit.sha}
+    shas = {commit.sha[:SHORT_SHA].lower(): commit for commit in commits if commit.sha}
     found = defaultdict[str, list[Commit]](list)
     for commit in commits:
         message = commit.message
         base = message.base
         if message.reverted_sha and (message.subject == base or base not in bases):
-            # It names the commit that it reverts, whatever its subject says.
-            reverted = shas.get(message.reverted_sha[:SHORTEST].lower())
+            # The body names the reverted commit, so its subject counts.
+            reverted = shas.get(message.reverted_sha[:SHORT_SHA].lower())
             if reverted and _is_same(reverted.sha or "", message.reverted_sha):
                 base = reverted.message.base
         found[base].append(commit)
@@ -104,7 +108,7 @@ def topics_of(commits: Sequence[Commit]) -> list[Topic]:
 
 
 def _is_same(sha: str, other: str) -> bool:
-    """Whether one is the other, or begins it."""
+    """Whether they are equal, or one is an abbreviation of the other."""
     one, two = sorted((sha.lower(), other.lower()), key=len)
     return two.startswith(one)
 
@@ -119,6 +123,6 @@ def _topic(base: str, members: list[Commit]) -> Topic:
         subject=first.subject if len(members) == 1 or first.base == first.subject else base,
         kind=kind,
         commits=members,
-        standing=(balance > 0) - (balance < 0),
+        balance=(balance > 0) - (balance < 0),
         came_back=reverted and balance > 0,
     )

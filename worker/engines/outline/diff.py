@@ -1,4 +1,4 @@
-"""One patch of a request: its lines, what became of the file, and the file as it was before. Pure."""
+"""Parses one patch of a request: its hunks, and whether the file is new, deleted or renamed. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 RENAMED = re.compile(r"rename from (.+)")
 Line = tuple[str, str]
-"""`+`, `-` or a space, and the line without it."""
+"""The mark (`+`, `-` or a space), and the line without it."""
 
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines of a file; `old` and `new`: their first lines' numbers before and after, 0: there is none."""
+    """Lines of a file. `old`, `new`: the number of the first line before and after; 0: there is none."""
 
     old: int
     new: int
@@ -23,7 +23,7 @@ class Hunk:
 
 @dataclass(frozen=True)
 class Diff:
-    """A patch. `numbered`: every line of it belongs to a hunk that says where it stands."""
+    """A patch. `numbered`: every line belongs to a hunk with line numbers."""
 
     hunks: list[Hunk]
     numbered: bool
@@ -31,13 +31,13 @@ class Diff:
     removed: int
     renamed_from: str | None
     begins: bool
-    """Nothing stood in the file before."""
+    """The file was empty or did not exist before."""
     ends: bool
-    """Nothing is left of the file."""
+    """The file is empty or deleted after it."""
 
 
 def read_patch(patch: str) -> Diff:
-    """The patch, read line by line. A line is what ends at LF. Linear."""
+    """Parse the patch. Lines end at LF only. Linear."""
     hunks, heads = list[Hunk](), list[str]()
     hunk, left_old, left_new = Hunk(0, 0, []), 0, 0
     for before, line, following in _lines(patch):
@@ -59,13 +59,13 @@ def read_patch(patch: str) -> Diff:
 
 
 def _lines(patch: str) -> Iterator[tuple[str, str, str]]:
-    """Each line between its neighbours, without the empty rest behind the last end of a line."""
+    """Each line with the one before and the one after it; "" where there is none."""
     lines = patch.removesuffix("\n").split("\n")
     yield from zip(["", *lines[:-1]], lines, [*lines[1:], ""], strict=True)
 
 
 def _is_head(before: str, line: str, following: str) -> bool:
-    """Outside of hunks, `---` with `+++` below it is the head of a file, and an empty line is nothing."""
+    """Whether a line outside of hunks is no content: empty, or `---` and `+++` of a file's head."""
     return (
         not line
         or (line.startswith("--- ") and following.startswith("+++ "))
@@ -78,7 +78,7 @@ def _diff(hunks: list[Hunk], last: Hunk, heads: list[str]) -> Diff:
     found = [last] if loose else hunks
     marks = [mark for hunk in found for mark, _ in hunk.lines]
     names = [match[1] for line in heads if (match := RENAMED.fullmatch(line.rstrip("\r")))]
-    told = "\n".join(heads)
+    head = "\n".join(heads)
     one = None if loose or len(found) != 1 else found[0]
     return Diff(
         hunks=found,
@@ -86,6 +86,6 @@ def _diff(hunks: list[Hunk], last: Hunk, heads: list[str]) -> Diff:
         added=marks.count("+"),
         removed=marks.count("-"),
         renamed_from=names[0] if names else None,
-        begins="new file mode" in told or "--- /dev/null" in told or (one is not None and one.old == 0),
-        ends="deleted file mode" in told or "+++ /dev/null" in told or (one is not None and one.new == 0),
+        begins="new file mode" in head or "--- /dev/null" in head or (one is not None and one.old == 0),
+        ends="deleted file mode" in head or "+++ /dev/null" in head or (one is not None and one.new == 0),
     )

@@ -1,4 +1,4 @@
-"""A day as a draft, without a model: only what the commits and their diffs say, each of it whole and once."""
+"""Writes the draft of a day without a model, only from what the commits and their diffs say."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from collections.abc import Sequence
 from til.markdown import one_line
 from til.post import KEYWORD_CHARACTERS, TITLE_CHARACTERS, Draft
 from til.request import TilRequest
+from worker.engines.outline.change_sections import ChangeSections
+from worker.engines.outline.commit_sections import CommitSections, title_of
 from worker.engines.outline.facts import Facts, facts_of
 from worker.engines.outline.page import Page
 from worker.engines.outline.paths import is_test
-from worker.engines.outline.shown import Shown
-from worker.engines.outline.told import Told, title_of
 
 MOST_KEYWORDS = 5
 COMPOUND = re.compile(r"[^_]_[^_]|[a-z][A-Z]|[^\x00-\x7f]")
-"""In a name that says more than a word does."""
+"""Matches names of several words, or not in ASCII: they say more than a common English word."""
 
 
 def outline(
     request: TilRequest, sources: Sequence[str], most: int, text_characters: int, most_sources: int = 1
 ) -> Draft:
-    """The draft of a day: up to `most` points a section of `text_characters` that cite `most_sources`.
+    """The draft of a day: up to `most` points a section, of up to `text_characters` and `most_sources` each.
 
     Deterministic, and linear in the size of the request.
     """
     facts, page = facts_of(request), Page(request, sources, text_characters, most_sources)
     title, titled = title_of(facts, page, TITLE_CHARACTERS)
-    told, shown = Told(facts, page, most, titled), Shown(facts, page, most)
+    commits, changes = CommitSections(facts, page, most, titled), ChangeSections(facts, page, most)
     return Draft(
         title=title,
         keywords=_keywords(facts),
-        learned=told.learned(),
-        concepts=shown.concepts(),
-        why=told.why(),
-        how=shown.how(),
-        problem=told.problem(),
-        reflection=shown.reflection(told_total=titled),
+        learned=commits.learned(),
+        concepts=changes.concepts(),
+        why=commits.why(),
+        how=changes.how(),
+        problem=commits.problem(),
+        reflection=changes.reflection(has_total=titled),
     )
 
 
 def _keywords(facts: Facts) -> list[str]:
-    """Kinds of files, scopes of commits, new names, and the repository; whole, or left out."""
+    """Languages, scopes of commits, new names, and the repository; too long ones are left out."""
     messages = [commit.message for commit in facts.commits]
     scopes = Counter(one.scope for one in messages if one.scope and one.kind not in ("dependency", "release"))
     new = sorted(

@@ -1,4 +1,4 @@
-"""No model: an extractive, deterministic outline of the commits and their diffs."""
+"""The engine without a model: an extractive, deterministic outline of the commits and their diffs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNKS = 20
 
 
 class OutlineEngine:
-    """Takes `seconds` for each post, for load tests and demonstrations; 0: at once."""
+    """`seconds`: how long a post takes, for load tests and demonstrations; 0: no longer than it needs."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds
@@ -23,18 +23,18 @@ class OutlineEngine:
         self.info = EngineInfo("outline", version("til-queue"), None, None, None)
 
     async def start(self) -> None:
-        """There is nothing to load."""
+        """Nothing to load."""
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
-        """It reads the request itself, so a prompt has no bound."""
+        """None: it reads the request instead of a prompt."""
         return None
 
     def encode(self, system: str, user: str) -> Encoded:
-        """A usual estimate: four characters a token."""
+        """An estimate of four characters a token."""
         return Encoded((len(system) + len(user)) // 4 + 1)
 
     def kv_cache(self) -> KvCache | None:
-        """It holds nothing."""
+        """None: it has no KV cache."""
         return None
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
@@ -58,19 +58,19 @@ class OutlineEngine:
         return Completion(text, True, 0, 0, 0)
 
     async def alive(self) -> bool:
-        """It answers as long as its process does."""
+        """Always."""
         return True
 
     def load(self) -> tuple[int, int]:
-        """Nothing waits in it."""
+        """The running calls; none ever waits."""
         return self._running, 0
 
     async def close(self) -> None:
-        """There is nothing to free."""
+        """Nothing to free."""
 
 
 def allowed(schema: dict[str, Any]) -> tuple[list[str], int, int, int]:
-    """What this schema of a post allows: sources, points a section, characters a point, sources a point."""
+    """What the schema of a post allows: sources, points a section, characters a point, sources a point."""
     section, point = schema["properties"][SECTIONS[0]], schema["$defs"]["point"]["properties"]
     most, cited = int(section["maxItems"]), int(point["sources"]["maxItems"])
     return schema["$defs"]["source"]["enum"], most, int(point["text"]["maxLength"]), cited

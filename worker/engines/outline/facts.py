@@ -1,4 +1,4 @@
-"""All that the outline knows of a day. Pure."""
+"""The facts of a day, from which the outline is written. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from worker.engines.outline.manifests import Pinned, new_keys, pinned
 from worker.engines.outline.names import Names, names_of_day
 from worker.engines.outline.paths import NO_CODE, area_of
 from worker.engines.outline.phrases import Say
-from worker.engines.outline.sides import sides_of
+from worker.engines.outline.versions import versions_of
 
 MOST_AREAS = 3
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The day: its commits by what they are about, and its files, those that tell most first."""
+    """`topics`: the commits by subject. `changes`: the files, the most important first.
+
+    By path: `names` that a file defines, dependencies that it pins, and new `keys` of settings.
+    """
 
     request: TilRequest
     commits: list[Commit]
@@ -33,7 +36,7 @@ class Facts:
 
     @property
     def times(self) -> int:
-        """How many commits there were."""
+        """The number of commits."""
         return sum(topic.times for topic in self.topics)
 
     @property
@@ -47,7 +50,7 @@ class Facts:
         return sum(change.removed for change in self.changes)
 
     def kinds(self) -> list[str]:
-        """The kinds of files that people read, those in which most lines changed first."""
+        """The languages and formats of the changed files, those with the most changed lines first."""
         found = Counter[str]()
         for change in self.changes:
             if change.kind and not change.unread:
@@ -56,12 +59,12 @@ class Facts:
 
 
 def facts_of(request: TilRequest) -> Facts:
-    """Read the day. Linear in the request's size."""
+    """Linear in the request's size."""
     diffs = [[read_patch(patch.patch) for patch in file.patches] for file in request.files]
     changes = [change_of(file, of_file) for file, of_file in zip(request.files, diffs, strict=True)]
     commits = commits_of(request, diffs)
-    sides = [
-        (file.filepath, sides_of(file.latest_code, of_file))
+    versions = [
+        (file.filepath, versions_of(file.latest_code, of_file))
         for file, of_file, change in zip(request.files, diffs, changes, strict=True)
         if not change.unread
     ]
@@ -70,14 +73,14 @@ def facts_of(request: TilRequest) -> Facts:
         commits=commits,
         topics=topics_of(commits),
         changes=sorted(changes, key=_rank),
-        names=names_of_day(sides),
-        pinned={path: pinned(path, both) for path, both in sides},
-        keys={path: new_keys(path, both) for path, both in sides},
+        names=names_of_day(versions),
+        pinned={path: pinned(path, both) for path, both in versions},
+        keys={path: new_keys(path, both) for path, both in versions},
     )
 
 
 def totals(facts: Facts, say: Say) -> list[str]:
-    """How many commits changed how many files and lines; the second is shorter, the last shortest."""
+    """Texts with the numbers of commits, files and lines, from the longest to the shortest."""
     commits, files = say("commits", n=facts.times), say("files", n=len(facts.changes))
     short = say("total_short", commits=commits, files=files)
     lines = say.lines(facts.added, facts.removed)
@@ -86,14 +89,14 @@ def totals(facts: Facts, say: Say) -> list[str]:
 
 
 def _rank(change: Change) -> tuple[bool, bool, bool, int]:
-    """First what people read, programs before other known kinds, then what changed most."""
+    """The sort key: files that people read, then programs, then other known formats, then changed lines."""
     return change.unread is not None, change.kind is None, change.kind in NO_CODE, -change.lines
 
 
 def areas(paths: Iterable[tuple[str, int]]) -> tuple[list[str], bool]:
-    """The folders, three at the most, with more than half of the lines, and whether they are all.
+    """Up to three top folders that together have more than half of the lines, and whether these are all.
 
-    None where that takes more of them, or where files lie at the top of the repository.
+    No folders if three have less, or if most lines are in files at the top of the repository.
     """
     found = Counter[str | None]()
     for path, lines in paths:

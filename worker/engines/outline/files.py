@@ -1,4 +1,4 @@
-"""What the day did to each file. Pure."""
+"""How each file changed over the day. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from worker.engines.outline.paths import kind_of
 
 @dataclass(frozen=True)
 class Change:
-    """One file's day. `state`: changed, new_file, deleted, renamed (from `origin`), or passing: both.
+    """`state`: changed, new_file, deleted, renamed (from `origin`), or passing: created and deleted.
 
-    `unread`: why nobody reads its changes, `binary` or `generated`.
+    `unread`: `binary` or `generated` for files whose changes people don't read, else None.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Change:
 
 
 def change_of(file: ChangedFile, diffs: Sequence[Diff]) -> Change:
-    """The file's day from its patches, oldest first."""
+    """The change of a file from its patches, oldest first."""
     origin = next((diff.renamed_from for diff in diffs if diff.renamed_from), file.filepath)
     return Change(
         path=file.filepath,

@@ -1,4 +1,4 @@
-"""What the day's files pin and set: dependencies by name and version, and keys of settings. Pure."""
+"""Dependencies with their versions, and keys of settings, in the files of a day. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.engines.outline.sides import Sides
+from worker.engines.outline.versions import Versions
 
 Pins = dict[str, str]
-"""Dependencies: the version that is asked for by name, "" where none is."""
-Read = Callable[[str, Sides, Sequence[str]], Pins | None]
+"""Dependencies: the required version by name, "" if none is given."""
+Read = Callable[[str, Versions, Sequence[str]], Pins | None]
 REQUIREMENT = re.compile(
     r"\s*([A-Za-z0-9][\w.-]*)(?:\[[\w,. -]*\])?\s*((?:[<>=!~]=?|===?)[^;#]*)?(?:[;#].*)?$"
 )
@@ -25,7 +25,7 @@ LINES = (
     (r"(^|/)([\w.-]+\.)?Dockerfile(\.[\w-]+)?$", r"FROM\s+(?:--\S+\s+)?([\w./-]+)(?::([\w.-]+))?"),
     (r"^\.github/workflows/[^/]+\.ya?ml$", r"\s*-?\s*uses:\s*([\w.-]+/[\w./-]+)@([\w.-]+)"),
 )
-"""By path: where each line stands for itself."""
+"""Files, by path, that can be read line by line."""
 FRAGMENTS = (
     (
         r"(^|/)pyproject\.toml$",
@@ -33,7 +33,7 @@ FRAGMENTS = (
     ),
     (r"(^|/)package\.json$", r"\s*\"([@\w./-]+)\":\s*\"([~^][^\"]+)\",?$"),
 )
-"""The same, where the file as a whole is not known."""
+"""For files of which only hunks are known: these lines can be read without the rest of the file."""
 JSON_TABLES = (
     *("dependencies", "devDependencies", "peerDependencies", "optionalDependencies"),
     *("require", "require-dev"),
@@ -50,19 +50,19 @@ DEEPEST_KEY, LONGEST_KEY = 3, 80
 
 @dataclass(frozen=True)
 class Pinned:
-    """What a file pins after the day and did not before, at another version, or no more."""
+    """The dependencies of a file that are new, have another version, or are gone."""
 
     new: list[str]
     changed: list[str]
     gone: list[str]
 
 
-def pinned(path: str, sides: Sides) -> Pinned:
-    """The dependencies of a manifest on both sides of the day; of any other file none."""
-    both = _both(path, sides, _pins)
+def pinned(path: str, versions: Versions) -> Pinned:
+    """The changes of a manifest's dependencies over the day; none for other files."""
+    both = _both(path, versions, _pins)
     before, after = both if both else ({}, {})
     return Pinned(
-        new=[_said(name, version) for name, version in after.items() if name not in before],
+        new=[_with_version(name, version) for name, version in after.items() if name not in before],
         changed=[
             f"{name} {before[name]} → {version}"
             for name, version in after.items()
@@ -72,9 +72,9 @@ def pinned(path: str, sides: Sides) -> Pinned:
     )
 
 
-def new_keys(path: str, sides: Sides) -> list[str]:
-    """Keys that a file of settings has after the day and did not have before; those within a new one not."""
-    both = _both(path, sides, _keys)
+def new_keys(path: str, versions: Versions) -> list[str]:
+    """The new keys of a settings file, without keys inside a new one; none if the file itself is new."""
+    both = _both(path, versions, _keys)
     if both is None or not both[0]:
         return []
     before, after = both
@@ -82,26 +82,26 @@ def new_keys(path: str, sides: Sides) -> list[str]:
     return [key for key in new if len(key) <= LONGEST_KEY]
 
 
-def _said(name: str, version: str) -> str:
+def _with_version(name: str, version: str) -> str:
     return f"{name} {version}" if version else name
 
 
-def _both(path: str, sides: Sides, read: Read) -> tuple[Pins, Pins] | None:
-    before, after = read(path, sides, sides.before), read(path, sides, sides.after)
+def _both(path: str, versions: Versions, read: Read) -> tuple[Pins, Pins] | None:
+    before, after = read(path, versions, versions.before), read(path, versions, versions.after)
     return None if before is None or after is None else (before, after)
 
 
-def _pins(path: str, sides: Sides, lines: Sequence[str]) -> Pins | None:
-    for names, pattern in LINES if sides.whole else (*LINES, *FRAGMENTS):
+def _pins(path: str, versions: Versions, lines: Sequence[str]) -> Pins | None:
+    for names, pattern in LINES if versions.whole else (*LINES, *FRAGMENTS):
         if re.search(names, path):
             found = (re.match(pattern, line.rstrip("\r")) for line in lines if len(line) < LONGEST_LINE)
             return {match[1]: (match[2] or "").strip() for match in found if match}
-    tables = _parsed(path, lines) if sides.whole and path.endswith((".json", ".toml")) else None
+    tables = _parsed(path, lines) if versions.whole and path.endswith((".json", ".toml")) else None
     return None if tables is None else dict(_of_toml(tables) if path.endswith(".toml") else _of_json(tables))
 
 
 def _parsed(path: str, lines: Sequence[str]) -> dict[str, Any] | None:
-    """The file's value; None where it can't be read. An empty file is an empty table."""
+    """The parsed file; None if it is invalid or too long. An empty file is an empty table."""
     text = "\n".join(lines)
     if len(text) > LONGEST_READ:
         return None
@@ -119,7 +119,7 @@ def _of_json(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _of_toml(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Of `pyproject.toml` and `Cargo.toml`: lists of requirements, and tables of versions."""
+    """The dependencies of a `pyproject.toml` or `Cargo.toml`: lists of requirements, tables of versions."""
     project = _table(value, "project")
     lists = [project.get("dependencies"), _table(value, "build-system").get("requires")]
     lists += [
@@ -135,8 +135,8 @@ def _of_toml(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for holder in holders:
         for name in TOML_TABLES if isinstance(holder, dict) else ():
             for dependency, version in _table(holder, name).items():
-                told = version.get("version", "") if isinstance(version, dict) else version
-                yield dependency, told if isinstance(told, str) else ""
+                required = version.get("version", "") if isinstance(version, dict) else version
+                yield dependency, required if isinstance(required, str) else ""
 
 
 def _table(value: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -146,10 +146,10 @@ def _table(value: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _keys(path: str, sides: Sides, lines: Sequence[str]) -> Pins | None:
+def _keys(path: str, versions: Versions, lines: Sequence[str]) -> Pins | None:
     if ENVIRONMENT.search(path):
         return {match[1]: "" for line in lines if (match := VARIABLE.match(line))}
-    value = _parsed(path, lines) if sides.whole and SETTINGS.search(path) else None
+    value = _parsed(path, lines) if versions.whole and SETTINGS.search(path) else None
     return None if value is None else dict.fromkeys(_flat(value, ""), "")
 
 

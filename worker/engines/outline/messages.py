@@ -1,4 +1,4 @@
-"""A commit's message: what it is about, of which kind it is, what it reverts, and its sentences. Pure."""
+"""Parses a commit's message: its subject and kind, what it reverts, and the sentences of its body. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = (
     "feature", "fix", "performance", "refactoring", "other", "documentation", "test", "build", "style",
     "chore", "dependency", "release", "revert", "merge",
 )  # fmt: skip
-"""In the order in which they matter to a reader."""
+"""The most important first."""
 TYPES = {
     "feat": "feature", "feature": "feature",
     "fix": "fix", "hotfix": "fix", "bugfix": "fix", "security": "fix",
@@ -50,17 +50,20 @@ REVERTS = re.compile(r"(?P<word>Revert|Back out|Reapply) [\"“](?P<base>.+)[\"�
 REVERT_TYPE = re.compile(r"revert(?:\([^()]*\))?!?: *(?P<base>\S.*)", re.IGNORECASE)
 REVERTED_SHA = re.compile(r"This (?:reverts|backs out) commit ([0-9a-f]{7,64})")
 AMENDS = re.compile(r"(?:fixup|squash|amend)! *(?P<base>\S.*)")
-NEW_THOUGHT = re.compile(r"[-*•#>|\d]|[A-Z][\w-]*: |\s")
+NEW_PARAGRAPH = re.compile(r"[-*•#>|\d]|[A-Z][\w-]*: |\s")
 WRAPPED_FROM, SURELY_WRAPPED_FROM = 40, 60
-"""Characters of a line that is full, where the next begins with a small letter or with any."""
+"""From so many characters on a line counts as wrapped, if the next begins with a small letter, or any."""
 LONGEST_READ = 300
 MOST_NESTED = 20
 
 
 @dataclass(frozen=True)
 class Message:
-    """`subject` is whole and on one line; `base` is the subject that it is about, `reverts` how many times
-    that was taken back and forth, `reverted_sha` the commit that it says to revert."""
+    """`subject`: the first line, unwrapped. `base`: the subject without any `Revert "..."` around it.
+
+    `reverts`: how many of these there were; `Reapply` counts as two. `reverted_sha`: the commit that the body
+    says to revert.
+    """
 
     subject: str
     kind: str
@@ -72,8 +75,8 @@ class Message:
 
 
 def read_message(text: str) -> Message:
-    """The message, read once. Linear."""
-    subject, body = _with_title(*_parted(composed(text)))
+    """Parse the message. Linear."""
+    subject, body = _with_title(*_split(composed(text)))
     base, reverts = _base(subject)
     sha = REVERTED_SHA.search(body)
     kind = "revert" if reverts else kind_of(base)
@@ -89,28 +92,28 @@ def read_message(text: str) -> Message:
     )
 
 
-def _parted(text: str) -> tuple[str, str]:
-    """The first line, with the lines on which its sentence goes on, and the rest."""
+def _split(text: str) -> tuple[str, str]:
+    """The subject, unwrapped into one line, and the body."""
     lines = text.strip().split("\n")
     count = 1
-    while count < len(lines) and _goes_on(lines[count - 1].rstrip(), lines[count]):
+    while count < len(lines) and _is_wrapped(lines[count - 1].rstrip(), lines[count]):
         count += 1
     return one_line(" ".join(lines[:count])), "\n".join(lines[count:])
 
 
 def _with_title(subject: str, body: str) -> tuple[str, str]:
-    """GitHub writes a pull request's title below the line that says which one was merged."""
+    """For GitHub's merges of pull requests: add the title, which is the first line of the body."""
     title, _, rest = body.strip().partition("\n")
     if subject.startswith("Merge pull request #") and title:
         return f"{subject}: {one_line(title)}", rest
     return subject, body
 
 
-def _goes_on(line: str, following: str) -> bool:
-    """Whether a sentence was broken here only because the line was full."""
+def _is_wrapped(line: str, following: str) -> bool:
+    """Whether the line was wrapped, so that its sentence continues on the following one."""
     if (
         not following.strip()
-        or NEW_THOUGHT.match(following)
+        or NEW_PARAGRAPH.match(following)
         or line.endswith((".", "!", "?", "。", ":", ")"))
     ):
         return False
@@ -132,7 +135,7 @@ def _base(subject: str) -> tuple[str, int]:
 
 
 def kind_of(subject: str) -> str:
-    """One of `KINDS`, by the conventional type, an emoji or words; `other` where nothing says it."""
+    """One of `KINDS`, by the conventional-commits type, an emoji or words; else `other`."""
     subject = subject[:LONGEST_READ]
     for kind, pattern in KIND_BY_WORDS.items():
         if pattern.match(subject):

@@ -1,4 +1,4 @@
-"""What the day's files define: names that are new, changed, gone or moved. Pure."""
+"""The names (functions, classes, ...) that files define: which are new, changed, gone or moved. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import re2
 
 from worker.engines.outline.paths import kind_of
-from worker.engines.outline.sides import Sides
+from worker.engines.outline.versions import Versions
 
 NAME = r"(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]+)"
-"""As bytes of UTF-8; RE2 reads them as Latin-1, of which all of the upper half is taken for letters."""
+"""RE2 gets UTF-8 bytes and reads them as Latin-1; all bytes above 0x7f count as letters."""
 _END = r"(?: *(?:[{<(:;]|extends\b|implements\b|permits\b|where\b|with\b|on\b|$))"
-"""What may follow the name of a type."""
+"""May follow the name of a type."""
 _TYPES = r"(?:class|interface|enum|record|struct|object|trait|protocol|actor|mixin|extension)"
 _MODIFIERS = (
     r"(?:(?:public|private|protected|internal|static|final|abstract|override|virtual|async|sealed|open|data"
@@ -62,19 +62,20 @@ PATTERNS = {
     "GraphQL": rf"(?:type|input|enum|interface|union|scalar) +{NAME}\b",
     "Terraform": rf"(?:resource|data) +\"[\w-]+\" +\"{NAME}\"|(?:variable|module|output) +\"{NAME}\"",
 }
-"""By kind of file: what defines a name, from where a line's text begins. `name` may stand in any branch."""
+"""Definitions by language, from the first character of a line that is no space. Each branch may have a group
+`name`."""
 SPECIAL = re.compile(
     r"__\w+__|if|for|while|switch|catch|return|else|new|throw|main|constructor|self|init|setUp|tearDown"
 )
-"""What says nothing, or is no name."""
+"""Names that say nothing, and keywords."""
 LONGEST_NAME, MOST_DEFINITIONS = 80, 20_000
-"""In a day, and on one side of a file: about as many as a person writes in a year."""
+"""`MOST_DEFINITIONS`: in all files of a day, and in one version of a file; far more than a person writes."""
 _options = re2.Options()
 _options.encoding = re2.Options.Encoding.LATIN1
 
 
 def _compiled(pattern: str) -> Any:
-    """For all lines at once. Groups of one name get numbers, which a pattern needs to be valid."""
+    """Compile for matching all lines of a file at once. Group names are numbered, as they must be unique."""
     first, *others = pattern.split("(?P<name>")
     numbered = "".join(f"(?P<n{number}>{part}" for number, part in enumerate(others))
     return re2.compile(f"(?m)^[ \\t]*(?:{first}{numbered})".encode(), _options)
@@ -82,14 +83,18 @@ def _compiled(pattern: str) -> Any:
 
 DEFINES = {kind: _compiled(pattern) for kind, pattern in PATTERNS.items()}
 Key = tuple[str | None, str]
-"""A name in files of a kind."""
+"""The language of a file, and a name in it."""
 Definitions = dict[str, list[str]]
-"""The lines that define each name, in order."""
+"""The lines that define each name, in the order of the file."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a day did to the names that a file defines; `lines`: a name's defining line before and after."""
+    """How the names that a file defines have changed.
+
+    `found`: the number of definitions; `changed`: the defining line before and after; `signatures`: the
+    defining line after the day.
+    """
 
     found: int
     before: set[str]
@@ -98,11 +103,11 @@ class Names:
     gone: list[str]
     signatures: dict[str, str]
     moved: dict[str, str]
-    """New here and gone from another file of that path."""
+    """New here, and gone from the file of that path."""
 
 
 def definitions(path: str, lines: Sequence[str]) -> Definitions:
-    """What these lines of a file define, and how. Linear."""
+    """The definitions in these lines of a file. Linear."""
     pattern, found = DEFINES.get(kind_of(path) or ""), defaultdict[str, list[str]](list)
     if pattern is None:
         return {}
@@ -117,34 +122,34 @@ def definitions(path: str, lines: Sequence[str]) -> Definitions:
     return dict(found)
 
 
-def names_of_day(files: Sequence[tuple[str, Sides]]) -> dict[str, Names]:
-    """What became of each file's names. One that a file lost and another of its kind got has moved."""
+def names_of_day(files: Sequence[tuple[str, Versions]]) -> dict[str, Names]:
+    """The names by path. A name that is gone from one file and new in one other of its language has moved."""
     names, left = dict[str, Names](), MOST_DEFINITIONS
-    for path, sides in files:
-        names[path] = _names(path, sides if left > 0 else Sides([], [], False))
+    for path, versions in files:
+        names[path] = _names(path, versions if left > 0 else Versions([], [], False))
         left -= names[path].found
     known = {(kind_of(path), name) for path, one in names.items() for name in one.before}
-    lost, come = defaultdict[Key, list[str]](list), Counter[Key]()
+    gone, new = defaultdict[Key, list[str]](list), Counter[Key]()
     for path, one in names.items():
         for name in one.gone:
-            lost[kind_of(path), name].append(path)
-        come.update((kind_of(path), name) for name in one.new)
+            gone[kind_of(path), name].append(path)
+        new.update((kind_of(path), name) for name in one.new)
     for path, one in names.items():
         kind = kind_of(path)
         for name in one.new:
-            origins = lost[kind, name] if come[kind, name] == 1 else []
+            origins = gone[kind, name] if new[kind, name] == 1 else []
             if len(origins) == 1:
                 one.moved[name] = origins[0]
-        # A name that any file had before is called new nowhere.
+        # A name that any file had before is not new.
         one.new[:] = [name for name in one.new if (kind, name) not in known]
-        one.gone[:] = [name for name in one.gone if not come[kind, name]]
+        one.gone[:] = [name for name in one.gone if not new[kind, name]]
     return names
 
 
-def _names(path: str, sides: Sides) -> Names:
-    before, after = definitions(path, sides.before), definitions(path, sides.after)
-    if max(sum(map(len, side.values())) for side in (before, after)) >= MOST_DEFINITIONS:
-        before, after = {}, {}  # what was not read may be there as well
+def _names(path: str, versions: Versions) -> Names:
+    before, after = definitions(path, versions.before), definitions(path, versions.after)
+    if max(sum(map(len, one.values())) for one in (before, after)) >= MOST_DEFINITIONS:
+        before, after = {}, {}  # Not all were read, so they can't be compared.
     changed = {
         name: (before[name][0], after[name][0])
         for name in after

@@ -1,4 +1,4 @@
-"""What a path says: the kind of the file, whether it is a test, and the part of the repository. Pure."""
+"""What a path tells of a file: its language or format, whether it is a test, its top folder. Pure."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ TEST = re.compile(
 
 
 def kind_of(path: str) -> str | None:
-    """The language or format that the file's name tells; None: it tells none."""
+    """The language or format, by the file's name; None: unknown."""
     name = path.rsplit("/", 1)[-1].lower()
     return NAMED.get(name) or KINDS.get(name.rpartition(".")[2] if "." in name else "")
 
 
 def is_test(path: str) -> bool:
-    """Whether the file tests something, by the usual names of folders and files."""
+    """Whether the file holds tests, by the usual names of folders and files."""
     return TEST.search(path) is not None
 
 
 def is_code(path: str) -> bool:
-    """Whether the file is a program that a test could test."""
+    """Whether the file is a program, and no test."""
     kind = kind_of(path)
     return kind is not None and kind not in NO_CODE and not is_test(path)
 
 
 def area_of(path: str) -> str | None:
-    """The folder at the top of the repository that holds the file; None: it lies at the top itself."""
+    """The top folder of the repository that holds the file; None: the file is at the top itself."""
     top, found, _ = path.partition("/")
     return top if found and top else None

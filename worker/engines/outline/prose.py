@@ -1,4 +1,4 @@
-"""Sentences of a commit's message, and texts that fit into a room whole. Pure."""
+"""Splits a commit's message into sentences, and fits texts into a length. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from til.markdown import one_line
 
 Unit = str
-"""A sentence, or an item of a list: the least that is shown of a message's body."""
+"""A sentence or a list item: the smallest part of a message's body that is shown."""
 TRAILER = re.compile(
     r"(?:[A-Z][\w]*(?:-[\w]+)+: ?\S"  # Signed-off-by, Co-authored-by, Change-Id, Reviewed-by, PR-URL
     r"|(?:cc|link|links|bug|issue|issues|pr|jira|ticket|see|ref|refs|references|fixes|closes|fix|close|resolves|related"
@@ -25,7 +25,7 @@ CODE = re.compile(r"(?: {4}|\t)")
 FENCE = re.compile(r" {0,3}(?:```|~~~)")
 HEADING = re.compile(r"#{1,6} +|={3,}$|-{3,}$|<!--|[-*] \[[ xX]\] ")
 ANY_TRAILER = re.compile(r"[A-Za-z][\w-]*(?:: | #)\S")
-"""Where two lines or more begin so, and the last paragraph has no others."""
+"""For a last paragraph of two lines or more, all of which match."""
 END = re.compile(r"(?:[.!?…][\"')\]]*(?= +[^\sa-z])|[。！？][」』”）]*)\s*")
 ABBREVIATED = re.compile(
     r"\b(?:e\.g|i\.e|etc|vs|cf|mr|ms|dr|st|no|approx|resp|incl|ca|[A-Za-z])\.$", re.IGNORECASE
@@ -43,7 +43,7 @@ def units(body: str) -> list[Unit]:
         item = ITEM.match(line)
         no_prose = fenced or bool(FENCE.match(line)) or _is_no_prose(line, bool(paragraph))
         if not line.strip() or item or no_prose:
-            found += _sentences(" ".join(paragraph), item is not None or no_prose)
+            found += _sentences(" ".join(paragraph))
             paragraph = []
         if not no_prose and line.strip():
             paragraph.append(line[item.end() :] if item else line.strip())
@@ -67,8 +67,8 @@ def _is_no_prose(line: str, inside: bool) -> bool:
     )
 
 
-def _sentences(paragraph: str, introduces: bool) -> list[Unit]:
-    """What ends with a colon says nothing without that which follows it."""
+def _sentences(paragraph: str) -> list[Unit]:
+    """The sentences of a paragraph, without those that end with a colon: they only introduce others."""
     text, found, begin = one_line(paragraph), list[Unit](), 0
     for match in END.finditer(text):
         sentence = text[begin : match.end()].rstrip()
@@ -79,37 +79,37 @@ def _sentences(paragraph: str, introduces: bool) -> list[Unit]:
     return [one for one in found if one and not one.endswith((":", "："))]
 
 
-def first_that_fit(sentences: Sequence[Unit], room: int) -> str:
-    """As many of the first sentences as fit into `room` characters, each whole; "" where none does."""
-    begin = next((at for at, sentence in enumerate(sentences) if len(sentence) <= room), None)
+def fitting_sentences(sentences: Sequence[Unit], most: int) -> str:
+    """The first sentences that together have at most `most` characters; "" if none fits."""
+    begin = next((at for at, sentence in enumerate(sentences) if len(sentence) <= most), None)
     if begin is None:
         return ""
     text = sentences[begin]
     for sentence in sentences[begin + 1 :]:
         joined = f"{_ended(text)} {sentence}"
-        if len(joined) > room:
+        if len(joined) > most:
             break
         text = joined
     return text
 
 
 def _ended(text: str) -> str:
-    """An item of a list may end without a full stop; what follows it must not seem to be its sentence."""
+    """The text with a semicolon if it has no end mark, so that it does not run into the next sentence."""
     return text if text.endswith((".", "!", "?", "…", "。", "！", "？", ";", '"', ")", "”")) else f"{text};"
 
 
-def whole(candidates: Iterable[str], room: int) -> str | None:
-    """The first text that fits into `room` characters as it is."""
-    return next((text for text in candidates if text and len(text) <= room), None)
+def first_that_fits(candidates: Iterable[str], most: int) -> str | None:
+    """The first non-empty text of at most `most` characters."""
+    return next((text for text in candidates if text and len(text) <= most), None)
 
 
-def shortened(text: str, room: int) -> str | None:
-    """The text; where it is too long, its first words and an ellipsis; None where not even a word fits."""
-    if len(text) <= room:
+def shortened(text: str, most: int) -> str | None:
+    """The text; if it is too long, its first words and an ellipsis; None if not even one word fits."""
+    if len(text) <= most:
         return text
-    words = text[: room - len(MORE) + 1]
+    words = text[: most - len(MORE) + 1]
     kept = words.rpartition(" ")[0]
-    if not kept and words[-1] > "\u2e80":  # a script without blanks: after its last comma, else anywhere
+    if not kept and words[-1] > "\u2e80":  # A script without spaces: cut after the last comma, else anywhere.
         end = max(words[:-1].rfind(mark) for mark in "、。，；：！？") + 1
         kept = words[: end or -1]
     kept = kept.rstrip(" ,;:-–、，；：")

@@ -1,0 +1,153 @@
+# Phase 1: virtual machines. modules/ holds one part each; this file says how they fit together.
+
+locals {
+  together = var.topology == "together"
+  labels   = merge(var.labels, { til-cluster = var.name })
+
+  # Where api and worker share a machine, they share its account.
+  worker_role = local.together ? "api" : "worker"
+
+  ports = {
+    http           = 8000
+    api_metrics    = 9101
+    worker_metrics = 9102
+    steward        = 9103
+    node           = 9104
+    gpu            = 9400
+    prometheus     = 9090
+  }
+
+  # Spot machines are asked first; machines on demand step in for those that can't be had.
+  on_demand = { standard = { signal = "first", min = var.worker.min, schedules = var.worker.schedules } }
+  spot_first = {
+    spot     = { signal = "first", min = var.worker.min, schedules = var.worker.schedules }
+    standard = { signal = "fallback", min = 0, schedules = {} }
+  }
+  worker_groups = var.worker.spot ? local.spot_first : local.on_demand
+
+  api_group = local.together ? module.workers["standard"].instance_group : module.api[0].instance_group
+
+  machines = {
+    api        = { parts = ["api"], secrets = ["database-url", "redis-url", "secret-keys"] }
+    worker     = { parts = ["worker"], secrets = ["database-url", "redis-url"] }
+    together   = { parts = ["api", "worker"], secrets = ["database-url", "redis-url", "secret-keys"] }
+    monitoring = { parts = ["monitoring"], secrets = ["redis-url", "flower-login"] }
+  }
+}
+
+module "network" {
+  source   = "./modules/network"
+  name     = var.name
+  region   = var.region
+  range    = var.range
+  accounts = local.accounts
+  ports    = local.ports
+}
+
+module "data" {
+  source           = "./modules/data"
+  name             = var.name
+  region           = var.region
+  kind             = var.data.kind
+  network          = module.network.network
+  redis_gb         = var.data.redis_gb
+  redis_tier       = var.data.redis_tier
+  protected        = var.protected
+  password_version = var.data.password_version
+  accounts         = local.accounts
+  labels           = local.labels
+
+  postgres = {
+    version      = var.data.postgres_version
+    tier         = var.data.postgres_tier
+    disk_gb      = var.data.postgres_disk_gb
+    availability = var.data.postgres_availability
+    log_days     = var.data.log_days
+    backups      = var.data.backups
+  }
+  machine = {
+    type       = var.data.machine_type
+    zone       = var.zones[0]
+    subnetwork = module.network.subnetwork
+    image      = var.machine_image
+    user_data  = module.cloud_init_data.user_data
+  }
+
+  # The peering with Google's services comes before Cloud SQL and Memorystore.
+  depends_on = [module.network]
+}
+
+module "api" {
+  source          = "./modules/api"
+  count           = local.together ? 0 : 1
+  name            = var.name
+  region          = var.region
+  zones           = var.zones
+  subnetwork      = module.network.subnetwork
+  account         = local.accounts["api"]
+  image           = var.machine_image
+  machine_type    = var.api.machine_type
+  min             = var.api.min
+  max             = var.api.max
+  port            = local.ports.http
+  boot_seconds    = var.api.boot_seconds
+  user_data       = module.cloud_init["api"].user_data
+  shutdown_script = module.cloud_init["api"].shutdown_script
+  labels          = local.labels
+}
+
+module "workers" {
+  source          = "./modules/workers"
+  for_each        = local.worker_groups
+  name            = var.name
+  group           = each.key
+  region          = var.region
+  zones           = var.zones
+  subnetwork      = module.network.subnetwork
+  account         = local.accounts[local.worker_role]
+  image           = var.machine_image
+  role            = local.together ? "together" : "worker"
+  machine_type    = var.worker.machine_type
+  disk_gb         = var.worker.disk_gb
+  model           = var.worker.model
+  signal          = each.value.signal
+  min             = each.value.min
+  max             = var.worker.max
+  schedules       = each.value.schedules
+  boot_seconds    = var.worker.boot_seconds
+  scale_in        = var.worker.scale_in
+  health_port     = local.ports.worker_metrics
+  http_port       = local.ports.http
+  user_data       = module.cloud_init[local.together ? "together" : "worker"].user_data
+  shutdown_script = module.cloud_init["worker"].shutdown_script
+  labels          = local.labels
+}
+
+module "load_balancer" {
+  source              = "./modules/load_balancer"
+  name                = var.name
+  domain              = var.domain
+  dns_zone            = var.dns_zone
+  groups              = { api = local.api_group }
+  port                = local.ports.http
+  stream_seconds      = var.balancer.stream_seconds
+  drain_seconds       = var.balancer.drain_seconds
+  requests_per_minute = var.balancer.requests_per_minute
+}
+
+module "monitoring" {
+  source       = "./modules/monitoring"
+  name         = var.name
+  region       = var.region
+  zones        = var.zones
+  subnetwork   = module.network.subnetwork
+  account      = local.accounts["monitoring"]
+  image        = var.machine_image
+  machine_type = var.monitoring_machine_type
+  port         = local.ports.prometheus
+  domain       = var.domain
+  model        = var.worker.model
+  email        = var.alert_email
+  user_data    = module.cloud_init["monitoring"].user_data
+  labels       = local.labels
+}

@@ -1,0 +1,11 @@
+#!/bin/bash
+# flower.sh IMAGE: Flower, read-only, behind a login, on the loopback address. Its secrets go by name through the
+# environment, so they are in no command line.
+set -euo pipefail
+
+FLOWER_BASIC_AUTH=$(cat /run/til/secrets/flower-login)
+REDIS_URL=$(cat /run/til/secrets/redis-url)
+export FLOWER_BASIC_AUTH REDIS_URL FLOWER_READ_ONLY=true
+exec docker run --rm --name til-flower --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+  --env FLOWER_BASIC_AUTH --env REDIS_URL --env FLOWER_READ_ONLY --volume /run/til/tls:/run/til/tls:ro \
+  --publish 127.0.0.1:5555:5555 "$1" celery -A signals.broker flower --port=5555

@@ -1,0 +1,76 @@
+# A global external HTTPS load balancer: address, certificate, DNS, and HTTP that points to HTTPS.
+
+resource "google_compute_global_address" "main" {
+  name = var.name
+}
+
+resource "google_dns_record_set" "main" {
+  count        = var.dns_zone == "" ? 0 : 1
+  name         = "${var.domain}."
+  managed_zone = var.dns_zone
+  type         = "A"
+  ttl          = 300
+  rrdatas      = [google_compute_global_address.main.address]
+}
+
+# Valid some 15 to 60 minutes after the domain points to the address.
+resource "google_compute_managed_ssl_certificate" "main" {
+  name = "${var.name}-${replace(var.domain, ".", "-")}"
+
+  managed {
+    domains = [var.domain]
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_compute_ssl_policy" "main" {
+  name            = var.name
+  profile         = "MODERN"
+  min_tls_version = "TLS_1_2"
+}
+
+resource "google_compute_url_map" "main" {
+  name            = var.name
+  default_service = google_compute_backend_service.main.id
+}
+
+resource "google_compute_target_https_proxy" "main" {
+  name             = var.name
+  url_map          = google_compute_url_map.main.id
+  ssl_certificates = [google_compute_managed_ssl_certificate.main.id]
+  ssl_policy       = google_compute_ssl_policy.main.id
+}
+
+resource "google_compute_global_forwarding_rule" "https" {
+  name                  = "${var.name}-https"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.main.id
+  port_range            = "443"
+  target                = google_compute_target_https_proxy.main.id
+}
+
+resource "google_compute_url_map" "redirect" {
+  name = "${var.name}-redirect"
+
+  default_url_redirect {
+    https_redirect         = true
+    strip_query            = false
+    redirect_response_code = "PERMANENT_REDIRECT"
+  }
+}
+
+resource "google_compute_target_http_proxy" "redirect" {
+  name    = "${var.name}-redirect"
+  url_map = google_compute_url_map.redirect.id
+}
+
+resource "google_compute_global_forwarding_rule" "http" {
+  name                  = "${var.name}-http"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.main.id
+  port_range            = "80"
+  target                = google_compute_target_http_proxy.redirect.id
+}

@@ -1,0 +1,73 @@
+# The chart's values that follow from this cluster. Which models are served, and how they scale, is another file's.
+
+locals {
+  registry = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.main.repository_id}"
+
+  # The chart's ComputeClass asks for spot nodes first. A pod gets 15 s there, and has to drain within.
+  makes_nodes = var.auto_provisioning.gpus > 0
+  on_spot     = local.makes_nodes || var.gpu_pool.spot
+
+  helm_values = {
+    image = {
+      registry = local.registry
+    }
+    secrets = {
+      from    = "secretManager"
+      project = var.project
+      prefix  = "${var.name}-"
+    }
+    authorities = {
+      postgres = module.data.postgres_ca
+      redis    = module.data.redis_ca
+    }
+    serviceAccounts = { for process, role in local.processes : process => local.accounts[role] }
+    worker = {
+      computeClass  = local.makes_nodes ? "${var.name}-gpu" : ""
+      drainSeconds  = local.on_spot ? 12 : 25
+      marginSeconds = local.on_spot ? 2 : 15
+      weights = {
+        from   = "streamer"
+        bucket = google_storage_bucket.weights.name
+      }
+    }
+    scaling = {
+      by = "keda"
+      keda = {
+        prometheus = "https://monitoring.googleapis.com/v1/projects/${var.project}/location/global/prometheus"
+        identity   = "gcp"
+      }
+    }
+    computeClass = {
+      create             = local.makes_nodes
+      name               = "${var.name}-gpu"
+      machineType        = var.gpu.machine_type
+      accelerator        = var.gpu.type
+      driverVersion      = var.gpu.driver == "daemonset" ? "disabled" : var.gpu.driver
+      zones              = var.zones
+      bootDiskGb         = var.gpu.disk_gb
+      nodeServiceAccount = google_service_account.nodes.email
+    }
+    ingress = {
+      enabled        = true
+      host           = var.domain
+      staticAddress  = google_compute_global_address.main.name
+      securityPolicy = google_compute_security_policy.main.name
+      sslPolicy      = google_compute_ssl_policy.main.name
+    }
+    monitoring = {
+      by = "podMonitoring"
+    }
+    network = {
+      database = {
+        cidrs = [local.services_range]
+        port  = 5432
+      }
+      redis = {
+        cidrs = [local.services_range]
+        port  = 6378
+      }
+    }
+  }
+
+  services_range = "${google_compute_global_address.services.address}/${google_compute_global_address.services.prefix_length}"
+}

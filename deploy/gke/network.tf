@@ -1,0 +1,83 @@
+# One network without external addresses on any node: in through the balancer, out through Cloud NAT.
+
+resource "google_compute_network" "main" {
+  name                    = var.name
+  auto_create_subnetworks = false
+  depends_on              = [google_project_service.main]
+}
+
+resource "google_compute_subnetwork" "main" {
+  name                     = var.name
+  network                  = google_compute_network.main.id
+  region                   = var.region
+  ip_cidr_range            = var.ranges.nodes
+  private_ip_google_access = true
+
+  secondary_ip_range {
+    range_name    = "pods"
+    ip_cidr_range = var.ranges.pods
+  }
+
+  secondary_ip_range {
+    range_name    = "services"
+    ip_cidr_range = var.ranges.services
+  }
+
+  log_config {
+    aggregation_interval = "INTERVAL_10_MIN"
+    flow_sampling        = 0.1
+    metadata             = "INCLUDE_ALL_METADATA"
+  }
+}
+
+# Webhooks go out from here, and images come from registries that are not Google's.
+resource "google_compute_router" "main" {
+  name    = var.name
+  network = google_compute_network.main.id
+  region  = var.region
+}
+
+resource "google_compute_router_nat" "main" {
+  name                               = var.name
+  router                             = google_compute_router.main.name
+  region                             = var.region
+  nat_ip_allocate_option             = "AUTO_ONLY"
+  source_subnetwork_ip_ranges_to_nat = "ALL_SUBNETWORKS_ALL_IP_RANGES"
+
+  log_config {
+    enable = true
+    filter = "ERRORS_ONLY"
+  }
+}
+
+# Cloud SQL and Memorystore live in a network of Google's that is peered with ours.
+resource "google_compute_global_address" "services" {
+  name          = "${var.name}-services"
+  purpose       = "VPC_PEERING"
+  address_type  = "INTERNAL"
+  prefix_length = 20
+  network       = google_compute_network.main.id
+}
+
+resource "google_service_networking_connection" "services" {
+  network                 = google_compute_network.main.id
+  service                 = "servicenetworking.googleapis.com"
+  reserved_peering_ranges = [google_compute_global_address.services.name]
+}
+
+# GKE and its balancer allow what they need by rules of their own, of higher priority; the rest is denied and logged.
+resource "google_compute_firewall" "deny" {
+  name          = "${var.name}-deny"
+  network       = google_compute_network.main.id
+  description   = "The implied rule denies too, but is not logged."
+  priority      = 65534
+  source_ranges = ["0.0.0.0/0"]
+
+  deny {
+    protocol = "all"
+  }
+
+  log_config {
+    metadata = "EXCLUDE_ALL_METADATA"
+  }
+}

@@ -1,0 +1,151 @@
+"""The templates of cloud-init, rendered: by a small substitution of our own, and by Terraform itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped,unused-ignore]
+
+from tests.deploy.gce.hcl import GCE, local_values
+
+CLOUD_INIT = GCE / "modules" / "cloud_init"
+PARTS = CLOUD_INIT / "parts"
+FILES = CLOUD_INIT / "files"
+PLACE = re.compile(r"\$\{(?:indent\((\d+), )?(\w+)\)?\}")
+IMAGES = ("api", "worker", "node_exporter", "dcgm_exporter", "prometheus", "postgres", "valkey")
+MACHINES = {
+    "api": (["api"], ["database-url", "redis-url", "secret-keys"]),
+    "worker": (["worker"], ["database-url", "redis-url"]),
+    "together": (["api", "worker"], ["database-url", "redis-url", "secret-keys"]),
+    "monitoring": (["monitoring"], ["redis-url", "flower-login"]),
+    "data": (["data"], ["database-password", "redis-password"]),
+}
+"""What each kind of machine runs, and the secrets that it gets; a test holds main.tf to it."""
+
+PATIENCE_SECONDS = 600
+ZONES = ["asia-northeast3-a", "asia-northeast3-b"]
+
+
+def used(template: Path) -> set[str]:
+    """The values that a template wants."""
+    return {name for _, name in PLACE.findall(template.read_text())}
+
+
+def render(template: Path, values: dict[str, object]) -> str:
+    """The template with its values; it may hold `${name}` and `${indent(n, name)}`. Raises KeyError."""
+    text = template.read_text()
+    assert "%{" not in text
+    assert "${" not in PLACE.sub("", text)
+
+    def value(match: re.Match[str]) -> str:
+        return str(values[match[2]]).replace("\n", "\n" + " " * int(match[1] or 0))
+
+    return PLACE.sub(value, text)
+
+
+def scaling_rules() -> str:
+    """The rules of Prometheus that write what the autoscalers follow."""
+    samples = int(PATIENCE_SECONDS / 15 * 0.8)
+    values: dict[str, object] = {"patience_seconds": PATIENCE_SECONDS, "patience_samples": samples}
+    return render(FILES / "scaling.rules.yml.tftpl", values)
+
+
+def values() -> dict[str, object]:
+    """Stand-ins for what main.tf gives to the parts, and the real scripts."""
+    scripts = {
+        f"{name}_script": _base64((FILES / f"{name}.sh").read_text())
+        for name in ("secrets", "flower", "valkey", "disk")
+    }
+    names = local_values(CLOUD_INIT)["values"]
+    stand_ins: dict[str, object] = {name: name for name in names}
+    numbers = {"drain_seconds": 20, "stop_seconds": 23, "stop_limit_seconds": 26}
+    settings = {"api_environment": "A=1\nB=2", "worker_environment": ""}
+    config = {"prometheus_config": _base64(prometheus_config()), "scaling_rules": _base64(scaling_rules())}
+    tls = render(FILES / "tls.sh.tftpl", {"postgres_ca": _base64("PEM 1"), "redis_ca": _base64("PEM 2")})
+    return stand_ins | numbers | settings | scripts | config | {"tls_script": _base64(tls)}
+
+
+def prometheus_config() -> str:
+    """The configuration of Prometheus, looking into two zones."""
+    places = used(FILES / "prometheus.yml.tftpl")
+    found = [
+        {"project": "p", "zone": zone, "port": 9101, "filter": "labels.til-cluster = til"} for zone in ZONES
+    ]
+    given = {name: json.dumps(found) if name.startswith("discover_") else name for name in places}
+    return render(FILES / "prometheus.yml.tftpl", dict(given))
+
+
+def user_data(parts: list[str]) -> str:
+    """The cloud-config of a machine that runs these parts."""
+    files = "".join(render(PARTS / f"{part}.yaml.tftpl", values()) for part in ["common", *parts])
+    return render(FILES / "user-data.yaml.tftpl", {"files": files, "units": "til-node.service"})
+
+
+def written(config: str) -> dict[str, str]:
+    """The files that a cloud-config writes, by path."""
+    files: list[dict[str, Any]] = yaml.safe_load(config)["write_files"]
+    return {
+        one["path"]: base64.b64decode(one["content"]).decode()
+        if one.get("encoding") == "b64"
+        else one["content"]
+        for one in files
+    }
+
+
+def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str, str]:
+    """user_data and shutdown_script as Terraform renders them; the module needs no provider."""
+    shutil.copytree(CLOUD_INIT, folder / "cloud_init")
+    given = {
+        "parts": parts,
+        "name": "til",
+        "project": "my-project",
+        "region": "asia-northeast3",
+        "zones": ZONES,
+        "secrets": {name: f"til-{name}" for name in secrets},
+        "authorities": {"postgres": "PEM 1", "redis": "PEM 2"},
+        "images": {name: f"images.example/{name}:1" for name in IMAGES},
+        "registry": "asia-northeast3-docker.pkg.dev",
+        "ports": local_values(GCE)["ports"],
+        "api_environment": {"TIL_MODELS": "default"},
+        "worker": {
+            "model": "default",
+            "drain_seconds": 20,
+            "gpu_driver": "default",
+            "environment": {"A": "1"},
+        },
+        "patience_seconds": PATIENCE_SECONDS,
+    }
+    main = {
+        "module": {"it": {"source": "./cloud_init"} | given},
+        "output": {name: {"value": f"${{module.it.{name}}}"} for name in ("user_data", "shutdown_script")},
+    }
+    (folder / "main.tf.json").write_text(json.dumps(main))
+    for command in ("init -input=false", "apply -input=false -auto-approve"):
+        terraform(folder, *command.split())
+    found = json.loads(terraform(folder, "output", "-json"))
+    return {name: one["value"] for name, one in found.items()}
+
+
+def terraform(folder: Path, *arguments: str) -> str:
+    """What this Terraform command prints. Raises CalledProcessError."""
+    program = shutil.which("terraform")
+    assert program is not None
+    done = subprocess.run(
+        [program, f"-chdir={folder}", *arguments, *(["-no-color"] if arguments[0] != "fmt" else [])],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,47 @@
+"""What systemd itself says of the units."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.gce import rendering
+from tests.deploy.gce.rendering import MACHINES
+
+ELSEWHERE = "is not executable: No such file"
+"""Programs of Container-Optimized OS are not on this machine."""
+
+
+def complaints(folder: Path, units: dict[str, str]) -> list[str]:
+    for name, text in units.items():
+        (folder / name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--generators=no", *(str(folder / name) for name in units)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"},
+    )
+    return [line for line in done.stderr.splitlines() if ELSEWHERE not in line]
+
+
+def units_of(parts: list[str]) -> dict[str, str]:
+    files = rendering.written(rendering.user_data(parts))
+    return {Path(path).name: text for path, text in files.items() if path.startswith("/etc/systemd/")}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_systemd_understands_every_unit(tmp_path: Path, machine: str) -> None:
+    units = units_of(MACHINES[machine][0])
+    assert len(units) > 4
+    assert complaints(tmp_path, units) == []
+
+
+def test_a_wrong_unit_is_found(tmp_path: Path) -> None:
+    units = units_of(["api"])
+    units["til-api.service"] = units["til-api.service"].replace("Restart=always", "Restrat=always")
+    assert any("Unknown key 'Restrat'" in line for line in complaints(tmp_path, units))

@@ -1,0 +1,184 @@
+"""What the cluster is, who may do what in it, and that the chart understands what it is told of it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.deploy.gce.hcl import ROOT, Block, local_values, named, only, plain, read
+from tests.deploy.helm.chart import VERSIONS, Object, parse, render
+from tests.deploy.helm.chart import named as found_by
+from tests.deploy.helm.network import denied, servers
+from tests.deploy.helm.rollout import endings, placement
+from tests.deploy.helm.scaling import targets, triggers
+from tests.deploy.helm.security import accounts, confinement, secrets
+from tests.deploy.helm.validity import problems
+
+GKE = ROOT / "deploy" / "gke"
+CLUSTER = only(GKE, "resource", "google_container_cluster")
+
+
+def pool(name: str) -> Block:
+    """A node pool."""
+    return only(GKE, "resource", "google_container_node_pool", name)
+
+
+def test_the_cluster_is_regional_private_and_on_a_release_channel() -> None:
+    assert plain(CLUSTER.attributes["location"]) == "${var.region}"
+    private = CLUSTER.child("private_cluster_config").attributes
+    assert private["enable_private_nodes"] is private["enable_private_endpoint"] is True
+    assert plain(CLUSTER.child("release_channel").attributes["channel"]) == "${var.release_channel}"
+    assert CLUSTER.attributes["deletion_protection"] == "${var.protected}"
+    assert plain(CLUSTER.attributes["datapath_provider"]) == "ADVANCED_DATAPATH", (
+        "network policies are enforced"
+    )
+    assert CLUSTER.child("secret_manager_config").attributes["enabled"] is True
+    assert CLUSTER.child("workload_identity_config").attributes["workload_pool"] == "${local.workload_pool}"
+
+
+def test_gpu_nodes_take_only_what_asks_for_a_gpu_and_are_replaced_without_a_spare() -> None:
+    config = pool("gpu").child("node_config")
+    taint = {key: plain(value) for key, value in config.child("taint").attributes.items()}
+    assert taint == {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
+    upgrade = pool("gpu").child("upgrade_settings").attributes
+    assert (upgrade["max_surge"], upgrade["max_unavailable"]) == (0, 1)
+    assert plain(pool("gpu").child("autoscaling").attributes["location_policy"]) == "ANY"
+    accelerator = config.child("guest_accelerator")
+    assert accelerator.attributes["count"] == 1
+    driver = accelerator.child("gpu_driver_installation_config").attributes["gpu_driver_version"]
+    assert driver == "${local.drivers[var.gpu.driver]}"
+    assert set(local_values(GKE)["drivers"]) == {"default", "latest", "daemonset"}
+    assert local_values(GKE)["drivers"]["daemonset"] == "INSTALLATION_DISABLED"
+
+
+def test_what_gke_creates_by_itself_is_limited() -> None:
+    scaling = CLUSTER.child("cluster_autoscaling")
+    limits = {plain(block.attributes["resource_type"]) for block in scaling.children("resource_limits")}
+    assert limits == {"cpu", "memory", "${var.gpu.type}"}
+    defaults = scaling.child("auto_provisioning_defaults")
+    assert defaults.attributes["service_account"] == "${google_service_account.nodes.email}"
+
+
+@pytest.mark.parametrize("block", [CLUSTER.child("node_config"), pool("services"), pool("gpu")])
+def test_nodes_have_an_account_of_their_own_and_hide_it_from_pods(block: Block) -> None:
+    config = block if block.kind == "node_config" else block.child("node_config")
+    assert config.attributes["service_account"] == "${google_service_account.nodes.email}"
+    assert plain(config.child("workload_metadata_config").attributes["mode"]) == "GKE_METADATA"
+    assert config.child("shielded_instance_config").attributes["enable_secure_boot"] is True
+
+
+def test_each_role_may_do_what_it_needs_and_nothing_else() -> None:
+    grants = {
+        (block.labels[0].removeprefix("google_"), plain(block.attributes["role"])): plain(
+            block.attributes["member"]
+        )
+        for block in read(GKE)
+        if block.kind == "resource" and "_iam_" in block.labels[0]
+    }
+    nodes = "serviceAccount:${google_service_account.nodes.email}"
+    scaler = grants.pop(("project_iam_member", "roles/monitoring.viewer"))
+    assert "subject/${var.scaler}" in scaler
+    assert grants == {
+        ("project_iam_member", "roles/container.defaultNodeServiceAccount"): nodes,
+        ("artifact_registry_repository_iam_member", "roles/artifactregistry.reader"): nodes,
+        (
+            "service_account_iam_member",
+            "roles/iam.workloadIdentityUser",
+        ): "serviceAccount:${local.workload_pool}[${var.namespace}/${var.release}-${each.key}]",
+        (
+            "storage_bucket_iam_member",
+            "roles/storage.objectViewer",
+        ): 'serviceAccount:${local.accounts["worker"]}',
+    }
+
+
+def test_no_output_and_no_value_tells_a_secret() -> None:
+    secret = r"(ephemeral\.|auth_string|password|secret_data|random_\w+)"
+    told = [block for block in read(GKE) if block.kind == "output"]
+    told += [block for block in read(GKE) if block.kind == "locals" and "helm_values" in block.attributes]
+    assert len(told) > 5
+    for block in told:
+        assert named(block.texts(), secret) == set(), block.name
+    assert named(iter(["${module.data.password}"]), secret)
+
+
+SAMPLES: dict[str, Any] = {
+    "${local.registry}": "europe-west4-docker.pkg.dev/my-project/til-gke",
+    "${var.project}": "my-project",
+    "${module.data.postgres_ca}": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "${module.data.redis_ca}": "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n",
+    "${google_storage_bucket.weights.name}": "my-project-til-gke-weights",
+    '${local.makes_nodes ? "${var.name}-gpu" : ""}': "til-gke-gpu",
+    "${local.makes_nodes}": True,
+    "${local.on_spot ? 12 : 25}": 12,
+    "${local.on_spot ? 2 : 15}": 2,
+    "${var.gpu.machine_type}": "g2-standard-8",
+    "${var.gpu.type}": "nvidia-l4",
+    "${var.gpu.disk_gb}": 100,
+    '${var.gpu.driver == "daemonset" ? "disabled" : var.gpu.driver}': "latest",
+    "${var.zones}": ["europe-west4-a", "europe-west4-b"],
+    "${google_service_account.nodes.email}": "til-gke-nodes@my-project.iam.gserviceaccount.com",
+    "${var.domain}": "til.example.com",
+    "${google_compute_global_address.main.name}": "til-gke",
+    "${google_compute_security_policy.main.name}": "til-gke",
+    "${google_compute_ssl_policy.main.name}": "til-gke",
+    "${local.services_range}": "10.90.0.0/20",
+    "${{for process, role in local.processes : process => local.accounts[role]}}": {
+        process: f"til-gke-{role}@my-project.iam.gserviceaccount.com"
+        for process, role in local_values(GKE)["processes"].items()
+    },
+}
+"""What Terraform would put in place of each expression of helm_values."""
+
+
+def filled(value: Any) -> Any:
+    """The value with samples for its expressions. Raises KeyError for one that is not known here."""
+    match value:
+        case dict():
+            return {key: filled(item) for key, item in value.items()}
+        case list():
+            return [filled(item) for item in value]
+        case str() if "${" in value and value not in SAMPLES:
+            known = {"${var.project}": "my-project", "${var.name}": "til-gke"}
+            filled_in = re.sub(r"\$\{.*?\}", lambda found: known[found[0]], value)
+            return filled_in
+        case str():
+            return SAMPLES.get(value, value)
+    return value
+
+
+@cache
+def rendered() -> list[Object]:
+    """The chart with what Terraform tells it, and one model."""
+    values = filled(local_values(GKE)["helm_values"])
+    values["workers"] = {"gemma": {"weights": {"path": "gemma-3-12b"}, "profile": "l4-gemma-3-12b"}}
+    return parse(render(values))
+
+
+def test_the_chart_understands_what_terraform_tells_it() -> None:
+    found = rendered()
+    assert [wrong for one in found for wrong in problems(one, VERSIONS[-1])] == []
+    checks = [triggers, targets, endings, placement, confinement, secrets, accounts, denied, servers]
+    assert [wrong for check in checks for wrong in check(found)] == []
+
+
+def test_the_pods_act_as_the_accounts_that_terraform_made() -> None:
+    processes = local_values(GKE)["processes"]
+    for process, role in processes.items():
+        account = found_by(rendered(), "ServiceAccount", f"-{process}")
+        google = account["metadata"]["annotations"]["iam.gke.io/gcp-service-account"]
+        assert google == f"til-gke-{role}@my-project.iam.gserviceaccount.com"
+        assert account["metadata"]["name"] == f"til-queue-{process}", "as workloadIdentityUser is given to"
+
+
+def test_the_secrets_that_are_mounted_are_those_that_terraform_makes() -> None:
+    readers = local_values(ROOT / "deploy" / "gce" / "modules" / "data")["readers"]
+    processes = local_values(GKE)["processes"]
+    for process, role in processes.items():
+        provider = found_by(rendered(), "SecretProviderClass", f"-{process}")["spec"]["parameters"]["secrets"]
+        wanted = re.findall(r"secrets/til-gke-([a-z-]+)/versions", provider)
+        assert wanted
+        assert [name for name in wanted if role not in readers.get(name, [])] == []

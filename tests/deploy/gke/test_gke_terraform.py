@@ -1,0 +1,131 @@
+"""Terraform of the cluster: the provider's schema, names, format, and what checkov says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.gce import provider, references
+from tests.deploy.gce.hcl import ROOT, parse, plain, read
+
+GKE = ROOT / "deploy" / "gke"
+EXAMPLES = sorted((GKE / "examples").glob("*.tfvars"))
+RESOURCES = ("resource", "data", "ephemeral")
+TERRAFORM = [found] if (found := shutil.which("terraform")) else []
+
+
+def schema_errors(folder: Path) -> list[str]:
+    """What the provider's schema refuses."""
+    return [error for block in read(folder) if block.kind in RESOURCES for error in provider.errors(block)]
+
+
+def broken(tmp_path: Path, file: str, old: str, new: str) -> Path:
+    """A copy of deploy with one fault."""
+    shutil.copytree(ROOT / "deploy" / "gce", tmp_path / "gce")
+    copy = shutil.copytree(GKE, tmp_path / "gke")
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    return copy
+
+
+def test_every_resource_has_the_arguments_and_blocks_of_the_schema() -> None:
+    assert schema_errors(GKE) == []
+    kinds = [block.labels[0] for block in read(GKE) if block.kind in RESOURCES]
+    assert {"google_container_cluster", "google_container_node_pool"} <= set(kinds)
+    assert len(kinds) > 20
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "error"),
+    [
+        ("pools.tf", "total_max_node_count", "max_nodes", "autoscaling: unknown argument max_nodes"),
+        ("pools.tf", "taint {", "taints {", "node_config: unknown block taints"),
+        ("pools.tf", '    effect = "NO_SCHEDULE"\n', "", "missing effect"),
+        ("cluster.tf", "channel = var.release_channel", "", "release_channel: missing channel"),
+        (
+            "cluster.tf",
+            "workload_identity_config {",
+            "workload_identity {",
+            "unknown block workload_identity",
+        ),
+        ("storage.tf", 'resource "google_storage_bucket"', 'resource "google_bucket"', "no such resource"),
+    ],
+)
+def test_a_fault_against_the_schema_is_found(
+    tmp_path: Path, file: str, old: str, new: str, error: str
+) -> None:
+    found = schema_errors(broken(tmp_path, file, old, new))
+    assert any(error in one for one in found), found
+
+
+def test_all_names_fit() -> None:
+    assert references.errors(GKE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "error"),
+    [
+        ("cluster.tf", "var.zones", "var.zone", "var.zone is not declared"),
+        ("identities.tf", "local.workload_pool", "local.pool", "local.pool is not declared"),
+        ("data.tf", "redis_tier       = var.data.redis_tier\n", "", "module.data is not given redis_tier"),
+        (
+            "edge.tf",
+            "google_compute_global_address.main.address",
+            "google_compute_address.main.address",
+            "not declared",
+        ),
+        ("outputs.tf", "module.data.secrets", "module.data.secret", "module.data.secret is not there"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
+    found = references.errors(broken(tmp_path, file, old, new))
+    assert any(error in one for one in found), found
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_gives_what_is_needed_and_nothing_else(example: Path) -> None:
+    [given] = parse(example.read_text())
+    variables = {block.name: block for block in read(GKE) if block.kind == "variable"}
+    needed = {name for name, block in variables.items() if "default" not in block.attributes}
+    assert needed <= set(given.attributes) <= variables.keys()
+    for name, value in given.attributes.items():
+        fields = str(variables[name].attributes["type"])
+        if isinstance(value, dict) and "object" in fields:
+            assert all(f"{key} = " in fields for key in plain(value)), name
+
+
+@pytest.mark.parametrize("program", TERRAFORM)
+def test_terraform_would_format_nothing(program: str) -> None:
+    command = [program, "fmt", "-check", "-recursive", str(GKE)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_checkov_finds_nothing_but_the_fault_that_was_put_in(tmp_path: Path) -> None:
+    copy = broken(tmp_path, "storage.tf", "bucket_level_access = true", "bucket_level_access = false")
+    shutil.rmtree(tmp_path / "gce")  # its modules have a test of their own
+    command = [str(ROOT / ".venv-deploy/checkov/bin/checkov"), "--directory", str(copy)]
+    command += ["--framework", "terraform", "--quiet", "--compact", "--output", "json", "--skip-download"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    report = json.loads(done.stdout)
+    failed = [(one["check_id"], one["resource"]) for one in report["results"]["failed_checks"]]
+    assert failed == [("CKV_GCP_29", "google_storage_bucket.weights")]
+    assert report["summary"]["parsing_errors"] == 0
+    assert report["summary"]["resource_count"] > 20
+
+
+def test_every_finding_that_is_let_be_has_its_reason() -> None:
+    texts = [path.read_text() for path in GKE.rglob("*.tf")]
+    skips = [found for text in texts for found in re.findall(r"checkov:skip=(CKV\w+):(.*)", text)]
+    assert len(skips) == sum(text.count("checkov:skip") for text in texts)
+    assert [name for name, reason in skips if len(reason.split()) < 5] == []
+
+
+def test_variables_and_outputs_say_what_they_are() -> None:
+    told = [block for block in read(GKE) if block.kind in {"variable", "output"}]
+    assert [block.name for block in told if not plain(block.attributes.get("description"))] == []

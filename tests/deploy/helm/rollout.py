@@ -1,0 +1,122 @@
+"""What has to hold of pods that start, are upgraded, evicted and ended. Each check lists what is wrong."""
+
+from __future__ import annotations
+
+from tests.deploy.helm.chart import Object, component, containers, named, of_kind, pods
+
+SPOT_SECONDS = 15
+"""That a pod gets on a spot node of GKE before it is killed."""
+
+
+def upgrades(found: list[Object]) -> list[str]:
+    """Workers are replaced one after the other, the old one first; all else the other way round."""
+    wrong = []
+    for one in of_kind(found, "Deployment"):
+        name, strategy = one["metadata"]["name"], one["spec"].get("strategy", {}).get("rollingUpdate", {})
+        expected = {"worker": (0, 1), "api": (1, 0), "steward": (1, 0)}.get(component(one))
+        if expected and (strategy.get("maxSurge"), strategy.get("maxUnavailable")) != expected:
+            wrong.append(f"{name}: {strategy}")
+    return wrong
+
+
+def endings(found: list[Object]) -> list[str]:
+    """From SIGTERM to SIGKILL is longer than the drain; on a spot node the drain fits into what there is."""
+    wrong = []
+    for one in of_kind(found, "Deployment"):
+        pod = one["spec"]["template"]["spec"]
+        name, main = one["metadata"]["name"], pod["containers"][0]
+        environment = {entry["name"]: entry.get("value") for entry in main.get("env", [])}
+        before = main.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        drain = int(environment.get("TIL_DRAIN_SECONDS", 2))
+        if pod.get("terminationGracePeriodSeconds", 30) <= before + drain:
+            wrong.append(f"{name}: ends after {before} + {drain} s")
+        if _on_spot(pod, found) and before + drain >= SPOT_SECONDS:
+            wrong.append(f"{name}: drains for {before} + {drain} s on spot nodes")
+    return wrong
+
+
+def probes(found: list[Object]) -> list[str]:
+    """A worker may load for 20 minutes, is ready when its engine is, and alive while its loops go round."""
+    wrong = []
+    for one in of_kind(found, "Deployment"):
+        name, kind = one["metadata"]["name"], component(one)
+        main = one["spec"]["template"]["spec"]["containers"][0]
+        paths = {
+            probe: main.get(f"{probe}Probe", {}).get("httpGet", {}).get("path")
+            for probe in ("startup", "readiness", "liveness")
+        }
+        if paths != PROBES[kind]:
+            wrong.append(f"{name}: {paths}")
+        start = main.get("startupProbe", {})
+        if kind == "worker" and start.get("periodSeconds", 0) * start.get("failureThreshold", 0) < 1200:
+            wrong.append(f"{name}: may load for less than 20 minutes")
+    return wrong
+
+
+PROBES = {
+    "api": {"startup": "/readyz", "readiness": "/healthz", "liveness": "/healthz"},
+    "worker": {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"},
+    "steward": {"startup": None, "readiness": "/readyz", "liveness": "/healthz"},
+    "flower": {"startup": None, "readiness": "/healthcheck", "liveness": "/healthcheck"},
+}
+
+
+def budgets(found: list[Object]) -> list[str]:
+    """Each Deployment of several pods has one disruption budget, which lets one pod go at a time."""
+    wrong = []
+    budgets = of_kind(found, "PodDisruptionBudget")
+    for one in of_kind(found, "Deployment"):
+        labels = one["spec"]["template"]["metadata"]["labels"].items()
+        own = [b["spec"] for b in budgets if b["spec"]["selector"]["matchLabels"].items() <= labels]
+        if component(one) != "flower" and [spec.get("maxUnavailable") for spec in own] != [1]:
+            wrong.append(f"{one['metadata']['name']}: {own}")
+    return wrong
+
+
+def placement(found: list[Object]) -> list[str]:
+    """Pods spread over zones and nodes; one GPU a worker, on GPU nodes only; a priority class that exists."""
+    wrong = []
+    classes = {one["metadata"]["name"] for one in of_kind(found, "PriorityClass")}
+    for one in of_kind(found, "Deployment"):
+        name, pod = one["metadata"]["name"], one["spec"]["template"]["spec"]
+        keys = [spread["topologyKey"] for spread in pod.get("topologySpreadConstraints", [])]
+        if component(one) != "flower" and sorted(keys) != [
+            "kubernetes.io/hostname",
+            "topology.kubernetes.io/zone",
+        ]:
+            wrong.append(f"{name}: spreads over {keys}")
+        if pod.get("priorityClassName") not in classes:
+            wrong.append(f"{name}: priority class {pod.get('priorityClassName')}")
+        wrong += [f"{name}: {problem}" for problem in _gpu(pod)]
+    return wrong
+
+
+def _gpu(pod: Object) -> list[str]:
+    amounts = [one.get("resources", {}).get("limits", {}).get("nvidia.com/gpu", 0) for one in containers(pod)]
+    tolerated = any(one.get("key") == "nvidia.com/gpu" for one in pod.get("tolerations", []))
+    if sum(amounts) == 0:
+        return ["tolerates GPU nodes without need"] if tolerated or pod.get("nodeSelector") else []
+    wrong = [] if sum(amounts) == 1 else [f"{sum(amounts)} GPUs"]
+    if not tolerated:
+        wrong.append("does not tolerate the taint of GPU nodes")
+    selected = set(pod.get("nodeSelector", {}))
+    if not selected & {"cloud.google.com/gke-accelerator", "cloud.google.com/compute-class"}:
+        wrong.append("chooses no GPU nodes")
+    return wrong
+
+
+def _on_spot(pod: Object, found: list[Object]) -> bool:
+    wanted = pod.get("nodeSelector", {}).get("cloud.google.com/compute-class")
+    if not wanted:
+        return bool(pod.get("nodeSelector", {}).get("cloud.google.com/gke-spot"))
+    return any(rule["spot"] for rule in named(found, "ComputeClass", wanted)["spec"]["priorities"])
+
+
+def sidecars(found: list[Object]) -> list[str]:
+    """A server beside a worker starts before it and ends after it: an init container that is restarted."""
+    return [
+        f"{name}: {one['name']}"
+        for name, pod in pods(found).items()
+        for one in pod.get("initContainers", [])
+        if one.get("restartPolicy") != "Always" or "startupProbe" not in one
+    ]
