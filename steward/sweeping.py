@@ -27,8 +27,8 @@ async def sweeping(settings: StewardSettings, on_dead: Callable[[str], None]) ->
     redis_url = settings.redis_url.get_secret_value()
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     live, ringer, loops = Live(redis_url), Ringer(redis_url), Loops(on_dead)
-    rhythm = settings.slots_per_worker, settings.lease_seconds, settings.tick_seconds
-    Sweeper(database, live, ringer, *rhythm).start(loops)
+    rhythm = settings.lease_seconds, settings.tick_seconds
+    Sweeper(database, live, ringer, settings.scaling(), settings.aliases(), *rhythm).start(loops)
     try:
         yield
     finally:
