@@ -40,11 +40,14 @@ class Loops:
     """The background loops of one process, or of one of its threads. Used on one event loop.
 
     A step is called again and again. `dead` is the name of the first loop that has ended, or that has not
-    ended a step for its `still_seconds`; `on_dead` is told of it, once.
+    ended a step for its `still_seconds`; `on_dead` is told of it, once. `seconds`: a clock that only goes
+    forward.
     """
 
-    def __init__(self, on_dead: Callable[[str], None]) -> None:
+    def __init__(self, on_dead: Callable[[str], None], seconds: Callable[[], float] = time.monotonic) -> None:
         self.dead: str | None = None
+        self._seconds = seconds
+        self._turned_at: float | None = None
         self._on_dead = on_dead
         self._loops: list[_Loop] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -57,6 +60,10 @@ class Loops:
         loop = _Loop(name, step, still_seconds)
         self._loops.append(loop)
         self._run(name, self._for_ever(loop))
+
+    def still_for(self) -> float:
+        """Seconds for which the event loop has not turned; 0 before it has begun to. From any thread."""
+        return 0.0 if self._turned_at is None else self._seconds() - self._turned_at
 
     def cancel(self) -> None:
         """End all of them, and wait for none."""
@@ -93,6 +100,7 @@ class Loops:
     async def _watch(self) -> None:
         """Counts seconds that this process was awake: one that was frozen itself has lost no loop."""
         while True:
+            self._turned_at = self._seconds()
             await asyncio.sleep(1)
             for loop in self._loops:
                 loop.quiet_seconds += 1

@@ -16,3 +16,15 @@ class ServerSettings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
     log_level: str = "info"
+
+
+class ModelSettings(BaseSettings):
+    """`models`: the aliases that a request may name, comma-separated; the first is the default."""
+
+    model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
+
+    models: str = "default"
+
+    def aliases(self) -> list[str]:
+        """The model aliases."""
+        return [alias.strip() for alias in self.models.split(",") if alias.strip()]

@@ -1,1 +1,1 @@
-"""How much waits, how much fits: the depth of the queue, the KV budget, the expected wait."""
+"""How much waits, how much fits, how many workers that needs: depth, scaling, KV budget, expected wait."""

@@ -7,14 +7,14 @@ import contextlib
 from collections.abc import Collection
 
 import structlog
-from prometheus_client import Gauge
 
 from base.database import Database
 from base.loops import Loops
 from base.metrics import FINISHED
-from capacity import queue_depth
-from capacity.model_depth import ModelDepth
+from capacity import queue_depth, worker_starts
+from capacity.exported import EXPORTED
 from capacity.queue_depth import QueueDepth
+from capacity.scaling import ScalingSettings
 from jobs import sweep
 from jobs.claim import waiting_models
 from signals.doorbell import Ringer
@@ -25,20 +25,11 @@ FORGET_EVERY_SECONDS = 60
 MOST_RESCUES_A_TICK = 1000
 log = structlog.get_logger()
 
-JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
-OLDEST = Gauge("til_oldest_queued_seconds", "Age of the oldest queued job.")
-MODEL_JOBS = Gauge("til_model_jobs", "Jobs by model and state.", ["model", "state"])
-MODEL_OLDEST = Gauge("til_model_oldest_queued_seconds", "Age of the model's oldest queued job.", ["model"])
-MODEL_SLOTS = Gauge("til_model_slots", "Slots of live workers that serve the model.", ["model"])
-SLOTS = Gauge("til_slots", "Slots of live workers.")
-WORKERS = Gauge("til_workers", "Live workers.")
-DESIRED = Gauge("til_workers_desired", "Workers that the load asks for.")
-
 
 class Sweeper:
     """What nobody else is alive to do, once a `tick_seconds`, and whenever a worker says that it is lost.
 
-    `slots_per_worker`: C of the autoscaling formula. `lease_seconds`: that of the workers.
+    `aliases`: models that have figures even before their first job. `lease_seconds`: that of the workers.
     """
 
     def __init__(
@@ -46,18 +37,19 @@ class Sweeper:
         database: Database,
         live: Live,
         ringer: Ringer,
-        slots_per_worker: int,
+        scaling: ScalingSettings,
+        aliases: Collection[str],
         lease_seconds: float,
         tick_seconds: float,
     ) -> None:
         self._database = database
         self._live = live
         self._ringer = ringer
-        self._slots_per_worker = slots_per_worker
+        self._scaling = scaling
+        self._aliases = aliases
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
         self._nudged = asyncio.Event()
-        self._models: set[str] = set()
 
     def start(self, loops: Loops) -> None:
         """Sweep from now on."""
@@ -88,12 +80,10 @@ class Sweeper:
             if back:
                 await sweep.clock_stepped_back(session, back)
             await sweep.shorten_leases(session, self._lease_seconds)
-            now = await queue_depth.measure(session, self._slots_per_worker, self._lease_seconds)
+            now = await queue_depth.measure(session, self._scaling, self._lease_seconds, self._aliases)
         if back:
             log.warning("database_clock_stepped_back", seconds=round(back, 1))
-        show(now)
-        self._models |= now.models.keys()
-        show_models(now, self._models)
+        EXPORTED.show(now)
         return now
 
     async def _rescue(self) -> None:
@@ -118,28 +108,7 @@ class Sweeper:
             self._ringer.ring(model, ["steward"] * count)
 
     async def _forget(self) -> None:
-        for forget in (sweep.forget_idempotency_keys, endpoints.forget_old):
+        for forget in (sweep.forget_idempotency_keys, endpoints.forget_old, worker_starts.forget_old):
             async with self._database.session() as session:
                 await forget(session)
         await asyncio.sleep(FORGET_EVERY_SECONDS)
-
-
-def show(now: QueueDepth) -> None:
-    """The figures as metrics, which the autoscalers follow."""
-    oldest = (now.at - now.oldest_queued_at).total_seconds() if now.oldest_queued_at else 0
-    JOBS.labels("queued").set(now.queued)
-    JOBS.labels("running").set(now.running)
-    OLDEST.set(max(0, oldest))
-    SLOTS.set(now.slots)
-    WORKERS.set(now.workers)
-    DESIRED.set(now.workers_desired)
-
-
-def show_models(now: QueueDepth, models: Collection[str]) -> None:
-    """The figures of each of these models, zeros for those of which nothing is left."""
-    for model in models:
-        depth = now.of(model) if now.models else ModelDepth()
-        MODEL_JOBS.labels(model, "queued").set(depth.queued)
-        MODEL_JOBS.labels(model, "running").set(depth.running)
-        MODEL_OLDEST.labels(model).set(depth.oldest_queued_seconds)
-        MODEL_SLOTS.labels(model).set(depth.slots)

@@ -77,14 +77,18 @@ def make_consumer(redis_url: str, alias: str, serve_doorbell: Callable[[], None]
 
 
 class Restart:
-    """Lets the consumer of this process connect anew, as if its connection had broken. Safe in any thread."""
+    """Lets the consumer of this process connect anew, as if its connection had broken. Safe in any thread.
+
+    `ready`: it has begun to listen for doorbells.
+    """
 
     def __init__(self) -> None:
         self._consumer: Any = None
+        self.ready = False
         signals.worker_ready.connect(self._ready, weak=False)
 
     def _ready(self, sender: Any, **_: object) -> None:
-        self._consumer = sender
+        self._consumer, self.ready = sender, True
 
     def __call__(self) -> None:
         """Once the consumer's loop looks what is to be done: within a second, unless it hangs."""
