@@ -12,7 +12,8 @@ import yaml
 
 from deploy.monitoring.cluster_values import VALUES, values
 from deploy.monitoring.dashboards.files import all_dashboards
-from tests.deploy.monitoring.files import MONITORING, RULES, alerts, load, rules, run
+from tests.deploy.monitoring.files import RULES, alerts, load, rules
+from tests.monitoring.programs import MONITORING, run
 
 SCRAPES = sorted((MONITORING / "prometheus").glob("*.yml"))
 DCGM = load(MONITORING / "values" / "dcgm-exporter.yaml")

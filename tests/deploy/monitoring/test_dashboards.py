@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from deploy.monitoring.dashboards.files import FOLDER, all_dashboards
-from tests.deploy.monitoring.files import MONITORING, load, metrics_of, rules
+from tests.deploy.monitoring.files import load, metrics_of, rules
+from tests.monitoring.programs import MONITORING
 
 NAMES = sorted(all_dashboards())
 VARIABLES = {"$__rate_interval": "5m", "${gpu_hour_price}": "1"}

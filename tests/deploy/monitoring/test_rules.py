@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.monitoring.files import ROOT, RULES, UNIT_TESTS, alerts, load, metrics_of, rules, run
+from tests.deploy.monitoring.files import RULES, UNIT_TESTS, alerts, load, metrics_of, rules
+from tests.monitoring.programs import ROOT, run
 
 RUNBOOK = ROOT / "docs" / "operations" / "alerts.md"
 
