@@ -77,5 +77,5 @@ def test_grafana_is_told_of_the_source_and_of_the_folder_of_dashboards() -> None
     (source,) = load(provisioning / "datasources" / "prometheus.yml")["datasources"]
     assert (source["type"], source["isDefault"], source["uid"]) == ("prometheus", True, "prometheus")
     (provider,) = load(provisioning / "dashboards" / "til-queue.yml")["providers"]
-    assert provider["options"]["path"] == "/var/lib/grafana-dashboards"
+    assert provider["options"]["path"] == "/etc/grafana/dashboards"
     assert provider["allowUiUpdates"] is False
