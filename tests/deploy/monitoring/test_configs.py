@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.monitoring.cluster_values import VALUES, values
+from deploy.monitoring.cluster_values import files
 from deploy.monitoring.dashboards.files import all_dashboards
 from tests.deploy.monitoring.files import RULES, alerts, load, rules
 from tests.monitoring.programs import MONITORING, run
@@ -18,6 +18,8 @@ from tests.monitoring.programs import MONITORING, run
 SCRAPES = sorted((MONITORING / "prometheus").glob("*.yml"))
 DCGM = load(MONITORING / "values" / "dcgm-exporter.yaml")
 STACK = load(MONITORING / "values" / "kube-prometheus-stack.yaml")
+STACK_RULES = load(MONITORING / "values" / "rules.yaml")
+MANAGED = load(MONITORING / "values" / "managed-prometheus-rules.yaml")
 ROLES = {"pod", "service", "endpoints", "endpointslice", "ingress", "node"}
 
 
@@ -82,19 +84,38 @@ def test_an_alert_that_silences_others_and_those_that_it_silences_exist() -> Non
             assert set(re.findall(r'"(.*)"', one)[0].split("|")) <= set(alerts())
 
 
-def test_the_clusters_rules_and_routes_are_those_of_the_files(tmp_path: Path) -> None:
-    assert VALUES.read_text() == values(), "run .venv-deploy/bin/python -m deploy.monitoring.cluster_values"
-    made = load(VALUES)
-    for name, groups in made["additionalPrometheusRulesMap"].items():
+def test_the_clusters_rules_and_routes_are_those_of_the_files() -> None:
+    stale = [path.name for path, text in files().items() if path.read_text() != text]
+    assert not stale, f"run .venv-deploy/bin/python -m deploy.monitoring.cluster_values: {stale}"
+
+
+def counted(printed: str) -> int:
+    return sum(map(int, re.findall(r"(\d+) rules found", printed)))
+
+
+def test_promtool_and_amtool_accept_what_the_clusters_get(tmp_path: Path) -> None:
+    for name, groups in STACK_RULES["additionalPrometheusRulesMap"].items():
         (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(groups))
-    printed = run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))
-    assert sum(map(int, re.findall(r"(\d+) rules found", printed))) == len(list(rules()))
-    (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(made["alertmanager"]["config"]))
-    assert "SUCCESS" in run("amtool", "check-config", tmp_path / "alertmanager.yml")
+    assert counted(run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))) == len(list(rules()))
+    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump(STACK_RULES["alertmanager"]["config"]))
+    assert "SUCCESS" in run("amtool", "check-config", tmp_path / "alertmanager.yaml")
+    (tmp_path / "managed.yml").write_text(yaml.safe_dump(MANAGED["spec"]))
+    assert counted(run("promtool", "check", "rules", tmp_path / "managed.yml")) == len(list(rules()))
+
+
+def test_managed_prometheus_gets_rules_for_the_whole_cluster_each_group_with_an_interval() -> None:
+    kind = (MANAGED["apiVersion"], MANAGED["kind"], MANAGED["metadata"])
+    assert kind == ("monitoring.googleapis.com/v1", "ClusterRules", {"name": "til-queue"})
+    assert MANAGED.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert MANAGED["spec"].keys() == {"groups"}
+    for group in MANAGED["spec"]["groups"]:
+        assert group.keys() == {"name", "interval", "rules"}
+        for rule in group["rules"]:
+            assert rule.keys() <= {"record", "alert", "expr", "for", "labels", "annotations"}
 
 
 def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> None:
-    config = json.dumps(load(VALUES)["alertmanager"]["config"])
+    config = json.dumps(STACK_RULES["alertmanager"]["config"])
     files = re.findall(r"/etc/alertmanager/secrets/([^/\"]+)/([^/\"]+)", config)
     assert {secret for secret, _ in files} == set(STACK["alertmanager"]["alertmanagerSpec"]["secrets"])
     comment = (MONITORING / "values" / "kube-prometheus-stack.yaml").read_text()
