@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-MOST_EVENTS, MOST_FINISHED, MOST_ENDS = 5_000, 200, 1_000
-"""So many are read in one look, the newest; a rate is extrapolated from them where there are more."""
+MOST_EVENTS, MOST_FINISHED, MOST_ENDS = 2_000, 200, 1_000
+"""So many are read in one look, the newest. Where there were more events, each stands for several."""
 MOST = {"most_events": MOST_EVENTS, "most_finished": MOST_FINISHED}
 
 SEEN = text("""
@@ -15,18 +15,14 @@ WITH was AS MATERIALIZED (
 ), newest AS MATERIALIZED (SELECT coalesce(max(id), 0) AS id, clock_timestamp() AS now FROM job_events),
 since AS MATERIALIZED (
     SELECT least(newest.id, greatest(seen_event_id, newest.id - :most_events)) AS id,
-        newest.id - :most_events > seen_event_id AS cut,
+        greatest(1.0, (newest.id - seen_event_id) * 1.0 / :most_events) AS each_is,
         greatest(0, extract(epoch FROM now - scaled_at)) AS elapsed
     FROM was, newest
 ), looked AS MATERIALIZED (
-    SELECT verb, job_id, at FROM job_events WHERE id > (SELECT id FROM since) ORDER BY id LIMIT :most_events
-), stretch AS MATERIALIZED (
-    SELECT CASE WHEN cut THEN elapsed / greatest(0.1, extract(epoch FROM now - (SELECT min(at) FROM looked)))
-        ELSE 1 END AS by
-    FROM since, newest
+    SELECT verb, job_id FROM job_events WHERE id > (SELECT id FROM since) ORDER BY id LIMIT :most_events
 ), arrived AS (
-    SELECT model, count(*) * max(by) AS arrived, sum(tokens) * max(by) AS arrived_tokens
-    FROM looked CROSS JOIN stretch CROSS JOIN LATERAL (
+    SELECT model, count(*) * max(each_is) AS arrived, sum(tokens) * max(each_is) AS arrived_tokens
+    FROM looked CROSS JOIN since CROSS JOIN LATERAL (
         SELECT model, tokens FROM jobs WHERE jobs.id = looked.job_id LIMIT 1
     ) AS job
     WHERE verb = 'submit' GROUP BY model
