@@ -19,6 +19,7 @@ from jobs import sweep
 from jobs.claim import waiting_models
 from signals.doorbell import Ringer
 from signals.pubsub import DELIVERIES, ENDED, SWEEP, Live
+from steward.metrics import LEASE_RESCUES, WORKERS_LOST
 from webhooks import endpoints
 
 FORGET_EVERY_SECONDS = 60
@@ -95,6 +96,8 @@ class Sweeper:
             if rescued is None:
                 break
             any_lost = True
+            WORKERS_LOST.inc()
+            LEASE_RESCUES.inc(rescued)
             log.warning("worker_lost", jobs=rescued)
         if any_lost:
             await self._live.publish(DELIVERIES, "rescued")
