@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+import sys
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from base.secret_files import BadSecretFile, WithSecretFiles
 
-class ServerSettings(BaseSettings):
+S = TypeVar("S", bound=BaseSettings)
+
+
+class ServerSettings(WithSecretFiles):
     """Where PostgreSQL and Redis are, and where this process says how it is."""
 
     model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
@@ -16,3 +23,19 @@ class ServerSettings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
     log_level: str = "info"
+
+
+def read(settings: type[S]) -> S:
+    """The settings of this environment. Ends the process with one line for each that can't be used."""
+    try:
+        return settings()
+    except BadSecretFile as error:
+        sys.exit(str(error))
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        sys.exit("\n".join(_sentence(prefix, str(found["loc"][0]), found["msg"]) for found in error.errors()))
+
+
+def _sentence(prefix: str, name: str, said: str) -> str:
+    """A field is called as in the environment: aliases are written there as they are, in capitals."""
+    return f"{name if name.isupper() else f'{prefix}{name}'.upper()}: {said}."

@@ -16,6 +16,7 @@ from base.errors import JobError
 from base.files import allow_many_files
 from base.logs import set_up_logs
 from base.loops import DIED
+from base.settings import read
 from signals.servers import unless_unfit
 from steward.delivering import delivering, until_told
 from steward.settings import StewardSettings
@@ -52,10 +53,10 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
 
 
 if __name__ == "__main__":
-    settings_read = StewardSettings()
+    settings_read = read(StewardSettings)
     set_up_logs("steward", settings_read.log_level)
     try:
-        code = asyncio.run(serve(settings_read, WebhookSettings()))
+        code = asyncio.run(serve(settings_read, read(WebhookSettings)))
     except JobError as error:
         log.error("steward_not_started", error=str(error))
         code = 1

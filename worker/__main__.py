@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 
 from base.errors import JobError
 from base.logs import set_up_logs
+from base.settings import read as read_settings
 from worker.engines import EngineFailed
 from worker.engines.choose import EngineUnavailable, choose
 from worker.engines.profile import BadProfile, read
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 def main() -> int:
     """Serve until SIGTERM. Exit code 1 with one sentence when the worker can't start."""
-    settings = WorkerSettings()
+    settings = read_settings(WorkerSettings)
     set_up_logs("worker", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
     try:
