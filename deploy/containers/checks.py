@@ -80,7 +80,7 @@ def stops_and_comes_back(composition: Composition, asking: Client) -> str:
 
 def monitored(composition: Composition) -> str:
     """Prometheus finds every process, has its rules, and Alertmanager is there."""
-    composition.up("--scale", "api=2", "--scale", "worker=2", *MONITORING)
+    composition.up(*MONITORING)
     prometheus = composition.address("prometheus", 9090)
     wanted = {"api": 2, "worker": 2, "steward": 1, "node": 1, "prometheus": 1, "alertmanager": 1}
 

@@ -13,6 +13,7 @@ from deploy.containers.engine import Broken, Engine
 from deploy.containers.images import VERSION
 
 WAIT_SECONDS = "180"
+EVERY_PROFILE = ("--profile", "*")
 PORTS = ("TIL_API_PORT", "FLOWER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT", "KIBANA_PORT")
 
 
@@ -66,17 +67,17 @@ class Composition:
 
     def containers(self, service: str = "") -> list[dict[str, Any]]:
         """What the engine knows of the containers, of one service or of all."""
-        ids = self.compose("ps", "--all", "--quiet", *([service] if service else [])).split()
+        ids = self.compose(*EVERY_PROFILE, "ps", "--all", "--quiet", *([service] if service else [])).split()
         return list(json.loads(self.engine.docker("inspect", *ids))) if ids else []
 
     def address(self, service: str, port: int) -> str:
         """Where a published port is."""
-        return f"http://{self.compose('port', service, str(port))}"
+        return f"http://{self.compose(*EVERY_PROFILE, 'port', service, str(port))}"
 
     def stop(self) -> dict[str, int]:
         """Stop all; the milliseconds that it took under "all", and the exit code of each container."""
         began = time.monotonic()
-        self.compose("stop")
+        self.compose(*EVERY_PROFILE, "stop")
         took = int((time.monotonic() - began) * 1000)
         codes = {
             one["Name"].removeprefix(f"/{self.name}-"): one["State"]["ExitCode"] for one in self.containers()
@@ -85,11 +86,11 @@ class Composition:
 
     def logs(self) -> str:
         """What all containers have said."""
-        return self.compose("logs", "--no-color")
+        return self.compose(*EVERY_PROFILE, "logs", "--no-color")
 
     def remove(self) -> None:
         """Everything, the data too."""
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", check=False)
+        self.compose(*EVERY_PROFILE, "down", "--volumes", "--remove-orphans", check=False)
 
 
 def healthy(container: dict[str, Any]) -> bool:

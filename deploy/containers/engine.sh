@@ -30,11 +30,14 @@ make_base() {
     >"$home/debootstrap.log" 2>&1 || unavailable "debootstrap failed: $(tail -1 "$home/debootstrap.log")"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
   chroot "$root" sh -c 'cd /root && apt-get update -qq && apt-get download -qq docker-compose docker-buildx' >&2
+  # Debian's own copies of these can't be replaced by pip later.
+  env -u PIP_FIND_LINKS chroot "$root" sh -c 'rm -f /usr/lib/python3.13/EXTERNALLY-MANAGED &&
+    python3 -m pip install --quiet --root-user-action ignore --ignore-installed packaging pip setuptools wheel &&
+    cd /usr/lib/python3/dist-packages && rm -rf packaging* pip* wheel* setuptools* /root/.cache' >&2
   for package in "$root"/root/*.deb; do dpkg -x "$package" "$home/plugins"; done
   mkdir -p "$home/config/cli-plugins"
   find "$home/plugins" -path '*cli-plugins*' -type f -exec cp {} "$home/config/cli-plugins/" \;
-  rm -rf "$root"/root/*.deb "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale} \
-    "$root"/usr/lib/python3.13/EXTERNALLY-MANAGED
+  rm -rf "$root"/root/*.deb "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
   tar -C "$root" --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' -cf "$home/base.new" .
   mv "$home/base.new" "$home/base.tar"
 }
