@@ -53,6 +53,7 @@ def copy_checkout(folder: Path) -> Path:
 def check(engine: Engine, composition: Composition) -> None:
     """All checks, in an order that builds on each other. Raises Broken."""
     composition.prepare()
+    say(f"compose file read, profiles {composition.profiles()}")
     images.build(engine, composition.folder)
     say(images.look(engine, composition.secrets()))
     composition.up("--scale", "api=2", "--scale", "worker=2")

@@ -52,6 +52,11 @@ class Composition:
             "compose", "--project-name", self.name, *named, *arguments, check=check, folder=self.folder
         )
 
+    def profiles(self) -> str:
+        """The profiles' names, after Docker's own reading of the whole file. Raises Broken."""
+        self.compose(*EVERY_PROFILE, "config", "--quiet")
+        return ", ".join(sorted(self.compose("config", "--profiles").split()))
+
     def up(self, *arguments: str) -> None:
         """Start, and wait until all of it is healthy. Raises Broken with the logs of what is not."""
         try:
