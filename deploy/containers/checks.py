@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 from deploy.containers.composition import Composition, healthy
 from deploy.containers.engine import Broken
@@ -42,22 +41,26 @@ def two_of_each(composition: Composition, asking: Client) -> str:
             raise Broken(f"{service}: {states}")
     jobs = [asking.submit()["id"] for _ in range(20)]
     until(lambda: all(asking.job(job)["status"] == "succeeded" for job in jobs), "20 jobs succeeded")
-    done = [_jobs_done(composition, one) for one in composition.containers("worker")]
-    if 0 in done or sum(done) < len(jobs):
-        raise Broken(f"the workers did {done} of {len(jobs)} jobs")
+    done = _counts(composition, "worker", "til_job_run_seconds_count")
+    taken = _counts(composition, "api", 'til_submissions_total{outcome="accepted"}')
+    if 0 in done or sum(done) < len(jobs) or 0 in taken:
+        raise Broken(f"of {len(jobs)} jobs the apis took {taken}, the workers did {done}")
     for service in ("api", "worker"):
         composition.engine.docker("stop", composition.containers(service)[0]["Id"])
     for _ in range(10):
         if asking.submit(20)["status"] != "succeeded":
             raise Broken("a job beside a stopped api and a stopped worker")
-    return f"two apis, two workers: they did {done} jobs; one of each stopped, jobs go on"
+    return f"two apis took {taken} jobs, two workers did {done}; one of each stopped, jobs go on"
 
 
-def _jobs_done(composition: Composition, worker: dict[str, Any]) -> int:
-    """From the worker's own metrics, which are inside only."""
+def _counts(composition: Composition, service: str, metric: str) -> list[int]:
+    """Of each container, from its own metrics, which are inside only."""
     program = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metrics').read().decode())"
-    said = composition.engine.docker("exec", worker["Id"], "python3", "-c", program)
-    return int(sum(map(float, re.findall(r"^til_job_run_seconds_count.* (\S+)$", said, re.MULTILINE))))
+    found = []
+    for one in composition.containers(service):
+        said = composition.engine.docker("exec", one["Id"], "python3", "-c", program)
+        found.append(int(sum(map(float, re.findall(rf"^{re.escape(metric)} (\S+)$", said, re.MULTILINE)))))
+    return found
 
 
 def stops_and_comes_back(composition: Composition, asking: Client) -> str:

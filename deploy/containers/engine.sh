@@ -15,9 +15,9 @@ unavailable() { say "$*"; exit 2; }
 install_programs() {
   command -v dockerd >/dev/null && command -v debootstrap >/dev/null && return
   say "installing docker.io and debootstrap"
-  apt-get update -qq >&2 || unavailable "Debian's packages can't be reached."
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends docker.io debootstrap iptables >&2 ||
-    unavailable "docker.io can't be installed."
+  apt-get update -qq >"$home/install.log" 2>&1 || unavailable "Debian's packages can't be reached."
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends docker.io debootstrap iptables \
+    >>"$home/install.log" 2>&1 || unavailable "docker.io can't be installed: $(tail -1 "$home/install.log")"
 }
 
 # A small Debian with Python, as a tar, and Docker's compose and buildx out of Debian's newer packages.
@@ -29,15 +29,15 @@ make_base() {
   debootstrap --variant=minbase --include=python3,python3-pip,python3-venv,ca-certificates trixie "$root" \
     >"$home/debootstrap.log" 2>&1 || unavailable "debootstrap failed: $(tail -1 "$home/debootstrap.log")"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-  chroot "$root" sh -c 'cd /root && apt-get update -qq && apt-get download -qq docker-compose docker-buildx' >&2
+  chroot "$root" sh -c 'cd /tmp && apt-get update -qq && apt-get download -qq docker-compose docker-buildx' >&2
   # Debian's own copies of these can't be replaced by pip later.
   env -u PIP_FIND_LINKS chroot "$root" sh -c 'rm -f /usr/lib/python3.13/EXTERNALLY-MANAGED &&
     python3 -m pip install --quiet --root-user-action ignore --ignore-installed packaging pip setuptools wheel &&
     cd /usr/lib/python3/dist-packages && rm -rf packaging* pip* wheel* setuptools* /root/.cache' >&2
-  for package in "$root"/root/*.deb; do dpkg -x "$package" "$home/plugins"; done
+  for package in "$root"/tmp/*.deb; do dpkg -x "$package" "$home/plugins"; done
   mkdir -p "$home/config/cli-plugins"
   find "$home/plugins" -path '*cli-plugins*' -type f -exec cp {} "$home/config/cli-plugins/" \;
-  rm -rf "$root"/root/*.deb "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
+  rm -rf "$root"/tmp/*.deb "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
   tar -C "$root" --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' -cf "$home/base.new" .
   mv "$home/base.new" "$home/base.tar"
 }

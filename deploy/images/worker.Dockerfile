@@ -29,8 +29,8 @@ RUN --mount=type=bind,source=pyproject.toml,target=/src/pyproject.toml \
 RUN --mount=type=bind,rw,target=/src --mount=type=cache,target=/root/.cache/pip \
     PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-deps /src
 COPY --chmod=755 deploy/images/answers /usr/local/bin/answers
-# Whatever vLLM and its compilers cache goes below HOME: /tmp, or a volume at /cache.
-ENV HOME=/tmp HF_HOME=/models/hub PYTHONUNBUFFERED=1 TIL_METRICS_HOST=0.0.0.0 TIL_METRICS_PORT=9100
+# What vLLM, its compilers and the hub keep goes below HOME: /tmp, or a volume at /cache.
+ENV HOME=/tmp PYTHONUNBUFFERED=1 TIL_METRICS_HOST=0.0.0.0 TIL_METRICS_PORT=9100
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 9100
