@@ -57,6 +57,7 @@ def _counts(composition: Composition, service: str, metric: str) -> list[int]:
     """Of each container, from its own metrics, which are inside only."""
     program = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metrics').read().decode())"
     found = []
+    composition.none_died()
     for one in composition.containers(service):
         said = composition.engine.docker("exec", one["Id"], "python3", "-c", program)
         found.append(int(sum(map(float, re.findall(rf"^{re.escape(metric)} (\S+)$", said, re.MULTILINE)))))
@@ -110,6 +111,7 @@ def confined(composition: Composition) -> str:
             found.append(f"{name} can write to its root")
         if one["Config"]["User"] in ("", "root", "0") and "postgres" not in name:
             found.append(f"{name} runs as root")
+        found += [f"{name} was restarted"] if one["RestartCount"] else []
         found += [f"{name} shows {key}" for key, value in secrets.items() if value in shown]
     found += [f"a log shows {key}" for key, value in secrets.items() if value in logs]
     if found:

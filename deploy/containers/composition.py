@@ -89,6 +89,13 @@ class Composition:
         }
         return codes | {"all": took}
 
+    def none_died(self) -> None:
+        """Raises Broken, with its last lines, for a container that has ended by itself and was started again."""
+        for one in self.containers():
+            if one["RestartCount"]:
+                logs = self.engine.docker("logs", "--tail", "40", one["Id"], check=False)
+                raise Broken(f"{one['Name']} died {one['RestartCount']} times: {logs}")
+
     def logs(self) -> str:
         """What all containers have said."""
         return self.compose(*EVERY_PROFILE, "logs", "--no-color")
