@@ -140,7 +140,7 @@ def worker_image(composition: Composition, asking: Client) -> str:
         took = time.monotonic() - began
         code = docker("inspect", "--format", "{{.State.ExitCode}}", worker)
         if code != "0":
-            raise Broken(f"the worker's image ended with {code}: {docker('logs', '--tail', '20', worker)}")
+            raise Broken(f"the worker's image ended with {code}: {composition.engine.tail(worker)}")
     finally:
         docker("rm", "--force", worker)
     return f"the worker's image did a job and ended in {took:.1f} s"

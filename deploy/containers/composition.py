@@ -65,9 +65,7 @@ class Composition:
             sick = [
                 one for one in self.containers() if one["State"]["Status"] != "running" or not healthy(one)
             ]
-            logs = "\n".join(
-                self.engine.docker("logs", "--tail", "20", one["Id"], check=False) for one in sick
-            )
+            logs = "\n".join(self.engine.tail(one["Id"]) for one in sick)
             raise Broken(f"{broken}\n{[one['Name'] for one in sick]}\n{logs}") from None
 
     def containers(self, service: str = "") -> list[dict[str, Any]]:
@@ -90,10 +88,10 @@ class Composition:
         return codes | {"all": took}
 
     def none_died(self) -> None:
-        """Raises Broken, with its last lines, for a container that has ended by itself and was started again."""
+        """Raises Broken, with its last lines, for a container that ended by itself and was started again."""
         for one in self.containers():
             if one["RestartCount"]:
-                logs = self.engine.docker("logs", "--tail", "40", one["Id"], check=False)
+                logs = self.engine.tail(one["Id"])
                 raise Broken(f"{one['Name']} died {one['RestartCount']} times: {logs}")
 
     def logs(self) -> str:

@@ -28,7 +28,18 @@ class Engine:
 
     def docker(self, *arguments: str, check: bool = True, folder: Path | None = None) -> str:
         """What the command prints. Raises Broken with what it said where it fails."""
-        done = subprocess.run(  # noqa: S603 - our own arguments
+        done = self._run(arguments, folder)
+        if check and done.returncode:
+            raise Broken(f"docker {' '.join(arguments)}: {(done.stderr or done.stdout)[-3000:]}")
+        return done.stdout.strip()
+
+    def tail(self, container: str) -> str:
+        """The last lines of a container, on both of its streams."""
+        done = self._run(("logs", "--tail", "40", container), None)
+        return done.stdout + done.stderr
+
+    def _run(self, arguments: tuple[str, ...], folder: Path | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own arguments
             ["docker", *arguments],  # noqa: S607 - wherever it is
             env=os.environ | self.environment,
             cwd=folder,
@@ -36,9 +47,6 @@ class Engine:
             capture_output=True,
             text=True,
         )
-        if check and done.returncode:
-            raise Broken(f"docker {' '.join(arguments)}: {(done.stderr or done.stdout)[-3000:]}")
-        return done.stdout.strip()
 
     def close(self) -> None:
         """End the engine, if it was started here."""
