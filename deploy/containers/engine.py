@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,7 +24,6 @@ class Engine:
     environment: dict[str, str]
     stand_ins: bool
     ours: bool = False
-    base: dict[str, str] = field(default_factory=dict)
 
     def docker(self, *arguments: str, check: bool = True, folder: Path | None = None) -> str:
         """What the command prints. Raises Broken with what it said where it fails."""
