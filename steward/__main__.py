@@ -17,6 +17,7 @@ from base.health import Health
 from base.health import serve as serve_health
 from base.logs import set_up_logs
 from base.loops import DIED, STALLED_SECONDS, Loops
+from base.settings import read
 from capacity.exported import EXPORTED, STALE_SECONDS
 from signals.servers import check_servers
 from steward.delivering import delivering, until_signalled
@@ -63,10 +64,10 @@ def stalled(**threads: Loops) -> list[str]:
 
 
 if __name__ == "__main__":
-    settings_read = StewardSettings()
+    settings_read = read(StewardSettings)
     set_up_logs("steward", settings_read.log_level)
     try:
-        code = asyncio.run(serve(settings_read, WebhookSettings()))
+        code = asyncio.run(serve(settings_read, read(WebhookSettings)))
     except JobError as error:
         log.error("steward_not_started", error=str(error))
         code = 1

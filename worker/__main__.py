@@ -13,6 +13,7 @@ from base.errors import JobError
 from base.health import Health
 from base.health import serve as serve_health
 from base.logs import set_up_logs
+from base.settings import read as read_settings
 from worker.engines import EngineFailed
 from worker.engines.choose import EngineUnavailable, choose
 from worker.engines.profile import BadProfile, read
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 
 def main() -> int:
     """Serve until SIGTERM. Exit code 1, and the reason in the log, when the worker can't start."""
-    settings = WorkerSettings()
+    settings = read_settings(WorkerSettings)
     set_up_logs("worker", settings.log_level)
     health = WorkerHealth()
     serve_health(settings.metrics_port, settings.metrics_host, Health(health.alive, health.ready))
