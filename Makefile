@@ -9,7 +9,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 CONSTRAINTS = requirements/constraints.txt
 PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help run test quick check core vllm deploy-check chaos lock clean
+.PHONY: help run test quick check core vllm deploy-check compose-check chaos lock clean
 help:
 	@sed -n '1,4s/^# //p' Makefile
 
@@ -50,6 +50,10 @@ endif
 # Everything that is deployed, against real schemas, without a cloud.
 deploy-check: .venv-deploy/.ready
 	.venv-deploy/bin/python -m pytest -q -p no:cacheprovider -c tests/deploy/pytest.ini tests/deploy --durations=10
+
+# Builds every image and runs the compose file on a real Docker; where none can be had, it says so.
+compose-check:
+	@$(PYTHON) -m deploy.containers
 
 chaos: .venv/.dev
 	@JOBS=$(JOBS) FAULTS=$(FAULTS) SEED=$(SEED) .venv/bin/python -m tests.chaos

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 
@@ -19,6 +18,7 @@ from admin.sealing import new_secret, reencrypt
 from base import preflight
 from base.database import ADMIN, Database
 from base.errors import JobError
+from base.secret_files import BadSecretFile, secret
 from signals.preflight import redis
 from tenants.sealing import SecretBox, new_sealing_key
 from tenants.settings import SecretSettings
@@ -62,12 +62,16 @@ def main() -> int:
     if arguments.command == "secret-key":
         print(new_sealing_key())
         return 0
-    url = os.environ.get("DATABASE_URL")
+    try:
+        url, redis_url = secret("DATABASE_URL"), secret("REDIS_URL")
+    except BadSecretFile as error:
+        print(f"til-server: {error}", file=sys.stderr)
+        return 1
     if not url:
         print("til-server: set DATABASE_URL, e.g. postgresql://user:password@host/til", file=sys.stderr)
         return 1
     if arguments.command == "migrate":
-        return _run(_migrate_and_check(url, arguments.revision, os.environ.get("REDIS_URL")))
+        return _run(_migrate_and_check(url, arguments.revision, redis_url))
     return _run(_with_database(url, lambda database: _do(database, arguments)))
 
 

@@ -20,6 +20,7 @@ from base.errors import JobError
 from base.files import allow_many_files
 from base.logs import set_up_logs
 from base.loops import DIED
+from base.settings import read
 from signals.servers import check_servers
 from tenants.secrets import check_secrets
 from webhooks.settings import WebhookSettings
@@ -51,7 +52,7 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Read the settings, then serve. Exit code 1 when the port can't be had or a server is unfit, DIED when
     a background loop has died."""
-    settings = ApiSettings()
+    settings = read(ApiSettings)
     set_up_logs("api", settings.log_level)
     start_http_server(settings.metrics_port, settings.metrics_host)
     try:
@@ -64,7 +65,7 @@ def main() -> int:
         server.should_exit = True
 
     connections = Connections(allow_many_files())
-    app = create_app(settings, WebhookSettings(), stop, connections)
+    app = create_app(settings, read(WebhookSettings), stop, connections)
     server = Server(_config(app, settings, connections), app.state)
     server.run()
     died = DIED if app.state.loops.dead else 0

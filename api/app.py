@@ -27,12 +27,13 @@ from api.waiters import Waiters
 from base.database import API, Database
 from base.loops import Loops
 from capacity import queue_depth
+from capacity.exported import EXPORTED
 from signals.doorbell import Ringer
 from signals.pubsub import Live
 from til.redaction.pool import Redactor
 from webhooks.settings import WebhookSettings
 
-SLOTS_EVERY_SECONDS = 5
+FIGURES_EVERY_SECONDS = 1.0
 
 
 def create_app(
@@ -75,11 +76,13 @@ def _start_readers(state: State, settings: ApiSettings) -> None:
     state.followers.start(state.loops)
 
 
-async def _follow_slots(database: Database, ringer: Ringer) -> None:
-    """Tell the ringer the current number of worker slots; the run queue is kept about that long."""
+async def _follow_figures(database: Database, ringer: Ringer) -> None:
+    """Export the figures; tell the ringer the number of slots: the run queue is kept about that long."""
     async with database.session() as session:
-        ringer.set_slots((await queue_depth.read(session)).slots)
-    await asyncio.sleep(SLOTS_EVERY_SECONDS)
+        now = await queue_depth.read(session)
+    EXPORTED.show(now)
+    ringer.set_slots(now.slots)
+    await asyncio.sleep(FIGURES_EVERY_SECONDS)
 
 
 @asynccontextmanager
@@ -99,7 +102,7 @@ async def connections(
     state.secret_box = settings.box()
     state.loops = Loops(on_dead)
     _start_readers(state, settings)
-    state.loops.start("follow_slots", lambda: _follow_slots(state.database, state.ringer))
+    state.loops.start("follow_figures", lambda: _follow_figures(state.database, state.ringer))
     state.body_thread = ThreadPoolExecutor(1, "large-bodies")
     gc.collect()
     gc.freeze()  # Keeps garbage collections short, which large bodies cause: they skip what is loaded by now.

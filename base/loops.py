@@ -42,10 +42,13 @@ class Loops:
 
     Each loop calls its step again and again. A loop is dead when its task has ended, or when a step takes
     longer than `stalled_seconds`. `dead` is the name of the first dead one; `on_dead` is called once with it.
+    `seconds`: a monotonic clock.
     """
 
-    def __init__(self, on_dead: Callable[[str], None]) -> None:
+    def __init__(self, on_dead: Callable[[str], None], seconds: Callable[[], float] = time.monotonic) -> None:
         self.dead: str | None = None
+        self._seconds = seconds
+        self._turned_at: float | None = None
         self._on_dead = on_dead
         self._loops: list[_Loop] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -58,6 +61,10 @@ class Loops:
         loop = _Loop(name, step, stalled_seconds)
         self._loops.append(loop)
         self._run(name, self._repeat(loop))
+
+    def stalled_for(self) -> float:
+        """Seconds for which the event loop has not turned; 0 before it has begun to. From any thread."""
+        return 0.0 if self._turned_at is None else self._seconds() - self._turned_at
 
     def cancel(self) -> None:
         """Cancel every loop without waiting for it."""
@@ -94,6 +101,7 @@ class Loops:
     async def _find_stalled(self) -> None:
         """Counts its own ticks, not clock time: after a suspension of the whole process no loop is dead."""
         while True:
+            self._turned_at = self._seconds()
             await asyncio.sleep(1)
             for loop in self._loops:
                 loop.step_seconds += 1

@@ -20,6 +20,7 @@ RIGHTS = {
     "tenants": "SELECT, INSERT, UPDATE",
     "api_keys": "SELECT, INSERT, UPDATE",
     "workers": "SELECT, INSERT, UPDATE, DELETE",
+    "worker_starts": "SELECT, INSERT, UPDATE, DELETE",
     "jobs": "SELECT, INSERT, UPDATE",
     "job_events": "SELECT, INSERT",
     "deliveries": "SELECT, INSERT, UPDATE",

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+import sys
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from base.secret_files import BadSecretFile, WithSecretFiles
 
-class ServerSettings(BaseSettings):
+S = TypeVar("S", bound=BaseSettings)
+
+
+class ServerSettings(WithSecretFiles):
     """Addresses of PostgreSQL and Redis, where this process serves its metrics, and its log level."""
 
     model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
@@ -16,3 +23,31 @@ class ServerSettings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
     log_level: str = "info"
+
+
+class ModelSettings(BaseSettings):
+    """`models`: the aliases that a request may name, comma-separated; the first is the default."""
+
+    model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
+
+    models: str = "default"
+
+    def aliases(self) -> list[str]:
+        """The model aliases."""
+        return [alias.strip() for alias in self.models.split(",") if alias.strip()]
+
+
+def read(settings: type[S]) -> S:
+    """Read the settings from the environment. Ends the process with one line for each that can't be used."""
+    try:
+        return settings()
+    except BadSecretFile as error:
+        sys.exit(str(error))
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        sys.exit("\n".join(_sentence(prefix, str(found["loc"][0]), found["msg"]) for found in error.errors()))
+
+
+def _sentence(prefix: str, name: str, message: str) -> str:
+    """The field under its name in the environment; aliases are such names already, in capitals."""
+    return f"{name if name.isupper() else f'{prefix}{name}'.upper()}: {message}."

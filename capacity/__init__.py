@@ -1,1 +1,1 @@
-"""The depth of the queue, the KV-cache budget of an engine, and the expected wait of a job."""
+"""The depth of the queue, the workers that it needs, the KV-cache budget, the expected wait of a job."""

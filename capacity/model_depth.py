@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+COUNTS = ("queued", "running", "workers", "slots", "later")
+
 
 @dataclass(frozen=True)
 class ModelDepth:
-    """Jobs of a model, and the live workers that serve it. `mean_run_seconds`: None before any has run."""
+    """Jobs of a model, and the live workers that serve it. `mean_run_seconds`: None before any has run.
+
+    `later`: those of `queued` whose time to be tried lies further ahead than a cold start takes.
+    `tokens_per_job`: the mean of the first that wait for a slot. `workers_failing`: its workers start and die
+    without finishing a job.
+    """
 
     queued: int = 0
     running: int = 0
@@ -18,17 +25,32 @@ class ModelDepth:
     slots: int = 0
     oldest_queued_seconds: float = 0.0
     mean_run_seconds: float | None = None
+    later: int = 0
+    tokens_per_job: float | None = None
+    workers_failing: bool = False
+
+    @property
+    def due(self) -> int:
+        """Those that a worker which is started now would find to claim."""
+        return max(0, self.queued - self.later)
 
     @classmethod
-    def read(cls, stored: Mapping[str, Any], at: datetime.datetime, mean: float | None) -> ModelDepth:
+    def read(
+        cls, stored: Mapping[str, Any], at: datetime.datetime, mean: float | None, failing: bool = False
+    ) -> ModelDepth:
         """From the model's entry in `figures.models`, which was written at `at`.
 
-        `mean`: seconds of a run over all models, for a model that has none of its own.
+        `mean`: seconds of a run over all models, for a model that has none of its own. `failing`: its workers
+        die at their start.
         """
         oldest = stored.get("oldest_queued_at")
         age = (at - datetime.datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0
-        counts = {name: stored.get(name) or 0 for name in ("queued", "running", "workers", "slots")}
+        counts = {name: stored.get(name) or 0 for name in COUNTS}
         own = stored.get("mean_run_seconds")
         return cls(
-            **counts, oldest_queued_seconds=max(0.0, age), mean_run_seconds=mean if own is None else own
+            **counts,
+            oldest_queued_seconds=max(0.0, age),
+            mean_run_seconds=mean if own is None else own,
+            tokens_per_job=stored.get("tokens_per_job"),
+            workers_failing=failing,
         )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import json
+from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Double, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from base.tables import Json, Table, Time
 from capacity.measure import LIMITS, MEASURE, WRITE
 from capacity.model_depth import ModelDepth
-
-COLD_START_SECONDS = 180.0
-DRAIN_SECONDS = 300.0
-TARGET_LOAD = 0.8
+from capacity.scale import scale
+from capacity.scaling import ScalingSettings
 
 
 class QueueDepth(Table):
@@ -22,12 +22,13 @@ class QueueDepth(Table):
 
     `steady_since`: since when a steward has written it without a break. `counted_at`: the oldest of the
     counts, since large ones are reused for some seconds. `models`: the same for each model, as
-    `capacity.model_depth` reads it.
+    `capacity.model_depth` reads it. `scaling`, written at `scaled_at`: the state of `capacity.scale` for each
+    model. `age_seconds`: of `at`, when the row was read.
     """
 
     __tablename__ = "figures"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[Time]
+    at: Mapped[Time] = mapped_column()
     steady_since: Mapped[Time]
     counted_at: Mapped[Time]
     queued: Mapped[int]
@@ -40,6 +41,13 @@ class QueueDepth(Table):
     arrivals_per_second: Mapped[float]
     workers_desired: Mapped[int]
     models: Mapped[Json] = mapped_column(server_default="{}")
+    scaling: Mapped[Json] = mapped_column(server_default="{}")
+    scaled_at: Mapped[Time | None]
+    seen_event_id: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    seen_finish: Mapped[Time | None]
+    age_seconds: Mapped[float] = column_property(
+        cast(func.extract("epoch", func.clock_timestamp() - at), Double)
+    )
 
     def of(self, model: str) -> ModelDepth:
         """The depth of one model; where no steward has counted by model yet, that of all together."""
@@ -47,24 +55,34 @@ class QueueDepth(Table):
             return ModelDepth(
                 self.queued, self.running, self.workers, self.slots, mean_run_seconds=self.mean_run_seconds
             )
-        return ModelDepth.read(self.models.get(model, {}), self.at, self.mean_run_seconds)
+        failing = bool(self.scaling.get(model, {}).get("workers_failing"))
+        return ModelDepth.read(self.models.get(model, {}), self.at, self.mean_run_seconds, failing)
 
 
-async def measure(session: AsyncSession, slots_per_worker: int, lease_seconds: float) -> QueueDepth:
-    """Count, write the row and return it. Up to 100,000 queued jobs of a model are counted.
+async def measure(
+    session: AsyncSession, settings: ScalingSettings, lease_seconds: float, aliases: Collection[str] = ()
+) -> QueueDepth:
+    """Count, decide how many workers each model should have, write the row and return it.
 
-    `steady_since` is set to now when the last row is older than `longest_gap_seconds`.
+    Up to 100,000 queued jobs of a model are counted.
+
+    `aliases` have figures even before their first job. `steady_since` is set to now when the last row is
+    older than `longest_gap_seconds`.
     """
-    row = (await session.execute(MEASURE, LIMITS)).mappings().one()
-    values = dict(row) | {"arrivals": float(row["arrivals"]), "gap": longest_gap_seconds(lease_seconds)}
-    values["mean"] = None if row["mean"] is None else float(row["mean"])
-    values["desired"] = workers_desired(
-        queued=row["queued"],
-        running=row["running"],
-        arrivals_per_second=values["arrivals"],
-        service_seconds=values["mean"] or 10.0,
-        slots=slots_per_worker,
-    )
+    counted = LIMITS | {"horizon": settings.cold_start_seconds}
+    row = (await session.execute(MEASURE, counted)).mappings().one()
+    mean = None if row["mean"] is None else float(row["mean"])
+    values: dict[str, Any] = dict(row) | {"gap": longest_gap_seconds(lease_seconds), "mean": mean}
+    models = json.loads(row["models"])
+    depths = {name: ModelDepth.read(stored, row["at"], mean) for name, stored in models.items()}
+    found = await scale(session, depths, settings, aliases)
+    values |= {
+        "scaling": json.dumps(found.models),
+        "arrivals": found.arrivals_per_second,
+        "desired": found.workers_desired,
+        "seen_event_id": found.seen_event_id,
+        "seen_finish": found.seen_finish,
+    }
     await session.execute(WRITE, values)
     return await read(session)
 
@@ -113,21 +131,5 @@ async def read(session: AsyncSession) -> QueueDepth:
         arrivals_per_second=0.0,
         workers_desired=0,
         models={},
+        scaling={},
     )
-
-
-def workers_desired(
-    queued: int, running: int, arrivals_per_second: float, service_seconds: float, slots: int
-) -> int:
-    """The number of workers that the autoscalers should run.
-
-    max(running / C, (lambda * S + (Q + lambda * D) * S / T) / (rho * C)), each rounded up: enough slots for
-    what runs, and for the arrivals plus a backlog that is worked off in T seconds. 0 when nothing is queued,
-    running or arriving. lambda: arrivals a second; S: mean seconds of a run; Q: queued; D: seconds of a
-    worker's cold start; T: `DRAIN_SECONDS`; C: slots of a worker; rho: `TARGET_LOAD` of the slots.
-    """
-    if not queued and not running and not arrivals_per_second:
-        return 0
-    backlog = queued + arrivals_per_second * COLD_START_SECONDS
-    busy = arrivals_per_second * service_seconds + backlog * service_seconds / DRAIN_SECONDS
-    return max(math.ceil(running / slots), math.ceil(busy / (TARGET_LOAD * slots)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from base.clock import NOW, STATEMENT_NOW
 from base.states import Status
 from base.tables import Job, Worker
+from capacity import worker_starts
 from capacity.queue_depth import steady
 from jobs import expire, finish, give_back
 from jobs.claim import SUSPECT_LOSSES
@@ -61,7 +62,7 @@ async def rescue_one_worker(session: AsyncSession, lease_seconds: float) -> int 
     if worker_id is None:
         return None
     rescued = await _rescue_jobs(session, worker_id)
-    await session.execute(delete(Worker).where(Worker.id == worker_id))
+    await worker_starts.lost(session, worker_id)
     return rescued
 
 

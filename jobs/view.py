@@ -75,6 +75,8 @@ def _wait(job: Job, position: int | None, depth: ModelDepth | None) -> dict[str,
 def _waiting_for(job: Job, depth: ModelDepth | None) -> str:
     if job.not_before is not None:
         return "retry"
+    if depth is not None and depth.workers_failing:
+        return "worker_failing"
     return "capacity" if depth is None or depth.workers else "cold_start"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from celery import Celery
+
+from base.secret_files import secret
 
 TASK = "til.run"
 
@@ -45,4 +46,4 @@ def make_broker(url: str, socket: dict[str, Any], **classes: type) -> Celery:
     return app
 
 
-app = make_broker(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), WORKER_SOCKET)
+app = make_broker(secret("REDIS_URL") or "redis://127.0.0.1:6379/0", WORKER_SOCKET)

@@ -9,13 +9,16 @@ import asyncio
 import sys
 
 import structlog
-from prometheus_client import start_http_server
 
 from base.database import STEWARD, Database
 from base.errors import JobError
 from base.files import allow_many_files
+from base.health import Health
+from base.health import serve as serve_health
 from base.logs import set_up_logs
-from base.loops import DIED
+from base.loops import DIED, STALLED_SECONDS, Loops
+from base.settings import read
+from capacity.exported import EXPORTED, STALE_SECONDS
 from signals.servers import check_servers
 from steward.delivering import delivering, until_signalled
 from steward.settings import StewardSettings
@@ -32,7 +35,8 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
     Returns the exit code: 0, or DIED when a loop has died.
     """
     allow_many_files()  # Each webhook in flight holds a connection.
-    start_http_server(settings.metrics_port, settings.metrics_host)
+    health = Health()
+    serve_health(settings.metrics_port, settings.metrics_host, health)
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     redis_url = settings.redis_url.get_secret_value()
     await check_servers(database, redis_url, lambda: check_secrets(database, settings.box()))
@@ -42,8 +46,11 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
     def on_dead(_: str) -> None:
         loop.call_soon_threadsafe(died.set)
 
-    thread = SweepingThread(settings, on_dead)
-    async with delivering(settings, webhooks, on_dead):
+    sweeping, delivery = Loops(on_dead), Loops(on_dead)
+    health.alive = lambda: stalled(sweeping=sweeping, delivering=delivery)
+    health.ready = lambda: health.alive() + (["figures"] if EXPORTED.age_seconds > STALE_SECONDS else [])
+    thread = SweepingThread(settings, sweeping, on_dead)
+    async with delivering(settings, webhooks, delivery):
         log.info("steward_started")
         await until_signalled(died.wait())
         await thread.stop()
@@ -51,11 +58,16 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
     return DIED if died.is_set() else 0
 
 
+def stalled(**threads: Loops) -> list[str]:
+    """Those of these event loops that are stalled, or in which a background loop died."""
+    return [name for name, loops in threads.items() if loops.dead or loops.stalled_for() > STALLED_SECONDS]
+
+
 if __name__ == "__main__":
-    settings_read = StewardSettings()
+    settings_read = read(StewardSettings)
     set_up_logs("steward", settings_read.log_level)
     try:
-        code = asyncio.run(serve(settings_read, WebhookSettings()))
+        code = asyncio.run(serve(settings_read, read(WebhookSettings)))
     except JobError as error:
         log.error("steward_not_started", error=str(error))
         code = 1

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -42,11 +42,11 @@ class ProgressWebhooks:
 
 @asynccontextmanager
 async def delivering(
-    settings: StewardSettings, webhooks: WebhookSettings, on_dead: Callable[[str], None]
+    settings: StewardSettings, webhooks: WebhookSettings, loops: Loops
 ) -> AsyncIterator[None]:
     """Deliver webhooks inside the block; after it wait for those in flight, until a signal comes."""
     database = Database(settings.database_url.get_secret_value(), DELIVERER)
-    live, loops = Live(settings.redis_url.get_secret_value()), Loops(on_dead)
+    live = Live(settings.redis_url.get_secret_value())
     agent = f"til-queue/{version('til-queue')}"
     sender = Sender(agent, webhooks.timeout_seconds, webhooks.allowed_networks)
     deliverer = Deliverer(database, sender, webhooks.schedule_seconds, settings.box())

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from base.settings import ServerSettings
+from base.settings import ModelSettings, ServerSettings
+from capacity.scaling import ScalingSettings
 from tenants.settings import SecretSettings
 
 
-class StewardSettings(ServerSettings, SecretSettings):
-    """`slots_per_worker`: C in `capacity.queue_depth.workers_desired`. `lease_seconds`: as the workers'."""
+class StewardSettings(ServerSettings, SecretSettings, ModelSettings):
+    """`lease_seconds`: as the workers'. The others: see `capacity.scaling.ScalingSettings`."""
 
-    slots_per_worker: int = 30
     lease_seconds: float = Field(default=15.0, gt=0)
+    slots_per_worker: int = Field(default=30, gt=0)
+    cold_start_seconds: float = Field(default=180.0, ge=0)
+    target_drain_seconds: float = Field(default=300.0, gt=0)
+    target_load: float = Field(default=0.8, gt=0, le=1)
+    scale_in_seconds: float = Field(default=300.0, ge=0)
+    workers_min: int = Field(default=0, ge=0)
+    workers_max: int = Field(default=100, ge=0)
+
+    def scaling(self) -> ScalingSettings:
+        """What the scaling signal is computed by."""
+        return ScalingSettings(
+            self.cold_start_seconds,
+            self.target_drain_seconds,
+            self.target_load,
+            self.slots_per_worker,
+            self.scale_in_seconds,
+            self.workers_min,
+            self.workers_max,
+        )
 
     @property
     def tick_seconds(self) -> float:

@@ -7,38 +7,30 @@ import contextlib
 from collections.abc import Collection
 
 import structlog
-from prometheus_client import Gauge
 
 from base.database import Database
 from base.loops import Loops
 from base.metrics import FINISHED
-from capacity import queue_depth
-from capacity.model_depth import ModelDepth
+from capacity import queue_depth, worker_starts
+from capacity.exported import EXPORTED
 from capacity.queue_depth import QueueDepth
+from capacity.scaling import ScalingSettings
 from jobs import sweep
 from jobs.claim import waiting_models
 from signals.doorbell import Ringer
 from signals.pubsub import DELIVERIES, ENDED, SWEEP, Live
+from steward.metrics import LEASE_RESCUES, WORKERS_LOST
 from webhooks import endpoints
 
 FORGET_EVERY_SECONDS = 60
 MOST_RESCUES_A_TICK = 1000
 log = structlog.get_logger()
 
-JOBS = Gauge("til_jobs", "Jobs by state.", ["state"])
-OLDEST = Gauge("til_oldest_queued_seconds", "Age of the oldest queued job.")
-MODEL_JOBS = Gauge("til_model_jobs", "Jobs by model and state.", ["model", "state"])
-MODEL_OLDEST = Gauge("til_model_oldest_queued_seconds", "Age of the model's oldest queued job.", ["model"])
-MODEL_SLOTS = Gauge("til_model_slots", "Slots of live workers that serve the model.", ["model"])
-SLOTS = Gauge("til_slots", "Slots of live workers.")
-WORKERS = Gauge("til_workers", "Live workers.")
-DESIRED = Gauge("til_workers_desired", "Workers that the autoscalers should run.")
-
 
 class Sweeper:
     """Sweeps every `tick_seconds`, and at once when a worker reports that its engine has died.
 
-    `slots_per_worker`: C in `capacity.queue_depth.workers_desired`. `lease_seconds`: as the workers'.
+    `aliases`: models that have figures even before their first job. `lease_seconds`: as the workers'.
     """
 
     def __init__(
@@ -46,18 +38,19 @@ class Sweeper:
         database: Database,
         live: Live,
         ringer: Ringer,
-        slots_per_worker: int,
+        scaling: ScalingSettings,
+        aliases: Collection[str],
         lease_seconds: float,
         tick_seconds: float,
     ) -> None:
         self._database = database
         self._live = live
         self._ringer = ringer
-        self._slots_per_worker = slots_per_worker
+        self._scaling = scaling
+        self._aliases = aliases
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
         self._nudged = asyncio.Event()
-        self._models: set[str] = set()
 
     def start(self, loops: Loops) -> None:
         """Sweep from now on."""
@@ -88,12 +81,10 @@ class Sweeper:
             if back:
                 await sweep.clock_stepped_back(session, back)
             await sweep.shorten_leases(session, self._lease_seconds)
-            depth = await queue_depth.measure(session, self._slots_per_worker, self._lease_seconds)
+            depth = await queue_depth.measure(session, self._scaling, self._lease_seconds, self._aliases)
         if back:
             log.warning("database_clock_stepped_back", seconds=round(back, 1))
-        export(depth)
-        self._models |= depth.models.keys()
-        export_models(depth, self._models)
+        EXPORTED.show(depth)
         return depth
 
     async def _rescue(self) -> None:
@@ -105,6 +96,8 @@ class Sweeper:
             if rescued is None:
                 break
             any_lost = True
+            WORKERS_LOST.inc()
+            LEASE_RESCUES.inc(rescued)
             log.warning("worker_lost", jobs=rescued)
         if any_lost:
             await self._live.publish(DELIVERIES, "rescued")
@@ -118,28 +111,7 @@ class Sweeper:
             self._ringer.ring(model, ["steward"] * count)
 
     async def _forget(self) -> None:
-        for forget in (sweep.forget_idempotency_keys, endpoints.forget_old):
+        for forget in (sweep.forget_idempotency_keys, endpoints.forget_old, worker_starts.forget_old):
             async with self._database.session() as session:
                 await forget(session)
         await asyncio.sleep(FORGET_EVERY_SECONDS)
-
-
-def export(depth: QueueDepth) -> None:
-    """Set the metrics of all models together, which the autoscalers follow."""
-    oldest = (depth.at - depth.oldest_queued_at).total_seconds() if depth.oldest_queued_at else 0
-    JOBS.labels("queued").set(depth.queued)
-    JOBS.labels("running").set(depth.running)
-    OLDEST.set(max(0, oldest))
-    SLOTS.set(depth.slots)
-    WORKERS.set(depth.workers)
-    DESIRED.set(depth.workers_desired)
-
-
-def export_models(depth: QueueDepth, models: Collection[str]) -> None:
-    """Set the metrics of each of these models; zeros for those that have no jobs and no workers any more."""
-    for model in models:
-        own = depth.of(model) if depth.models else ModelDepth()
-        MODEL_JOBS.labels(model, "queued").set(own.queued)
-        MODEL_JOBS.labels(model, "running").set(own.running)
-        MODEL_OLDEST.labels(model).set(own.oldest_queued_seconds)
-        MODEL_SLOTS.labels(model).set(own.slots)

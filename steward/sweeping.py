@@ -22,13 +22,13 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def sweeping(settings: StewardSettings, on_dead: Callable[[str], None]) -> AsyncIterator[None]:
-    """Sweep inside the block, with connections of its own."""
+async def sweeping(settings: StewardSettings, loops: Loops) -> AsyncIterator[None]:
+    """Sweep inside the block, in these loops, with connections of its own."""
     redis_url = settings.redis_url.get_secret_value()
     database = Database(settings.database_url.get_secret_value(), STEWARD)
-    live, ringer, loops = Live(redis_url), Ringer(redis_url), Loops(on_dead)
-    numbers = settings.slots_per_worker, settings.lease_seconds, settings.tick_seconds
-    Sweeper(database, live, ringer, *numbers).start(loops)
+    live, ringer = Live(redis_url), Ringer(redis_url)
+    intervals = settings.lease_seconds, settings.tick_seconds
+    Sweeper(database, live, ringer, settings.scaling(), settings.aliases(), *intervals).start(loops)
     try:
         yield
     finally:
@@ -41,8 +41,9 @@ async def sweeping(settings: StewardSettings, on_dead: Callable[[str], None]) ->
 class SweepingThread:
     """Sweeps in a thread with an event loop of its own, so that many deliveries do not delay it."""
 
-    def __init__(self, settings: StewardSettings, on_dead: Callable[[str], None]) -> None:
+    def __init__(self, settings: StewardSettings, loops: Loops, on_dead: Callable[[str], None]) -> None:
         self._settings = settings
+        self._loops = loops
         self._on_dead = on_dead
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -58,7 +59,7 @@ class SweepingThread:
             self._on_dead("sweeping")
 
     async def _sweep(self) -> None:
-        async with sweeping(self._settings, self._on_dead):
+        async with sweeping(self._settings, self._loops):
             await self._stopping.wait()
 
     async def stop(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from base.secret_files import WithSecretFiles
 from tenants.sealing import SecretBox
 
 
@@ -23,7 +24,7 @@ def split(value: SecretStr) -> list[str]:
     return [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
 
 
-class SecretSettings(BaseSettings):
+class SecretSettings(WithSecretFiles):
     """`secret_keys` (TIL_SECRET_KEYS): encrypt the webhook secrets; the first encrypts, each decrypts."""
 
     model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", hide_input_in_errors=True)

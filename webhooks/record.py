@@ -17,6 +17,8 @@ from webhooks.retry_schedule import Ended, NextAttempt
 from webhooks.sender import CRASHED, Attempt
 
 DELIVERIES = Counter("til_webhook_deliveries_total", "Webhook attempts by outcome.", ["outcome"])
+for outcome in ("delivered", "refused", "error"):
+    DELIVERIES.labels(outcome)  # They begin at 0, or the first of each would be no increase.
 DELAY = Histogram("til_webhook_delay_seconds", "From the event to the first POST of its webhook.")
 
 RECORD = text("""

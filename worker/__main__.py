@@ -8,31 +8,38 @@ from types import FrameType
 from typing import Any
 
 import structlog
-from prometheus_client import start_http_server
 
 from base.errors import JobError
+from base.health import Health
+from base.health import serve as serve_health
 from base.logs import set_up_logs
+from base.settings import read as read_settings
 from worker.engines import EngineFailed
 from worker.engines.choose import EngineUnavailable, choose
 from worker.engines.profile import BadProfile, read
+from worker.health import WorkerHealth
 from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 from worker.slots.consumer import consume, make_consumer
+from worker.starting import recorded_start
 
 log = structlog.get_logger()
 
 
 def main() -> int:
     """Serve until SIGTERM. Exit code 1, and the reason in the log, when the worker can't start."""
-    settings = WorkerSettings()
+    settings = read_settings(WorkerSettings)
     set_up_logs("worker", settings.log_level)
-    start_http_server(settings.metrics_port, settings.metrics_host)
+    health = WorkerHealth()
+    serve_health(settings.metrics_port, settings.metrics_host, Health(health.alive, health.ready))
     try:
-        settings, arguments = with_profile(settings)
-        runtime = make_runtime(settings, arguments)
+        with recorded_start(settings.database_url.get_secret_value(), settings.alias):
+            settings, arguments = with_profile(settings)
+            runtime = make_runtime(settings, arguments)
     except (BadProfile, EngineUnavailable, EngineFailed, JobError) as error:
         log.error("worker_not_started", error=str(error))
         return 1
+    health.started(runtime)
     serve(settings, runtime)
     return 0
 

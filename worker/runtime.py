@@ -46,11 +46,12 @@ class Runtime:
 
     def __init__(self, settings: WorkerSettings, engine: Engine) -> None:
         self._settings = settings
-        self._engine = engine
+        self.engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-loop", daemon=True)
-        self._loops = Loops(lambda _: self._die("loop_dead"))
-        self._draining = threading.Event()
+        self.loops = Loops(lambda _: self._die("loop_dead"))
+        self.consumer = ConsumerRestart()
+        self.draining = threading.Event()
         self._closing = threading.Event()
         self._dying: asyncio.Task[None] | None = None
         self._thread.start()
@@ -73,14 +74,14 @@ class Runtime:
 
     def _build_runner(self, rate: TokenRate) -> None:
         settings = self._settings
-        shared = (self.database, self._engine, self.in_flight, self.claimer)
+        shared = (self.database, self.engine, self.in_flight, self.claimer)
         self.heartbeat = Heartbeat(
             *shared, settings.alias, settings.slots, settings.lease_seconds, rate.per_second, self._die
         )
         self.reporter = LiveReporter(self.live, rate)
         self.runner = Runner(
             self.database,
-            self._engine,
+            self.engine,
             self.live,
             self.in_flight,
             self.claimer,
@@ -90,7 +91,7 @@ class Runtime:
             settings.code_tokens,
         )
         watched = (self.database, self.in_flight, self.claimer, settings.alias)
-        self.watchdog = DoorbellWatchdog(*watched, self.runner.run_one, ConsumerRestart())
+        self.watchdog = DoorbellWatchdog(*watched, self.runner.run_one, self.consumer)
 
     def start(self) -> None:
         """Load the engine, register, start the loops. Raises EngineFailed, and JobError from the database."""
@@ -98,19 +99,19 @@ class Runtime:
 
     async def _start(self) -> None:
         await require_servers(self.database, self._settings.redis_url.get_secret_value())
-        await self._engine.start()
-        self.in_flight.admission.cache = self._engine.kv_cache()
+        await self.engine.start()
+        self.in_flight.admission.cache = self.engine.kv_cache()
         await self.heartbeat.register()
-        RUNNING.set_function(lambda: self._engine.load()[0])
-        WAITING.set_function(lambda: self._engine.load()[1])
+        RUNNING.set_function(lambda: self.engine.load()[0])
+        WAITING.set_function(lambda: self.engine.load()[1])
         READY.set(1)
-        self._loops.start("heartbeat", self.heartbeat.next_beat, 60 + int(self._settings.lease_seconds))
-        self._loops.start("check_cancels", self.heartbeat.check_cancels, None)
-        self._loops.start(
+        self.loops.start("heartbeat", self.heartbeat.next_beat, 60 + int(self._settings.lease_seconds))
+        self.loops.start("check_cancels", self.heartbeat.check_cancels, None)
+        self.loops.start(
             "listen_cancels", lambda: self.live.listen(CANCEL, lambda _: self.heartbeat.nudged.set()), None
         )
-        self._loops.start("live_text", self.reporter.next_tick)
-        self._loops.start("doorbell_watchdog", self.watchdog.check)
+        self.loops.start("live_text", self.reporter.next_tick)
+        self.loops.start("doorbell_watchdog", self.watchdog.check)
 
     def serve_doorbell(self) -> None:
         """Run one job to its end; called in one of Celery's threads, which this blocks."""
@@ -119,10 +120,10 @@ class Runtime:
 
     def drain(self) -> None:
         """Claim no more, let jobs finish, release the rest in time. A second call releases them at once."""
-        if self._draining.is_set():
+        if self.draining.is_set():
             asyncio.run_coroutine_threadsafe(self._release_now(), self._loop)
             return
-        self._draining.set()
+        self.draining.set()
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
         self._timer(self._settings.drain_seconds + 2, self._exit_undrained)
 
@@ -170,7 +171,7 @@ class Runtime:
             log.error(why, held=len(self.in_flight))
             READY.set(0)
             self.claimer.dead = True
-            self._loops.cancel()
+            self.loops.cancel()
             self._dying = asyncio.create_task(self._end_lease())
 
     async def _end_lease(self) -> None:
@@ -197,7 +198,7 @@ class Runtime:
         """Unregister once no job is held. If no drain was asked for, exit with DIED, to be restarted."""
         self._closing.set()
         self._call(self._close())
-        if not self._draining.is_set():
+        if not self.draining.is_set():
             log.error("celery_ended")
             os._exit(DIED)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -211,11 +212,11 @@ class Runtime:
         await self.database.close()
 
     async def _leave(self) -> None:
-        await self._loops.close()
+        await self.loops.close()
         with contextlib.suppress(DatabaseUnavailable):
             async with self.database.session() as session:
                 await workers.leave(session, self.claimer.worker_id)
-        await self._engine.close()
+        await self.engine.close()
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()

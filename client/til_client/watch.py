@@ -17,6 +17,7 @@ POLL_SECONDS = 1
 WAITING_FOR = {
     "capacity": "for a free worker",
     "cold_start": "for a worker to start",
+    "worker_failing": "for workers that fail again and again",
     "tenant_limit": "for your own jobs to finish",
     "retry": "to be tried again",
     "paused": "because the queue is paused",

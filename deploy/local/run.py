@@ -17,6 +17,7 @@ from types import FrameType
 from rich.console import Console
 from rich.table import Table
 
+from base.secret_files import BadSecretFile
 from deploy.local import checks, guard, leftovers
 from deploy.local.checks import CanNotRun
 from deploy.local.child import ChildFailed
@@ -41,7 +42,7 @@ def main() -> int:
         with checks.lock_folder(folder):
             leftovers.end_all(folder)
             return run(LocalStack(folder), once)
-    except (CanNotRun, ChildFailed) as error:
+    except (CanNotRun, ChildFailed, BadSecretFile) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

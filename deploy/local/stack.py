@@ -17,6 +17,7 @@ from pathlib import Path
 
 from admin.bootstrap import bootstrap
 from base.database import ADMIN, Database
+from base.secret_files import secret
 from deploy.local.checks import CanNotRun, answers, port_of
 from deploy.local.child import Child
 from deploy.local.guard import Guard
@@ -30,6 +31,7 @@ from tenants.secrets import rotate_webhook_secret
 START_SECONDS = 60
 SHORTEST_LIFE_SECONDS = 5
 """A process that ends sooner than this after its start is not started again."""
+READ_HERE = {"DATABASE_URL_FILE", "REDIS_URL_FILE", "TIL_SECRET_KEYS_FILE"}
 ENGINE_SECONDS = 900
 """Loading a real model takes minutes."""
 
@@ -62,7 +64,7 @@ class LocalStack:
     def start(self) -> None:
         """Start everything and return when all of it is healthy. Raises CanNotRun, ChildFailed."""
         self._guard.start()
-        self.secret_keys = os.environ.get("TIL_SECRET_KEYS") or sealing_key(self.folder)
+        self.secret_keys = secret("TIL_SECRET_KEYS") or sealing_key(self.folder)
         self._start_servers()
         self._migrate()
         self.secrets = asyncio.run(self._keys())
@@ -70,8 +72,8 @@ class LocalStack:
         self.write()
 
     def _start_servers(self) -> None:
-        self.database_url = os.environ.get("DATABASE_URL", "")
-        self.redis_url = os.environ.get("REDIS_URL", "")
+        self.database_url = secret("DATABASE_URL") or ""
+        self.redis_url = secret("REDIS_URL") or ""
         log = self.folder / "log"
         if not self.redis_url:
             valkey = ValkeyServer(self.folder / "valkey", log / "valkey.log")
@@ -117,7 +119,7 @@ class LocalStack:
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of our processes. Webhooks to loopback are allowed, for development."""
         return (
-            dict(os.environ)
+            {name: value for name, value in os.environ.items() if name not in READ_HERE}
             | {
                 "DATABASE_URL": self.database_url,
                 "REDIS_URL": self.redis_url,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from base.database import Database
 from capacity import measure, queue_depth
+from capacity.exported import Exported
 from capacity.queue_depth import QueueDepth
+from capacity.scaling import ScalingSettings
 from jobs.submission import Submission
 from jobs.submit import insert_batch
 from jobs.workers import register
-from steward.sweeper import export_models
 from tests.jobs.conftest import claimed
 from tests.stack.processes import day
 from til.request import TilRequest
@@ -46,7 +46,7 @@ async def serves(database: Database, model: str, slots: int) -> uuid.UUID:
 
 async def measured(database: Database) -> QueueDepth:
     async with database.session() as session:
-        return await queue_depth.measure(session, 30, 15)
+        return await queue_depth.measure(session, ScalingSettings(), 15)
 
 
 async def test_each_model_has_figures_of_its_own(database: Database, tenant_id: uuid.UUID) -> None:
@@ -102,13 +102,20 @@ async def test_many_that_wait_are_counted_once_in_ten_seconds(
 async def test_the_metrics_of_a_model_of_which_nothing_is_left_are_zero(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
+    exported = Exported()
     await waits(database, tenant_id, "gone", 50)
-    export_models(await measured(database), {"gone"})
-    shown = ("til_model_jobs", {"model": "gone", "state": "queued"})
-    age = ("til_model_oldest_queued_seconds", {"model": "gone"})
-    assert REGISTRY.get_sample_value(*shown) == 1
-    assert (REGISTRY.get_sample_value(*age) or 0) >= 50
+    exported.show(await measured(database))
+    shown = samples(exported)
+    assert shown["til_jobs", "gone", "queued"] == 1
+    assert shown["til_oldest_queued_seconds", "gone"] >= 50
     async with database.session() as session:
         await session.execute(text("UPDATE jobs SET status = 'cancelled', finished_at = now()"))
-    export_models(await measured(database), {"gone"})
-    assert (REGISTRY.get_sample_value(*shown), REGISTRY.get_sample_value(*age)) == (0, 0)
+    exported.show(await measured(database))
+    shown = samples(exported)
+    assert (shown["til_jobs", "gone", "queued"], shown["til_oldest_queued_seconds", "gone"]) == (0, 0)
+
+
+def samples(exported: Exported) -> dict[tuple[str, ...], float]:
+    """Each value by its name and labels."""
+    found = (sample for family in exported.collect() for sample in family.samples)
+    return {(sample.name, *sample.labels.values()): sample.value for sample in found}

@@ -14,7 +14,7 @@ SMALL = {"queued": 40, "running": 4, "workers": 1, "slots": 4, "mean_run_seconds
 def depth(**models: object) -> QueueDepth:
     """100 slots in all."""
     totals = {"queued": 50, "running": 4, "workers": 9, "slots": 100, "mean_run_seconds": 60.0}
-    return QueueDepth(id=1, at=NOW, models=models, **totals)
+    return QueueDepth(id=1, at=NOW, models=models, scaling={}, **totals)
 
 
 def test_the_slots_of_other_models_shorten_no_wait() -> None:

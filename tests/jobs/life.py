@@ -18,6 +18,7 @@ from base.errors import AlreadyFinished, ClaimLost, WorkerGone
 from base.states import ARROWS, ENDINGS, Status
 from base.tables import Job, JobEvent
 from capacity import queue_depth
+from capacity.scaling import ScalingSettings
 from jobs import finish, give_back, sweep
 from jobs.fence import Claim
 from jobs.workers import register
@@ -198,7 +199,7 @@ async def end_lease(session: AsyncSession, worker: uuid.UUID, at: str = "clock_t
 
 async def rescue(session: AsyncSession) -> int | None:
     """What a steward does that has been steady for long."""
-    await queue_depth.measure(session, 30, LEASE)
+    await queue_depth.measure(session, ScalingSettings(), LEASE)
     await session.execute(text("UPDATE figures SET steady_since = clock_timestamp() - interval '2 h'"))
     return await sweep.rescue_one_worker(session, LEASE)
 

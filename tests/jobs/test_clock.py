@@ -12,6 +12,7 @@ from sqlalchemy import text
 from base.database import Database
 from base.loops import Loops
 from capacity import queue_depth
+from capacity.scaling import ScalingSettings
 from jobs import finish, give_back
 from signals.doorbell import Ringer
 from signals.pubsub import Live
@@ -22,7 +23,7 @@ LEASE = 1.0
 AN_HOUR = "interval '1 hour'"
 STAMPS = {
     "workers": ("lease_expires_at", "started_at"),
-    "figures": ("at", "steady_since", "counted_at"),
+    "figures": ("at", "steady_since", "counted_at", "scaled_at", "seen_finish"),
     "jobs": ("created_at", "order_at", "queue_deadline", "not_before", "started_at", "claimed_at"),
     "deliveries": ("event_at", "next_attempt_at"),
     "job_events": ("at",),
@@ -43,7 +44,7 @@ async def step_back(database: Database) -> None:
 async def sweeper(database: Database, redis_url: str) -> AsyncIterator[Sweeper]:
     """A steward's sweeping, not begun yet."""
     live, ringer = Live(redis_url), Ringer(redis_url)
-    yield Sweeper(database, live, ringer, 30, LEASE, 0.05)
+    yield Sweeper(database, live, ringer, ScalingSettings(), ["default"], LEASE, 0.05)
     await asyncio.to_thread(ringer.close)
     await live.close()
 
@@ -73,7 +74,7 @@ async def test_a_dead_workers_jobs_are_rescued_although_its_lease_seems_to_end_i
     job_id = await submit()
     await claimed(database, await new_worker(LEASE))
     async with database.session() as session:
-        await queue_depth.measure(session, 30, LEASE)
+        await queue_depth.measure(session, ScalingSettings(), LEASE)
     await step_back(database)
     async with sweeping(sweeper):
         await until_true(database, "SELECT status = 'queued' FROM jobs")
@@ -97,7 +98,7 @@ async def test_a_retry_and_a_delivery_keep_the_time_that_was_left_to_them(
     worker = await new_worker(3600)
     runs = {run.claim.job_id: run.claim for run in await claimed(database, worker, 2)}
     async with database.session() as session:
-        await queue_depth.measure(session, 30, LEASE)
+        await queue_depth.measure(session, ScalingSettings(), LEASE)
         await give_back.retry(session, runs[retried], 30)
         await finish.fail(session, runs[ended], {"code": "x", "message": "m", "retryable": False})
         again = "UPDATE deliveries SET phase = 'later', next_attempt_at = clock_timestamp() + interval '30 s'"

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.retry_after import retry_after_seconds
-from capacity.queue_depth import workers_desired
 from jobs.retry_policy import LONGEST_DELAY_SECONDS, Failure, GiveUp, Retry, after_failure, after_postponement
 from webhooks.retry_schedule import SCHEDULE_SECONDS, Ended, NextAttempt, after_attempt
 from webhooks.sender import Attempt
@@ -81,11 +80,3 @@ def test_a_webhook_ends_delivered_gone_or_out_of_attempts() -> None:
 )
 def test_retry_after_is_honoured_within_bounds(value: str | None, seconds: float) -> None:
     assert retry_after_seconds(value, NOW) == seconds
-
-
-@given(st.integers(0, 10**5), st.integers(0, 10**4), st.floats(0, 100), st.integers(1, 64))
-def test_enough_workers_are_desired_and_none_for_nothing(q: int, r: int, rate: float, slots: int) -> None:
-    desired = workers_desired(q, r, rate, 10.0, slots)
-    assert desired * slots >= r
-    assert (desired == 0) == (q == 0 and r == 0 and rate == 0)
-    assert workers_desired(q + 1000, r, rate, 10.0, slots) >= desired

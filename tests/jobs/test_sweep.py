@@ -12,6 +12,7 @@ from base.database import Database
 from base.errors import ClaimLost, WorkerGone
 from base.states import Status
 from capacity import queue_depth
+from capacity.scaling import ScalingSettings
 from jobs import cancel, finish, give_back, sweep
 from jobs.fence import Claim
 from jobs.workers import HeartbeatResult, heartbeat, leave
@@ -23,7 +24,7 @@ LEASE = 15.0
 async def rescue(database: Database) -> int | None:
     """With stewards that have been steady for long."""
     async with database.session() as session:
-        await queue_depth.measure(session, 30, LEASE)
+        await queue_depth.measure(session, ScalingSettings(), LEASE)
         steady = text("UPDATE figures SET steady_since = clock_timestamp() - make_interval(secs => :lease)")
         await session.execute(steady, {"lease": LEASE})
     async with database.session() as session:
@@ -160,7 +161,7 @@ async def test_an_outage_of_half_a_lease_restarts_that_wait(
 async def tick(database: Database) -> int | None:
     """What a steward does: measure, then rescue."""
     async with database.session() as session:
-        await queue_depth.measure(session, 30, LEASE)
+        await queue_depth.measure(session, ScalingSettings(), LEASE)
     async with database.session() as session:
         return await sweep.rescue_one_worker(session, LEASE)
 

@@ -119,7 +119,7 @@ def test_a_flushed_run_queue_loses_no_job(stack: Stack) -> None:
 def test_a_killed_workers_jobs_run_elsewhere(stack: Stack) -> None:
     short = {"TIL_LEASE_SECONDS": "2"}
     stack.api()
-    stack.steward(**short)
+    steward = stack.steward(**short)
     first = stack.worker(TIL_OUTLINE_SECONDS="30", **short)
     with stack.client() as client:
         job_id = client.post("/v1/til", json=day()).json()["id"]
@@ -128,6 +128,9 @@ def test_a_killed_workers_jobs_run_elsewhere(stack: Stack) -> None:
         stack.worker(**short)
         job = client.get(f"/v1/jobs/{job_id}", params={"wait": 20}).json()
         assert (job["status"], job["attempts"]) == ("succeeded", 2)
+    assert {"til_workers_lost_total 1.0", "til_lease_rescues_total 1.0"} <= set(
+        steward.metrics().splitlines()
+    )
 
 
 def test_a_worker_that_is_asked_to_stop_releases_its_jobs_uncharged_and_exits_with_0(stack: Stack) -> None:

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from admin import bootstrap
 from base.tables import Job
-from capacity import queue_depth
+from capacity import queue_depth, scale, worker_starts
+from capacity.model_depth import ModelDepth
+from capacity.scaling import ScalingSettings
 from jobs import (
     cancel,
     claim,
@@ -112,8 +114,9 @@ CALLS: dict[str, Call] = {
     "webhooks.endpoints.failing": lambda s, w: endpoints.failing(s, w.tenant_id),
     "webhooks.endpoints.enable": lambda s, w: endpoints.enable(s, w.tenant_id, URL),
     "jobs.claim.request_json": lambda s, w: claim.request_json(s, w.run),
-    "capacity.queue_depth.measure": lambda s, w: queue_depth.measure(s, 30, 15),
+    "capacity.queue_depth.measure": lambda s, w: queue_depth.measure(s, ScalingSettings(), 15),
     "capacity.queue_depth.stepped_back_seconds": lambda s, w: queue_depth.stepped_back_seconds(s, 15),
+    "capacity.scale.scale": lambda s, w: scale.scale(s, {"default": ModelDepth(1)}, ScalingSettings()),
     "capacity.queue_depth.read": lambda s, w: queue_depth.read(s),
     "jobs.idempotency.forget_old_keys": lambda s, w: idempotency.forget_old_keys(s, [keyed(w)]),
     "jobs.idempotency.replayed": lambda s, w: idempotency.replayed(s, [w.first, keyed(w)]),
@@ -157,6 +160,11 @@ CALLS: dict[str, Call] = {
     "jobs.cancel.cancel": lambda s, w: cancel.cancel(s, w.tenant_id, w.waits.id),
     "jobs.finish.cancel_run": cancel_run,
     "webhooks.record.record": lambda s, w: record.record(s, _try(w)),
+    "capacity.worker_starts.begin": lambda s, w: worker_starts.begin(s, uuid.uuid4(), "h", "default"),
+    "capacity.worker_starts.forget": lambda s, w: worker_starts.forget(s, uuid.uuid4()),
+    "capacity.worker_starts.failed": lambda s, w: worker_starts.failed(s, uuid.uuid4()),
+    "capacity.worker_starts.lost": lambda s, w: worker_starts.lost(s, w.worker_id),
+    "capacity.worker_starts.forget_old": lambda s, w: worker_starts.forget_old(s),
     "jobs.workers.register": lambda s, w: workers.register(
         s, uuid.uuid4(), "h", 30, "default", "outline", 15
     ),

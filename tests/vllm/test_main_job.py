@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.monitoring.named import WITH_VLLM, named, series
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
@@ -53,7 +56,14 @@ def test_many_jobs_share_one_engine_and_overlap_in_it(stack: Stack, tiny_model: 
     receiver.close()
     assert receiver.refused == []
     assert {message["data"]["id"] for message in receiver.messages} == set(ids)
+    _tells_what_rules_and_dashboards_ask(worker.metrics())
     assert worker.stop() == 0
+
+
+def _tells_what_rules_and_dashboards_ask(metrics: str) -> None:
+    asked, told = named("vllm:") | WITH_VLLM, series(text_string_to_metric_families(metrics))
+    assert len(asked) >= 8
+    assert asked <= told, asked - told
 
 
 def _running(metrics: str) -> int:

@@ -79,14 +79,18 @@ def make_consumer(redis_url: str, alias: str, serve_doorbell: Callable[[], None]
 
 
 class ConsumerRestart:
-    """Makes Celery's consumer reconnect, as if its connection had broken. Callable from any thread."""
+    """Makes Celery's consumer reconnect, as if its connection had broken. Callable from any thread.
+
+    `ready`: the consumer listens for doorbells.
+    """
 
     def __init__(self) -> None:
         self._consumer: Any = None
+        self.ready = False
         signals.worker_ready.connect(self._ready, weak=False)
 
     def _ready(self, sender: Any, **_: object) -> None:
-        self._consumer = sender
+        self._consumer, self.ready = sender, True
 
     def __call__(self) -> None:
         """Takes effect in the consumer's next loop, within a second unless it hangs."""

@@ -58,9 +58,16 @@ class Heartbeat:
         self._beating = asyncio.Lock()
         self._beats = 0
         self._renewed = True
+        self.engine_answers = True
+        self._answered_at = time.monotonic()
+
+    def silent_seconds(self) -> float:
+        """Since the engine answered last. From any thread."""
+        return time.monotonic() - self._answered_at
 
     async def register(self) -> None:
         """Register as a new worker, with a new id and a first lease; runs under an old id are stopped."""
+        self._answered_at = time.monotonic()
         async with self._in_flight.lock:
             self._claimer.worker_id = uuid.uuid4()
             self._in_flight.stop(self._in_flight.claims(), "lost")
@@ -164,6 +171,9 @@ class Heartbeat:
         except TimeoutError:
             alive = False
         READY.set(int(alive and not self._claimer.draining))
-        if not alive:
+        self.engine_answers = alive
+        if alive:
+            self._answered_at = time.monotonic()
+        else:
             log.error("engine_silent", held=len(self._in_flight))
         return alive

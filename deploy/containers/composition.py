@@ -1,0 +1,109 @@
+"""The compose file of one checkout on one engine, under a name of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from deploy.containers.engine import Broken, Engine
+from deploy.containers.images import VERSION
+
+WAIT_SECONDS = "180"
+EVERY_PROFILE = ("--profile", "*")
+PORTS = ("TIL_API_PORT", "FLOWER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT", "KIBANA_PORT")
+
+
+class Composition:
+    """`folder` is a copy of the checkout; what it publishes is on free ports of loopback."""
+
+    def __init__(self, engine: Engine, folder: Path, name: str) -> None:
+        self.engine, self.folder, self.name = engine, folder, name
+
+    def prepare(self) -> None:
+        """What an operator does first: .env and the secrets."""
+        example = (self.folder / "deploy" / "compose.env.example").read_text()
+        ports = "".join(f"{name}=0\n" for name in PORTS)
+        (self.folder / ".env").write_text(
+            re.sub("^TIL_API_PORT=.*\n", "", example, flags=re.MULTILINE) + ports
+        )
+        with (self.folder / ".env").open("a") as file:
+            file.write(f"TIL_VERSION={VERSION}\n")
+        subprocess.run(["deploy/secrets.sh"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S607
+
+    def secrets(self) -> dict[str, str]:
+        """Each secret that is no empty file, by name; of addresses and logins the password."""
+        files = (self.folder / "deploy" / "secrets").iterdir()
+        values = {path.name: path.read_text().strip() for path in files}
+        found = {name: re.split(r"[ :/@]+", value) for name, value in values.items() if value}
+        return {name: max(parts, key=len) for name, parts in found.items()}
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        """What `docker compose` prints. Raises Broken."""
+        files = [
+            "docker-compose.yml",
+            *(["deploy/containers/stand-ins.yml"] if self.engine.stand_ins else []),
+        ]
+        named = [part for file in files for part in ("--file", file)]
+        return self.engine.docker(
+            "compose", "--project-name", self.name, *named, *arguments, check=check, folder=self.folder
+        )
+
+    def profiles(self) -> str:
+        """The profiles' names, after Docker's own reading of the whole file. Raises Broken."""
+        self.compose(*EVERY_PROFILE, "config", "--quiet")
+        return ", ".join(sorted(self.compose("config", "--profiles").split()))
+
+    def up(self, *arguments: str) -> None:
+        """Start, and wait until all of it is healthy. Raises Broken with the logs of what is not."""
+        try:
+            self.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", WAIT_SECONDS, *arguments)
+        except Broken as broken:
+            sick = [
+                one for one in self.containers() if one["State"]["Status"] != "running" or not healthy(one)
+            ]
+            logs = "\n".join(self.engine.tail(one["Id"]) for one in sick)
+            raise Broken(f"{broken}\n{[one['Name'] for one in sick]}\n{logs}") from None
+
+    def containers(self, service: str = "") -> list[dict[str, Any]]:
+        """What the engine knows of the containers, of one service or of all."""
+        ids = self.compose(*EVERY_PROFILE, "ps", "--all", "--quiet", *([service] if service else [])).split()
+        return list(json.loads(self.engine.docker("inspect", *ids))) if ids else []
+
+    def address(self, service: str, port: int) -> str:
+        """Where a published port is."""
+        return f"http://{self.compose(*EVERY_PROFILE, 'port', service, str(port))}"
+
+    def stop(self) -> dict[str, int]:
+        """Stop all; the milliseconds that it took under "all", and the exit code of each container."""
+        began = time.monotonic()
+        self.compose(*EVERY_PROFILE, "stop")
+        took = int((time.monotonic() - began) * 1000)
+        codes = {
+            one["Name"].removeprefix(f"/{self.name}-"): one["State"]["ExitCode"] for one in self.containers()
+        }
+        return codes | {"all": took}
+
+    def none_died(self) -> None:
+        """Raises Broken, with its last lines, for a container that ended by itself and was started again."""
+        for one in self.containers():
+            if one["RestartCount"]:
+                logs = self.engine.tail(one["Id"])
+                raise Broken(f"{one['Name']} died {one['RestartCount']} times: {logs}")
+
+    def logs(self) -> str:
+        """What all containers have said."""
+        return self.compose(*EVERY_PROFILE, "logs", "--no-color")
+
+    def remove(self) -> None:
+        """Everything, the data too."""
+        self.compose(*EVERY_PROFILE, "down", "--volumes", "--remove-orphans", check=False)
+
+
+def healthy(container: dict[str, Any]) -> bool:
+    """Whether its health check says so; without one, whether it runs."""
+    state = container["State"]
+    return bool(state.get("Health", {}).get("Status", state["Status"]) in ("healthy", "running"))

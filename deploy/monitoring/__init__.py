@@ -1,0 +1,1 @@
+"""What watches the product: scrape configurations, rules, alerts, dashboards."""

@@ -1,0 +1,110 @@
+"""A secret may lie in a file: what the processes make of good and of bad ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from api.settings import ApiSettings
+from base.secret_files import BadSecretFile, is_secret, secret
+from base.settings import ServerSettings
+from steward.settings import StewardSettings
+from tenants.sealing import new_sealing_key
+from tenants.settings import SecretSettings
+from worker.settings import WorkerSettings
+
+URL = "postgresql://til:pass@host/til"
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in [name for name in os.environ if name.startswith(("TIL_", "DATABASE_URL", "REDIS_URL"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REDIS_URL", "redis://host")
+    return monkeypatch
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_secret_comes_from_its_file_without_the_line_end(
+    environment: pytest.MonkeyPatch, tmp_path: Path, ending: str
+) -> None:
+    file = tmp_path / "url"
+    file.write_text(URL + ending, newline="")
+    environment.setenv("DATABASE_URL_FILE", str(file))
+    assert ServerSettings().database_url.get_secret_value() == URL
+    assert secret("DATABASE_URL") == URL
+
+
+def test_every_secret_setting_of_every_process_may_come_from_a_file(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = new_sealing_key()
+    for name in ("DATABASE_URL", "REDIS_URL", "TIL_SECRET_KEYS", "TIL_OPENAI_KEY"):
+        (tmp_path / name).write_text(f"{key}\n")
+        environment.setenv(f"{name}_FILE", str(tmp_path / name))
+    environment.delenv("REDIS_URL")
+    for kind in (ApiSettings, StewardSettings, WorkerSettings, SecretSettings):
+        settings = kind()
+        names = [name for name, field in kind.model_fields.items() if is_secret(field)]
+        assert names
+        values = [getattr(settings, name) for name in names]
+        assert values == [SecretStr(key)] * len(names)
+        assert key not in repr(settings)
+
+
+def test_a_setting_that_is_no_secret_has_no_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "level").write_text("debug")
+    environment.setenv("TIL_LOG_LEVEL_FILE", str(tmp_path / "level"))
+    environment.setenv("DATABASE_URL", URL)
+    assert ServerSettings().log_level == "info"
+
+
+def test_a_file_beside_the_value_is_refused_and_an_empty_one_of_both_is_none(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "url").write_text(URL)
+    environment.setenv("DATABASE_URL", "postgresql://other")
+    environment.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(BadSecretFile, match="DATABASE_URL and DATABASE_URL_FILE are both set: leave one out"):
+        ServerSettings()
+    environment.setenv("DATABASE_URL", "")
+    assert ServerSettings().database_url.get_secret_value() == URL
+    environment.setenv("DATABASE_URL_FILE", "")
+    assert secret("DATABASE_URL") == ""
+
+
+def test_a_file_that_is_not_there_or_no_text_is_told_without_what_is_in_it(tmp_path: Path) -> None:
+    with pytest.raises(BadSecretFile, match=r"X_FILE: .*/none can't be read: No such file"):
+        secret("X", {"X_FILE": str(tmp_path / "none")})
+    (tmp_path / "binary").write_bytes(b"hidden\xff")
+    with pytest.raises(BadSecretFile, match=r"binary is no text in UTF-8") as told:
+        secret("X", {"X_FILE": str(tmp_path / "binary")})
+    assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "steward", "admin migrate"])
+def test_a_process_ends_with_one_sentence_when_the_file_cannot_be_read(command: str, tmp_path: Path) -> None:
+    values = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL_FILE": str(tmp_path / "none"),
+        "REDIS_URL": "redis://h",
+    }
+    line = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(line, check=False, env=values, capture_output=True, text=True)
+    assert done.returncode == 1
+    (said,) = done.stderr.strip().splitlines()
+    assert f"DATABASE_URL_FILE: {tmp_path / 'none'} can't be read" in said
+
+
+def test_a_process_names_each_setting_that_it_lacks_or_cannot_use() -> None:
+    values = {"PATH": os.environ["PATH"], "TIL_METRICS_PORT": "many", "REDIS_URL": "redis://h"}
+    done = subprocess.run(
+        [sys.executable, "-m", "steward"], check=False, env=values, capture_output=True, text=True
+    )
+    said = sorted(line.split(":")[0] for line in done.stderr.strip().splitlines())
+    assert (done.returncode, said) == (1, ["DATABASE_URL", "TIL_METRICS_PORT"])

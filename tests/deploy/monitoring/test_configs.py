@@ -1,0 +1,155 @@
+"""Scrape configurations, Alertmanager's routes, the charts' values: what the programs say of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.monitoring.cluster_values import files
+from deploy.monitoring.dashboards.files import all_dashboards
+from tests.deploy.monitoring.files import RULES, alerts, load, rules
+from tests.monitoring.programs import MONITORING, run
+
+SCRAPES = sorted((MONITORING / "prometheus").glob("*.yml"))
+DCGM = load(MONITORING / "values" / "dcgm-exporter.yaml")
+STACK = load(MONITORING / "values" / "kube-prometheus-stack.yaml")
+STACK_RULES = load(MONITORING / "values" / "rules.yaml")
+MANAGED = load(MONITORING / "values" / "managed-prometheus-rules.yaml")
+ROLES = {"pod", "service", "endpoints", "endpointslice", "ingress", "node"}
+
+
+def without_kubernetes(node: Any) -> Any:
+    """The same without discovery by Kubernetes' API, which Debian's Prometheus lacks: it is checked here."""
+    if isinstance(node, list):
+        return [without_kubernetes(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    rest = {key: without_kubernetes(value) for key, value in node.items() if key != "kubernetes_sd_configs"}
+    for one in node.get("kubernetes_sd_configs", ()):
+        assert one.keys() <= {"role", "namespaces", "selectors"}
+        assert one["role"] in ROLES
+        rest["file_sd_configs"] = [{"files": ["/nowhere/*.json"]}]
+    return rest
+
+
+@pytest.mark.parametrize("path", SCRAPES, ids=lambda path: path.name)
+def test_promtool_accepts_the_scrape_configuration_and_finds_every_rule(path: Path, tmp_path: Path) -> None:
+    config = without_kubernetes(load(path))
+    assert config["rule_files"] == ["/etc/prometheus/rules/*.yml"]
+    config["rule_files"] = [str(MONITORING / "rules" / "*.yml")]
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    printed = run("promtool", "check", "config", tmp_path / "prometheus.yml")
+    assert f"{len(RULES)} rule files found" in printed
+
+
+@pytest.mark.parametrize("name", ["compose.yml", "vm.yml"])
+def test_every_process_of_ours_is_scraped_under_a_name_that_the_alert_of_dead_targets_knows(
+    name: str,
+) -> None:
+    jobs = {job["job_name"] for job in load(MONITORING / "prometheus" / name)["scrape_configs"]}
+    assert {"api", "steward", "worker", "node", "gpu"} <= jobs
+    (pattern,) = re.findall(r'job=~"([^"]*)"', alerts()["TilTargetDown"]["expr"])
+    assert {job for job in jobs if re.fullmatch(pattern, job)} == {"api", "steward", "worker"}
+    for chart in ("til-queue-worker", "til-queue-api", "prod-til-queue-steward"):
+        assert re.fullmatch(pattern, chart)
+
+
+def routed(config: Path, **labels: str) -> str:
+    pairs = [f"{name}={value}" for name, value in labels.items()]
+    return run("amtool", "config", "routes", "test", f"--config.file={config}", *pairs).split()[0]
+
+
+def test_a_page_wakes_somebody_a_ticket_nobody_and_the_watchdog_is_not_told() -> None:
+    config = MONITORING / "alertmanager.yml"
+    assert "SUCCESS" in run("amtool", "check-config", config)
+    for severity, receiver in {
+        "page": "pager",
+        "critical": "pager",
+        "ticket": "tickets",
+        "none": "nobody",
+    }.items():
+        assert routed(config, alertname="Any", severity=severity) == receiver
+
+
+def test_an_alert_that_silences_others_and_those_that_it_silences_exist() -> None:
+    for rule in load(MONITORING / "alertmanager.yml")["inhibit_rules"]:
+        (named,) = [re.findall(r'"(.*)"', one)[0] for one in rule["source_matchers"]]
+        assert named in alerts()
+        for one in rule["target_matchers"]:
+            assert set(re.findall(r'"(.*)"', one)[0].split("|")) <= set(alerts())
+
+
+def test_the_clusters_rules_and_routes_are_those_of_the_files() -> None:
+    stale = [path.name for path, text in files().items() if path.read_text() != text]
+    assert not stale, f"run .venv-deploy/bin/python -m deploy.monitoring.cluster_values: {stale}"
+
+
+def counted(printed: str) -> int:
+    return sum(map(int, re.findall(r"(\d+) rules found", printed)))
+
+
+def test_promtool_and_amtool_accept_what_the_clusters_get(tmp_path: Path) -> None:
+    for name, groups in STACK_RULES["additionalPrometheusRulesMap"].items():
+        (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(groups))
+    assert counted(run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))) == len(list(rules()))
+    (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump(STACK_RULES["alertmanager"]["config"]))
+    assert "SUCCESS" in run("amtool", "check-config", tmp_path / "alertmanager.yaml")
+    (tmp_path / "managed.yml").write_text(yaml.safe_dump(MANAGED["spec"]))
+    assert counted(run("promtool", "check", "rules", tmp_path / "managed.yml")) == len(list(rules()))
+
+
+def test_managed_prometheus_gets_rules_for_the_whole_cluster_each_group_with_an_interval() -> None:
+    kind = (MANAGED["apiVersion"], MANAGED["kind"], MANAGED["metadata"])
+    assert kind == ("monitoring.googleapis.com/v1", "ClusterRules", {"name": "til-queue"})
+    assert MANAGED.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert MANAGED["spec"].keys() == {"groups"}
+    for group in MANAGED["spec"]["groups"]:
+        assert group.keys() == {"name", "interval", "rules"}
+        for rule in group["rules"]:
+            assert rule.keys() <= {"record", "alert", "expr", "for", "labels", "annotations"}
+
+
+def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> None:
+    config = json.dumps(STACK_RULES["alertmanager"]["config"])
+    files = re.findall(r"/etc/alertmanager/secrets/([^/\"]+)/([^/\"]+)", config)
+    assert {secret for secret, _ in files} == set(STACK["alertmanager"]["alertmanagerSpec"]["secrets"])
+    comment = (MONITORING / "values" / "kube-prometheus-stack.yaml").read_text()
+    for _, key in files:
+        assert f"--from-file={key}" in comment
+
+
+def test_the_exporter_of_gpus_tells_all_that_rules_and_dashboards_ask() -> None:
+    told = {line.split(",")[0] for line in DCGM["customMetrics"].splitlines()}
+    asked = set(
+        re.findall(r"DCGM_\w+", "".join([*(rule["expr"] for rule in rules()), *all_dashboards().values()]))
+    )
+    assert len(asked) >= 6
+    assert asked <= told
+    for line in DCGM["customMetrics"].splitlines():
+        assert re.fullmatch(r"DCGM_FI_[A-Z_]+, (gauge|counter), [^,]+", line)
+
+
+def test_the_address_that_users_call_is_asked_the_same_way_everywhere() -> None:
+    values_file = load(MONITORING / "values" / "blackbox-exporter.yaml")
+    assert values_file["config"] == load(MONITORING / "blackbox.yml")
+    scrapes = [
+        *STACK["prometheus"]["prometheusSpec"]["additionalScrapeConfigs"],
+        *load(MONITORING / "prometheus" / "gke.yml")["scrape_configs"],
+        *load(MONITORING / "prometheus" / "vm.yml")["scrape_configs"],
+    ]
+    probes = [job for job in scrapes if job.get("metrics_path") == "/probe"]
+    assert len(probes) == 3
+    for job in probes:
+        assert job["params"]["module"][0] in values_file["config"]["modules"]
+
+
+def test_grafana_in_the_cluster_gets_the_dashboards_by_the_name_that_is_made_for_them() -> None:
+    grafana = STACK["grafana"]
+    (provider,) = grafana["dashboardProviders"]["til-queue.yaml"]["providers"]
+    assert provider["options"]["path"] == f"/var/lib/grafana/dashboards/{provider['name']}"
+    assert grafana["dashboardsConfigMaps"] == {provider["name"]: "til-queue-dashboards"}

@@ -1,0 +1,63 @@
+"""The rules are valid; each alert is known to fire and to keep quiet, and says where to read what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.monitoring.files import RULES, UNIT_TESTS, alerts, load, metrics_of, rules
+from tests.monitoring.programs import ROOT, run
+
+RUNBOOK = ROOT / "docs" / "operations" / "alerts.md"
+
+
+def test_promtool_accepts_every_rule_file() -> None:
+    printed = run("promtool", "check", "rules", *RULES)
+    found = sum(int(count) for count in re.findall(r"SUCCESS: (\d+) rules found", printed))
+    assert found == len(list(rules()))
+
+
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.name)
+def test_the_unit_tests_of_the_rules_pass(path: Path) -> None:
+    assert "SUCCESS" in run("promtool", "test", "rules", path)
+
+
+def unit_tests() -> list[dict[str, Any]]:
+    return [case for path in UNIT_TESTS for test in load(path)["tests"] for case in test["alert_rule_test"]]
+
+
+def test_every_alert_is_tested_where_it_fires_and_where_it_does_not() -> None:
+    fires = {case["alertname"] for case in unit_tests() if case["exp_alerts"]}
+    quiet = {case["alertname"] for case in unit_tests() if not case["exp_alerts"]}
+    assert fires == quiet == set(alerts())
+
+
+@pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: rule.get("alert") or rule["record"])
+def test_every_expression_parses_and_what_it_asks_of_records_is_recorded(rule: dict[str, Any]) -> None:
+    asked = metrics_of(rule["expr"])
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    assert asked
+    assert {name for name in asked if ":" in name and not name.startswith("vllm:")} <= recorded
+
+
+def anchors(markdown: str) -> set[str]:
+    """The anchors that a page's headings get."""
+    titles = re.findall(r"(?m)^#+ (.*)$", markdown)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_alert_has_a_severity_and_a_section_that_says_what_to_do() -> None:
+    known = anchors(RUNBOOK.read_text())
+    for name, rule in alerts().items():
+        assert rule["labels"]["severity"] in {"page", "ticket"}, name
+        assert rule["annotations"].keys() == {"summary", "description", "runbook"}, name
+        assert rule["annotations"]["runbook"] == f"docs/operations/alerts.md#{name.lower()}"
+        assert name.lower() in known, f"{name} has no section in {RUNBOOK.name}"
+
+
+def test_every_section_of_the_runbook_belongs_to_an_alert() -> None:
+    titles = set(re.findall(r"(?m)^### (.*)$", RUNBOOK.read_text()))
+    assert titles == set(alerts())

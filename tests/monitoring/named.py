@@ -1,0 +1,52 @@
+"""The metrics that rules and dashboards ask for, and the series that an exporter's families have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+import yaml
+from prometheus_client import Metric
+
+from tests.monitoring.programs import MONITORING
+
+SERIES = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("", "_sum", "_count"),
+}
+WITH_VLLM = {"til_engine_load_seconds"}
+"""What only a worker with the vllm engine tells: tests/vllm looks there."""
+VARIABLES = {"$__rate_interval": "1m", "${gpu_hour_price}": "1"}
+"""What Grafana fills in, and something that could stand there."""
+
+
+def rule_expressions() -> Iterator[str]:
+    """PromQL of every rule."""
+    for path in sorted((MONITORING / "rules").glob("*.yml")):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            yield from (rule["expr"] for rule in group["rules"])
+
+
+def dashboard_expressions() -> Iterator[str]:
+    """PromQL of every panel, with Grafana's variables filled in."""
+    for path in sorted((MONITORING / "grafana" / "dashboards").glob("*.json")):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel.get("targets", ()):
+                expression = target["expr"]
+                for variable, value in VARIABLES.items():
+                    expression = expression.replace(variable, value)
+                yield expression
+
+
+def named(prefix: str) -> set[str]:
+    """The series with this prefix that any rule or panel asks for, without recorded ones (`a:b:c`)."""
+    pattern = rf"(?<![\w:]){prefix}\w+(?!:)\b"
+    expressions = [*rule_expressions(), *dashboard_expressions()]
+    return {name for expression in expressions for name in re.findall(pattern, expression)}
+
+
+def series(families: Iterable[Metric]) -> set[str]:
+    """The names of the series that these families have, or get with their first event."""
+    return {family.name + ending for family in families for ending in SERIES.get(family.type, ("",))}
