@@ -1,4 +1,4 @@
-"""The openai engine against vLLM's own OpenAI-compatible server: what it proves of it is true."""
+"""The openai engine and its proof against vLLM's own OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from deploy.local.valkey import free_port
 from tests.stack.processes import until
 from tests.worker.model_server import post_of
 from tests.worker.test_openai import KEY
+from worker import metrics
 from worker.engines import openai, proof
 from worker.engines.openai import OpenAIEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GRAMMAR = {"backend": "guidance", "disable_any_whitespace": True}
-"""Without it a model of random weights may write blanks without an end."""
+"""Without it a model with random weights may generate whitespace endlessly."""
 
 
 @pytest.fixture(scope="module")
 def url(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`vllm serve` of the tiny model on a port of its own."""
+    """The URL of a vLLM server with the tiny model."""
     port, log = free_port(), tmp_path_factory.mktemp("server") / "log"
     arguments = {
         "model": str(tiny_model),
@@ -52,7 +53,7 @@ def url(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def healthy(port: int, server: subprocess.Popen[bytes], log: Path) -> bool:
-    """Whether it serves; a server that has ended fails the test with its last words."""
+    """Whether it serves. If the server has ended, the test fails with the end of its log."""
     assert server.poll() is None, log.read_text()[-3000:]
     try:
         return httpx.get(f"http://127.0.0.1:{port}/health").is_success
@@ -63,20 +64,20 @@ def healthy(port: int, server: subprocess.Popen[bytes], log: Path) -> bool:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(url: str) -> AsyncIterator[OpenAIEngine]:
     made = OpenAIEngine(url, KEY, "tiny")
-    with pytest.MonkeyPatch.context() as patch:  # A slow machine proves the same.
+    with pytest.MonkeyPatch.context() as patch:  # Long limits, for slow machines.
         patch.setattr(openai, "PROOF_SECONDS", 600.0)
-        for name in ("CALL_SECONDS", "SERVED_SECONDS", "FREED_SECONDS"):
+        for name in ("CALL_SECONDS", "NEXT_CALL_SECONDS", "COUNT_SECONDS"):
             patch.setattr(proof, name, 120.0)
         await made.start()
     yield made
     await made.close()
 
 
-async def test_vllm_enforces_schemas_honours_seeds_and_frees_what_is_aborted(
+async def test_vllm_enforces_schemas_honours_seeds_and_stops_aborted_calls(
     url: str, engine: OpenAIEngine
 ) -> None:
-    told = {sample.labels["what"]: sample.value for sample in next(iter(proof.PROOF.collect())).samples}
-    assert told == {"schema": 1, "seed": 1, "abort": 1}
+    exported = {sample.labels["what"]: sample.value for sample in next(iter(metrics.PROOF.collect())).samples}
+    assert exported == {"schema": 1, "seed": 1, "abort": 1}
     assert engine.info.enforces_schema
     async with httpx.AsyncClient() as client:
         page = await client.get(url.removesuffix("/v1") + "/metrics")
@@ -84,7 +85,7 @@ async def test_vllm_enforces_schemas_honours_seeds_and_frees_what_is_aborted(
     assert 0 < sum(float(line.rsplit(" ", 1)[1]) for line in written) < proof.LONG_TOKENS
 
 
-async def test_a_post_by_it_says_that_its_schema_was_enforced(engine: OpenAIEngine) -> None:
+async def test_a_post_has_an_enforced_schema(engine: OpenAIEngine) -> None:
     post = await post_of(engine)
     assert post.provenance["schema"] == "enforced"
     assert len(post.result.sections) == 6

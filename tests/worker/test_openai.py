@@ -37,7 +37,7 @@ async def serving(
     metrics: Callable[[], bytes] = lambda: NO_PAGE,
     port: int = 0,
 ) -> AsyncIterator[str]:
-    """A server whose chat completions `answer` writes, `models` its list of models, `metrics` its counts."""
+    """A server whose chat completions `answer` writes, `models` its models, `metrics` its metrics."""
 
     handling: set[asyncio.Task[None]] = set()
 
@@ -116,9 +116,7 @@ async def test_an_answer_cut_by_length_is_not_complete() -> None:
 
 
 @pytest.mark.parametrize(("tokens", "complete"), [(2047, True), (2048, False)])
-async def test_an_answer_of_all_its_tokens_was_cut_whatever_its_reason_says(
-    tokens: int, complete: bool
-) -> None:
+async def test_an_answer_with_all_its_tokens_is_cut_off(tokens: int, complete: bool) -> None:
     async def answer(writer: asyncio.StreamWriter, _: dict[str, Any]) -> None:
         usage = json.dumps({"choices": [], "usage": {"completion_tokens": tokens}})
         writer.write(OK + event("{") + event(None, "stop") + f"data: {usage}\n\ndata: [DONE]\n\n".encode())

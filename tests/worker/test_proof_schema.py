@@ -1,4 +1,4 @@
-"""The schema of a proof: it uses what those of answers use, and what breaks it proves nothing. Pure."""
+"""The schema that the proof sends: it has the keywords of posts' schemas, and all are checked. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from tests.worker.model_server import least
-from worker.engines.proof import keeps_to, schema_of
+from tests.worker.model_server import smallest
+from worker.engines.proof import probe_schema, satisfies
 from worker.writing.schema import notes_schema, post_schema
 
 
-def words_of(schema: Any) -> set[str]:
-    """The keywords of JSON schema that it uses, with the types."""
+def keywords_of(schema: Any) -> set[str]:
+    """The JSON schema keywords in it, and the types."""
     if isinstance(schema, list):
-        return set().union(*map(words_of, schema))
+        return set().union(*map(keywords_of, schema))
     if not isinstance(schema, dict):
         return set()
     found = {f"type {schema['type']}"} if isinstance(schema.get("type"), str) else set()
     for word, value in schema.items():
         named = word in ("properties", "$defs")
-        found |= {word} | (words_of(list(value.values())) if named else words_of(value))
+        found |= {word} | (keywords_of(list(value.values())) if named else keywords_of(value))
     return found
 
 
-def test_the_schema_of_the_proof_uses_all_that_those_of_answers_use() -> None:
-    used = words_of(post_schema(["a.py"], "en", 2048)) | words_of(notes_schema(["a.py"], 3, 100))
-    assert used == words_of(schema_of(["a", "b"]))
+def test_the_proof_has_the_keywords_of_the_schemas_of_answers() -> None:
+    used = keywords_of(post_schema(["a.py"], "en", 2048)) | keywords_of(notes_schema(["a.py"], 3, 100))
+    assert used == keywords_of(probe_schema(["a", "b"]))
 
 
 GOOD: dict[str, Any] = {"title": "x", "points": [{"text": "x", "sources": ["a", "b"]}] * 2}
@@ -59,9 +59,9 @@ def changed(**point: Any) -> dict[str, Any]:
         None,
     ],
 )
-def test_what_breaks_the_schema_in_one_place_is_no_proof(value: Any) -> None:
-    schema = schema_of(["a", "b"])
-    assert keeps_to(schema, json.dumps(GOOD))
-    assert keeps_to(schema, json.dumps(least(schema)))
-    assert not keeps_to(schema, json.dumps(value))
-    assert not keeps_to(schema, json.dumps(GOOD)[:-1])
+def test_a_value_with_one_violation_does_not_satisfy_the_schema(value: Any) -> None:
+    schema = probe_schema(["a", "b"])
+    assert satisfies(schema, json.dumps(GOOD))
+    assert satisfies(schema, json.dumps(smallest(schema)))
+    assert not satisfies(schema, json.dumps(value))
+    assert not satisfies(schema, json.dumps(GOOD)[:-1])

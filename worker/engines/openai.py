@@ -1,4 +1,4 @@
-"""The engine for any OpenAI-compatible server."""
+"""The engine for any OpenAI-compatible server; the proof tells what the server really does."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ import structlog
 
 from capacity.kv_budget import KvCache
 from worker.engines import Call, Completion, Encoded, EngineAway, EngineInfo, OnText
+from worker.engines.chat_request import ChatRequest, SchemaMode
 from worker.engines.openai_server import OpenAIServer
-from worker.engines.proof import WHAT, frees_aborted, honours_seed, how_to_ask, tell
-from worker.engines.question import Asking, Question
+from worker.engines.proof import CHECKS, choose_schema_mode, honours_seed, stops_aborted_calls
+from worker.metrics import export_proof
 
 PROMPT_BUDGET_TOKENS = 24_000
 """Where the context of the server's model is not known: 32k less the answer."""
 TEMPLATE_TOKENS = 64
 """That a chat template adds to the two messages, at the most."""
 TOOL_TOKENS = 2000
-"""What it may put there of a tool's parameters, with a day's usual number of sources."""
+"""That it may add for the parameters of a tool, with a day's usual number of sources."""
 PROOF_SECONDS = 60.0
-"""For all of a proof."""
-AGAIN_SECONDS, SELDOM_SECONDS = 60.0, 600.0
-"""A proof that could not tell of schemas is repeated after the one, then doubling up to the other."""
+"""How long a proof may take."""
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 60.0, 600.0
+"""A proof that did not show whether schemas are enforced is repeated; the pauses double."""
 log = structlog.get_logger()
 
 
 class OpenAIEngine:
     """`url` ends in `/v1`. Each piece of an answer must come within `timeout_seconds`.
 
-    `prove`: the server is tried at the start and whenever it comes back, since it may be another then. Until
-    it was seen to enforce schemas, it is taken not to.
+    `prove`: run the proof at the start and whenever the server comes back, since it may be another one then.
+    Without a proof the server counts as one that does not enforce schemas.
     """
 
     def __init__(
@@ -50,25 +51,25 @@ class OpenAIEngine:
         self._max_model_len = max_model_len
         self._running = 0
         self._prove = prove
-        self._asking = Asking.FORMAT
-        self._settled = asyncio.Event()
-        """Not while it is found out how to ask a server that has come back."""
-        self._settled.set()
-        self._proving: asyncio.Task[None] | None = None
-        self._prove_at = math.inf
+        self._schema_mode = SchemaMode.RESPONSE_FORMAT
+        self._mode_known = asyncio.Event()
+        """Unset while the mode of a server that has come back is being found out."""
+        self._mode_known.set()
+        self._proof_task: asyncio.Task[None] | None = None
+        self._retry_at = math.inf
         self._away = False
-        self._pause_seconds = AGAIN_SECONDS
+        self._retry_seconds = FIRST_RETRY_SECONDS
 
     async def start(self) -> None:
-        """Check that the server offers the model, and try it. Raises EngineFailed for the first only."""
+        """Check that the server offers the model, else raise EngineFailed; then run the proof."""
         self.info = replace(self.info, engine_version=await self._server.version())
         if self._prove:
-            await self._try_server()
+            await self._run_proof()
 
     def prompt_budget(self, max_output_tokens: int) -> int | None:
-        """The context less the answer, by the server's own limit where it was set."""
+        """The context less the answer, if the context is known."""
         budget = self._max_model_len - max_output_tokens if self._max_model_len else PROMPT_BUDGET_TOKENS
-        return budget - TOOL_TOKENS if self._asking is Asking.TOOL else budget
+        return budget - TOOL_TOKENS if self._schema_mode is SchemaMode.TOOL_CHOICE else budget
 
     def encode(self, system: str, user: str) -> Encoded:
         """An upper estimate: a token for two bytes, and the chat template."""
@@ -82,98 +83,98 @@ class OpenAIEngine:
     async def generate(self, call: Call, on_text: OnText) -> Completion:
         """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge.
 
-        When a server has come back, the call waits until it is known how to ask it for a schema.
+        After an outage the call waits until it is known how to send its schema.
         """
         self._running += 1
         try:
-            await self._settled.wait()
-            answer = await self._server.ask(self._question(call), on_text)
+            await self._mode_known.wait()
+            answer = await self._server.chat(self._request(call), on_text)
             return answer.completion(call)
         except EngineAway:
-            self._doubt()
+            self._discard_proof()
             raise
         finally:
             self._running -= 1
 
-    def _question(self, call: Call) -> Question:
-        return Question(
+    def _request(self, call: Call) -> ChatRequest:
+        return ChatRequest(
             call.system,
             call.user,
             call.temperature,
             call.seed,
             call.max_output_tokens,
             call.schema,
-            self._asking,
+            self._schema_mode,
         )
 
     async def alive(self) -> bool:
         """Whether the server answers and offers the model to this key; a busy server is alive.
 
-        One that has come back is tried again, beside the calls.
+        Starts a proof, in the background, if the server has come back or a proof is to be repeated.
         """
         alive = await self._server.alive()
         if not alive:
-            self._doubt()
-        elif self._away or time.monotonic() >= self._prove_at:
+            self._discard_proof()
+        elif self._away or time.monotonic() >= self._retry_at:
             if self._away:
-                self._settled.clear()
-            self._away, self._prove_at = False, math.inf
-            self._proving = asyncio.create_task(self._try_server())
-            self._proving.add_done_callback(_tell_crash)
+                self._mode_known.clear()
+            self._away, self._retry_at = False, math.inf
+            self._proof_task = asyncio.create_task(self._run_proof())
+            self._proof_task.add_done_callback(_log_crash)
         return alive
 
-    def _doubt(self) -> None:
-        """What comes back may be another server."""
+    def _discard_proof(self) -> None:
+        """Forget the results: the server that comes back may be another one."""
         if self._prove:
-            if self._proving is not None:
-                self._proving.cancel()
-            self._settled.set()
+            if self._proof_task is not None:
+                self._proof_task.cancel()
+            self._mode_known.set()
             self._away = True
             self.info = replace(self.info, enforces_schema=False)
-            tell(**dict.fromkeys(WHAT))
+            export_proof(**dict.fromkeys(CHECKS))
 
-    async def _try_server(self) -> None:
-        """Find out what the server does, in bounded time; that it could not be told is no failure."""
+    async def _run_proof(self) -> None:
+        """Run all checks within `PROOF_SECONDS`, then export and log the results."""
         began = time.monotonic()
-        proved: dict[str, bool | None] = dict.fromkeys(WHAT)
+        results: dict[str, bool | None] = dict.fromkeys(CHECKS)
         try:
             async with asyncio.timeout(PROOF_SECONDS):
-                asking, proved["schema"] = await how_to_ask(self._server)
-                self._asking = asking or self._asking
-                self.info = replace(self.info, enforces_schema=proved["schema"] is True)
-                self._settled.set()
-                proved["seed"] = await honours_seed(self._server)
-                proved["abort"] = await frees_aborted(self._server)
+                mode, results["schema"] = await choose_schema_mode(self._server)
+                self._schema_mode = mode or self._schema_mode
+                self.info = replace(self.info, enforces_schema=results["schema"] is True)
+                self._mode_known.set()
+                results["seed"] = await honours_seed(self._server)
+                results["abort"] = await stops_aborted_calls(self._server)
         except TimeoutError:
-            log.warning("engine_proof_overran", seconds=PROOF_SECONDS)
+            log.warning("engine_proof_timed_out", seconds=PROOF_SECONDS)
         finally:
-            self._settled.set()
-        self._plan_next(proved["schema"])
-        tell(**proved)
+            self._mode_known.set()
+        self._schedule_retry(results["schema"])
+        export_proof(**results)
         seconds = round(time.monotonic() - began, 1)
-        level = log.warning if False in proved.values() else log.info
-        level("engine_proof", asked_by=str(self._asking), seconds=seconds, **proved)
+        level = log.warning if False in results.values() else log.info
+        level("engine_proof", schema_mode=str(self._schema_mode), seconds=seconds, **results)
 
-    def _plan_next(self, schema: bool | None) -> None:
+    def _schedule_retry(self, schema: bool | None) -> None:
         if schema is None:
-            self._prove_at = time.monotonic() + self._pause_seconds
-            self._pause_seconds = min(SELDOM_SECONDS, 2 * self._pause_seconds)
+            self._retry_at = time.monotonic() + self._retry_seconds
+            self._retry_seconds = min(LONGEST_RETRY_SECONDS, 2 * self._retry_seconds)
         else:
-            self._prove_at, self._pause_seconds = math.inf, AGAIN_SECONDS
+            self._retry_at, self._retry_seconds = math.inf, FIRST_RETRY_SECONDS
 
     def load(self) -> tuple[int, int]:
         """The open calls, and 0: what waits in the server is not known here."""
         return self._running, 0
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._proving is not None:
-            self._proving.cancel()
+        """Stop a running proof and close the connections."""
+        if self._proof_task is not None:
+            self._proof_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._proving
+                await self._proof_task
         await self._server.close()
 
 
-def _tell_crash(proving: asyncio.Task[None]) -> None:
-    if not proving.cancelled() and (error := proving.exception()):
+def _log_crash(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
         log.error("engine_proof_crashed", exc_info=error)

@@ -1,4 +1,4 @@
-"""One OpenAI-compatible server over httpx: what it offers, a completion, how many it runs."""
+"""The HTTP calls of an OpenAI-compatible server: models, chat completions, the count of running sequences."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import structlog
 
 from worker.engines import EngineAway, EngineFailed, EngineRefused, EngineTimeout, OnText
 from worker.engines.answer import StreamedAnswer
+from worker.engines.chat_request import ChatRequest
 from worker.engines.events import END, chunks_of, events_of
-from worker.engines.question import Question
 from worker.engines.refusal import asked_to_wait, error_of_refusal, parse_error_body
 
 CALLS = 200
@@ -30,8 +30,8 @@ RUNNING = re.compile(
     rb"(?:\{[^}]*\})? ([0-9.e+]+)",
     re.MULTILINE,
 )
-"""Sequences that a server generates: vLLM's name (Triton's vLLM backend has it too), SGLang's, llama.cpp's
-and that of Triton's TensorRT-LLM backend."""
+"""The metric of running sequences: of vLLM and Triton's vLLM backend, SGLang, llama.cpp, and Triton's backend
+for TensorRT-LLM."""
 log = structlog.get_logger()
 
 
@@ -53,7 +53,7 @@ class OpenAIServer:
         )
 
     async def version(self) -> str:
-        """What it calls itself, if it offers the model. Raises EngineFailed."""
+        """The `Server` header. Raises EngineFailed if the server does not offer the model."""
         try:
             answer = await self._http.get("models")
             answer.raise_for_status()
@@ -66,10 +66,10 @@ class OpenAIServer:
             raise EngineFailed(f"The server offers {', '.join(models[:5]) or 'no model'}, not {self._model}.")
         return str(answer.headers.get("server", "unknown"))[:100]
 
-    async def ask(self, question: Question, on_text: OnText) -> StreamedAnswer:
+    async def chat(self, request: ChatRequest, on_text: OnText) -> StreamedAnswer:
         """Stream one completion; cancelling closes the connection. Raises EngineFailed, InputTooLarge."""
         try:
-            return await self._ask(question, on_text)
+            return await self._chat(request, on_text)
         except EngineRefused as error:
             if error.affects_all and not await self.alive():
                 raise EngineAway(str(error), error.said) from error
@@ -81,8 +81,8 @@ class OpenAIServer:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *MALFORMED) as error:
             raise EngineFailed(f"The model's server broke off ({_kind(error)}).") from error
 
-    async def _ask(self, question: Question, on_text: OnText) -> StreamedAnswer:
-        body = question.body(self._model)
+    async def _chat(self, request: ChatRequest, on_text: OnText) -> StreamedAnswer:
+        body = request.body(self._model)
         async with self._http.stream("POST", "chat/completions", json=body) as response:
             if not response.is_success:
                 refusal = self._without_key(await _first_bytes(response, LONGEST_REFUSAL_BYTES))
@@ -113,8 +113,8 @@ class OpenAIServer:
             log.error("engine_misconfigured", status=answer.status_code, model=self._model)
         return known
 
-    async def running(self) -> int | None:
-        """Sequences that the server generates now, all callers' together; None where it does not tell."""
+    async def running_sequences(self) -> int | None:
+        """Sequences that the server generates now, for all clients; None if it has no such metric."""
         try:
             async with self._http.stream("GET", self._metrics) as response:
                 page = await _first_bytes(response, LONGEST_METRICS_BYTES) if response.is_success else b""
@@ -141,7 +141,7 @@ async def _read(response: httpx.Response, answer: StreamedAnswer, limit: asyncio
             await asyncio.sleep(0)
 
 
-async def _first_bytes(response: httpx.Response, most_bytes: int) -> bytes:
+async def _first_bytes(response: httpx.Response, max_bytes: int) -> bytes:
     """The first bytes of a response; that it breaks off or takes long is no further error."""
     body = b""
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
@@ -151,9 +151,9 @@ async def _first_bytes(response: httpx.Response, most_bytes: int) -> bytes:
         ):
             async for part in parts:
                 body += part
-                if len(body) > most_bytes:
+                if len(body) > max_bytes:
                     break
-    return body[:most_bytes]
+    return body[:max_bytes]
 
 
 def _offered(answer: httpx.Response) -> list[str] | None:

@@ -1,7 +1,8 @@
-"""What an OpenAI-compatible server really does: whether it keeps to schemas, aborts, and honours a seed.
+"""The proof: a few short calls that show what an OpenAI-compatible server really does.
 
-Servers accept `response_format` and ignore it, go on with what nobody waits for, or draw anew for the same
-seed, all with status 200. So they are tried, with a few short calls.
+Some servers accept `response_format` and ignore it, go on computing calls that were cancelled, or give
+different answers for the same seed, all with status 200. Each result is True, False, or None if the calls did
+not show it.
 """
 
 from __future__ import annotations
@@ -14,28 +15,25 @@ from collections.abc import Awaitable
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from prometheus_client import Gauge
-
 from worker.engines import EngineFailed, EngineRefused, InputTooLarge
 from worker.engines.answer import CUT, StreamedAnswer
+from worker.engines.chat_request import ChatRequest, SchemaMode
 from worker.engines.openai_server import OpenAIServer
-from worker.engines.question import Asking, Question
 
 CALL_SECONDS = 20.0
-"""For each call of a proof; what is not answered by then proves nothing."""
-SERVED_SECONDS = 10.0
-"""After an abort the next call must have begun by then."""
-FREED_SECONDS = 2.0
-"""After that call the server's count of running sequences must have fallen by then."""
-LOOK_SECONDS = 0.05
-SCHEMA_TOKENS, LONG_TOKENS, DRAWN_TOKENS = 512, 2048, 64
-PROOF = Gauge("til_engine_proof", "1 where the model's server was seen to do it, 0 where not.", ["what"])
-WHAT = ("schema", "abort", "seed")
+"""How long each call of the proof may take; a longer one shows nothing."""
+NEXT_CALL_SECONDS = 10.0
+"""After an aborted call, the next one must have been answered by then."""
+COUNT_SECONDS = 2.0
+"""After that, the server's count of running sequences must have fallen to 0 by then."""
+POLL_SECONDS = 0.05
+SCHEMA_TOKENS, SEED_TOKENS, LONG_TOKENS = 512, 64, 2048
+CHECKS = ("schema", "seed", "abort")
 T = TypeVar("T")
 
 
-class Seen(Enum):
-    """What became of a call that asks for a schema."""
+class SchemaSupport(Enum):
+    """How a server treats a schema that is sent in one mode."""
 
     ENFORCED = auto()
     IGNORED = auto()
@@ -43,55 +41,59 @@ class Seen(Enum):
     UNKNOWN = auto()
 
 
-async def how_to_ask(server: OpenAIServer) -> tuple[Asking | None, bool | None]:
-    """How the server is best asked for a schema, and whether it then enforces it; None: it could not be told.
+async def choose_schema_mode(server: OpenAIServer) -> tuple[SchemaMode | None, bool | None]:
+    """The mode to send schemas in, and whether the server enforces them. None: the calls did not show it.
 
-    A server that refuses `response_format` is asked in words, unless the call of a tool is enforced.
+    The first mode that is enforced; if none is, `response_format` unless the server refuses it.
     """
-    seen = {}
-    for asking in (Asking.FORMAT, Asking.TOOL):
-        seen[asking] = await _try_schema(server, asking)
-        if seen[asking] is Seen.ENFORCED:
-            return asking, True
-    schema = None if Seen.UNKNOWN in seen.values() else False
-    by_format = {Seen.REFUSED: Asking.WORDS, Seen.IGNORED: Asking.FORMAT}
-    return by_format.get(seen[Asking.FORMAT]), schema
+    support = {}
+    for mode in (SchemaMode.RESPONSE_FORMAT, SchemaMode.TOOL_CHOICE):
+        support[mode] = await _schema_support(server, mode)
+        if support[mode] is SchemaSupport.ENFORCED:
+            return mode, True
+    enforced = None if SchemaSupport.UNKNOWN in support.values() else False
+    fallbacks = {
+        SchemaSupport.REFUSED: SchemaMode.PROMPT_ONLY,
+        SchemaSupport.IGNORED: SchemaMode.RESPONSE_FORMAT,
+    }
+    return fallbacks.get(support[SchemaMode.RESPONSE_FORMAT]), enforced
 
 
-async def _try_schema(server: OpenAIServer, asking: Asking) -> Seen:
-    """Ask for JSON that the schema does not allow: only a server that enforces it answers otherwise."""
+async def _schema_support(server: OpenAIServer, mode: SchemaMode) -> SchemaSupport:
+    """Demand JSON that the schema forbids: only a server that enforces the schema answers with other JSON."""
     allowed, forbidden = ([secrets.token_hex(4) for _ in range(2)] for _ in range(2))
-    wanted = {"title": forbidden[0], "points": [{"text": "probe", "sources": [forbidden[1]]}]}
-    question = Question(
+    schema = probe_schema(allowed)
+    demanded = {"title": forbidden[0], "points": [{"text": "probe", "sources": [forbidden[1]]}]}
+    request = ChatRequest(
         "You repeat JSON exactly as it is given to you, and write nothing else.",
-        f"Repeat this JSON object: {json.dumps(wanted)}",
+        f"Repeat this JSON object: {json.dumps(demanded)}",
         temperature=0.0,
         seed=1,
         max_tokens=SCHEMA_TOKENS,
-        schema=schema_of(allowed),
-        asking=asking,
+        schema=schema,
+        schema_mode=mode,
     )
     try:
-        answer = await _asked(server, question)
+        answer = await _whole_answer(server, request)
     except EngineRefused as error:
-        return Seen.UNKNOWN if error.affects_all else Seen.REFUSED
+        return SchemaSupport.UNKNOWN if error.affects_all else SchemaSupport.REFUSED
     if answer is None or (answer.reason in CUT and answer.text.lstrip()[:1] in ("", "{")):
-        return Seen.UNKNOWN
-    return Seen.ENFORCED if keeps_to(schema_of(allowed), answer.text) else Seen.IGNORED
+        return SchemaSupport.UNKNOWN
+    return SchemaSupport.ENFORCED if satisfies(schema, answer.text) else SchemaSupport.IGNORED
 
 
-def schema_of(allowed: list[str]) -> dict[str, Any]:
-    """A schema that uses all that the schema of a post uses; a title that a model would not write."""
+def probe_schema(sources: list[str]) -> dict[str, Any]:
+    """A schema with all keywords that the schemas of posts have. `sources` are the only ones it allows."""
     text = {"type": "string", "minLength": 1, "maxLength": 12}
     source = {"$ref": "#/$defs/source"}
-    sources = {"type": "array", "items": source, "minItems": 2, "maxItems": 2}
+    of_point = {"type": "array", "items": source, "minItems": 2, "maxItems": 2}
     return _object(
         title={"type": "string", "minLength": 1, "maxLength": 4},
         points={"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 2, "maxItems": 2},
     ) | {
         "$defs": {
-            "point": _object(text=text, sources=sources),
-            "source": {"type": "string", "enum": allowed},
+            "point": _object(text=text, sources=of_point),
+            "source": {"type": "string", "enum": sources},
         }
     }
 
@@ -101,8 +103,8 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": names, "additionalProperties": False}
 
 
-def keeps_to(schema: dict[str, Any], text: str) -> bool:
-    """Whether the text is JSON of the schema that `schema_of` has made."""
+def satisfies(schema: dict[str, Any], text: str) -> bool:
+    """Whether the text is JSON that this schema, made by `probe_schema`, allows."""
     try:
         value = json.loads(text, strict=False)
         allowed = set(schema["$defs"]["source"]["enum"])
@@ -119,78 +121,77 @@ def keeps_to(schema: dict[str, Any], text: str) -> bool:
         return False
 
 
-def _is_text(value: Any, most: int) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= most
+def _is_text(value: Any, max_length: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= max_length
 
 
 async def honours_seed(server: OpenAIServer) -> bool | None:
-    """Whether two equal calls that draw at random are answered alike."""
-    question = Question(
+    """Whether two equal calls for random numbers get the same answer."""
+    request = ChatRequest(
         "You draw random numbers.",
         "Write twenty random numbers between 0 and 999, separated by spaces, and nothing else.",
         temperature=1.0,
         seed=secrets.randbelow(2**31),
-        max_tokens=DRAWN_TOKENS,
+        max_tokens=SEED_TOKENS,
     )
     try:
-        answers = [await _asked(server, question) for _ in range(2)]
+        answers = [await _whole_answer(server, request) for _ in range(2)]
     except EngineRefused:
         return None
     texts = [answer.text for answer in answers if answer is not None and answer.text]
     return texts[0] == texts[1] if len(texts) == 2 else None
 
 
-async def frees_aborted(server: OpenAIServer) -> bool | None:
-    """Whether a call that is broken off leaves its place to another; None where the server has no count.
+async def stops_aborted_calls(server: OpenAIServer) -> bool | None:
+    """Whether the server stops a call whose connection is closed, and then takes the next one.
 
-    The count is of all callers, so where others are being served too it says nothing.
+    True needs the server's count of running sequences. It counts all clients, so None if others are served.
     """
-    before = await _within(CALL_SECONDS, server.running())
+    before = await _with_timeout(CALL_SECONDS, server.running_sequences())
     if before:
         return None
-    begun = asyncio.Event()
+    started = asyncio.Event()
     count = "Count from one to two thousand in words, one number a line, and leave none out."
-    long = Question("You count.", count, 1.0, 1, LONG_TOKENS)
-    calling = asyncio.create_task(server.ask(long, lambda *_: begun.set()))
-    waiting = asyncio.create_task(begun.wait())
+    long_request = ChatRequest("You count.", count, 1.0, 1, LONG_TOKENS)
+    call = asyncio.create_task(server.chat(long_request, lambda *_: started.set()))
+    waiting = asyncio.create_task(started.wait())
     try:
-        await asyncio.wait([calling, waiting], timeout=CALL_SECONDS, return_when="FIRST_COMPLETED")
-        was_running = not calling.done() and begun.is_set()
-        during = await _within(CALL_SECONDS, server.running())
+        await asyncio.wait([call, waiting], timeout=CALL_SECONDS, return_when="FIRST_COMPLETED")
+        was_running = not call.done() and started.is_set()
+        during = await _with_timeout(CALL_SECONDS, server.running_sequences())
     finally:
-        calling.cancel()
+        call.cancel()
         waiting.cancel()
-        await asyncio.gather(calling, waiting, return_exceptions=True)
+        await asyncio.gather(call, waiting, return_exceptions=True)
     if not was_running:
         return None
-    if not await _served(server):
+    if not await _takes_next_call(server):
         return False
-    return await _falls(server) if before == 0 and during else None
+    return await _count_falls_to_zero(server) if before == 0 and during else None
 
 
-async def _served(server: OpenAIServer) -> bool:
-    """Whether a new call begins to be answered soon; one that fails says nothing of slots."""
-    question = Question("You answer in one word.", "Say yes.", 0.0, 1, 4)
+async def _takes_next_call(server: OpenAIServer) -> bool:
+    """Whether a short call is answered in time; an error counts as an answer, since it is not about slots."""
+    request = ChatRequest("You answer in one word.", "Say yes.", 0.0, 1, 4)
     try:
-        return await _within(SERVED_SECONDS, server.ask(question, _ignore)) is not None
+        return await _with_timeout(NEXT_CALL_SECONDS, server.chat(request, _discard)) is not None
     except (EngineFailed, InputTooLarge):
         return True
 
 
-async def _falls(server: OpenAIServer) -> bool:
-    """Whether the count of running sequences falls to none."""
-    until = time.monotonic() + FREED_SECONDS
+async def _count_falls_to_zero(server: OpenAIServer) -> bool:
+    until = time.monotonic() + COUNT_SECONDS
     while time.monotonic() < until:
-        if await _within(FREED_SECONDS, server.running()) == 0:
+        if await _with_timeout(COUNT_SECONDS, server.running_sequences()) == 0:
             return True
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
     return False
 
 
-async def _asked(server: OpenAIServer, question: Question) -> StreamedAnswer | None:
-    """The answer, if there is a whole one. Raises EngineRefused."""
+async def _whole_answer(server: OpenAIServer, request: ChatRequest) -> StreamedAnswer | None:
+    """The answer; None if the call failed, took too long or broke off. Raises EngineRefused."""
     try:
-        answer = await _within(CALL_SECONDS, server.ask(question, _ignore))
+        answer = await _with_timeout(CALL_SECONDS, server.chat(request, _discard))
     except EngineRefused:
         raise
     except (EngineFailed, InputTooLarge):
@@ -198,8 +199,8 @@ async def _asked(server: OpenAIServer, question: Question) -> StreamedAnswer | N
     return answer if answer is not None and answer.ended else None
 
 
-async def _within(seconds: float, work: Awaitable[T]) -> T | None:
-    """What it gives, None when it takes longer."""
+async def _with_timeout(seconds: float, work: Awaitable[T]) -> T | None:
+    """The result; None if it takes longer."""
     try:
         async with asyncio.timeout(seconds):
             return await work
@@ -207,14 +208,5 @@ async def _within(seconds: float, work: Awaitable[T]) -> T | None:
         return None
 
 
-def tell(**proved: bool | None) -> None:
-    """To Prometheus; what could not be told has no series."""
-    for what, value in proved.items():
-        if value is None:
-            PROOF.remove(what)
-        else:
-            PROOF.labels(what).set(value)
-
-
-def _ignore(_: str, __: int) -> None:
-    """A probe's text is of no interest while it comes."""
+def _discard(_: str, __: int) -> None:
+    """The text of these calls is read when they have ended."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from worker.engines import Call, Completion, Engine, EngineAway, EngineBusy, EngineRefused
 from worker.engines.answer import prompt_tokens
 from worker.engines.backpressure import Backpressure
-from worker.writing.correction import corrected
+from worker.writing.correction import with_correction
 from worker.writing.schema import InvalidOutput
 from worker.writing.unwrap import candidates
 from worker.writing.usage import RunUsage
@@ -52,7 +52,7 @@ class CallSession:
         for number in range(CALLS_PER_ANSWER):
             next_call = call(number)
             if why and not self.engine.info.enforces_schema:
-                next_call = corrected(next_call, why)
+                next_call = with_correction(next_call, why)
             completion = await self._generate(next_call, on_text)
             problems = []
             for value in candidates(completion.text, completion.complete):

@@ -1,4 +1,4 @@
-"""What a model is told when its answer can't be used and it is asked once more. Pure."""
+"""The note in the second prompt that says what was wrong with the first answer. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ MOST_CHARACTERS = 400
 KNOWN = Draft.model_fields.keys() | Point.model_fields.keys()
 
 
-def what_is_wrong(error: ValidationError) -> str:
-    """The first places of a draft that are not as they must be.
+def describe_errors(error: ValidationError) -> str:
+    """The first errors of a draft, with their places.
 
-    A name that the model has made up is not repeated: its answer may hold what a commit wants it to say.
+    Names that are not in the schema are replaced by `?`: the answer may contain instructions from a commit,
+    which must not get into the prompt.
     """
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{_place(one['loc'])}: {one['msg']}" for one in details[:MOST_ERRORS]]
-    return "; ".join(dict.fromkeys(told))
+    lines = [f"{_place(one['loc'])}: {one['msg']}" for one in details[:MOST_ERRORS]]
+    return "; ".join(dict.fromkeys(lines))
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -29,8 +30,8 @@ def _place(location: tuple[int | str, ...]) -> str:
     return ".".join(parts) or "the answer"
 
 
-def corrected(call: Call, why: str) -> Call:
-    """The call with what was wrong with the answer to the one before, behind the data's last marker."""
+def with_correction(call: Call, why: str) -> Call:
+    """The call with a note on the last answer at the end of the prompt, after the data's end marker."""
     note = f"Your last answer to this could not be used: {why[:MOST_CHARACTERS]}.\n"
     return replace(
         call, user=f"{call.user}{note}Answer again, with the JSON object alone.\n", prompt_ids=None

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from til.post import KEYWORD_CHARACTERS, SECTIONS, TITLE_CHARACTERS, Draft
 from til.request import Language
 from til.shown import composed
-from worker.writing.correction import what_is_wrong
+from worker.writing.correction import describe_errors
 from worker.writing.prompt import Note
 
 MOST_SOURCES = 1000
@@ -31,7 +31,7 @@ POINT_TOKENS = 12
 class InvalidOutput(Exception):
     """The model's answer was not a post of the asked form.
 
-    `why` is for the model, when it is asked again; nothing in it is from the answer.
+    `why` is for the second prompt and the log; it contains no text of the answer.
     """
 
     def __init__(self, why: str = "") -> None:
@@ -116,7 +116,7 @@ def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
     try:
         draft = Draft.model_validate(_without_incomplete_points(answer))
     except ValidationError as error:
-        raise InvalidOutput(what_is_wrong(error)) from error
+        raise InvalidOutput(describe_errors(error)) from error
     sections = {name: getattr(draft, name) for name in SECTIONS}
     points = [point for section in sections.values() for point in section]
     for point in points:
