@@ -16,7 +16,7 @@ help:
 run: .venv/.run
 	@.venv/bin/python -m deploy.local $(if $(filter 1 yes true,$(ONCE)),--once)
 
-test: check core vllm
+test: check deploy-check core vllm
 	$(MAKE) chaos JOBS=600 FAULTS=8 SEED=7
 
 check: .venv/.dev
