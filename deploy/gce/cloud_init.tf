@@ -1,28 +1,50 @@
 # What each kind of machine runs. The data machine stands apart: the others' certificates come from what it belongs to.
 
 locals {
+  # Who reads the token of the hub, and where the worker finds it.
+  hub_secrets = var.hf_token_secret == "" ? {} : { hf-token = var.hf_token_secret }
+  hub_token   = var.hf_token_secret == "" ? {} : { HF_TOKEN_PATH = "/run/til/secrets/hf-token" }
+
+  # What Prometheus evaluates and Grafana shows, the same everywhere.
+  monitoring = "${path.module}/../monitoring"
+  rules      = { for name in fileset("${local.monitoring}/rules", "*.yml") : name => file("${local.monitoring}/rules/${name}") }
+  monitoring_files = merge(
+    { for name, text in local.rules : "rules/${name}" => text },
+    { for name in fileset("${local.monitoring}/grafana", "**") : "grafana/${name}" => file("${local.monitoring}/grafana/${name}") },
+  )
+
   registry = "${var.region}-docker.pkg.dev"
+  api_settings = {
+    TIL_MODELS = var.worker.model
+    # What the scaling signal counts on: a job that starts a machine waits for its boot.
+    TIL_COLD_START_SECONDS = var.worker.boot_seconds
+  }
   worker_settings = {
     model         = var.worker.model
     drain_seconds = var.worker.drain_seconds
     gpu_driver    = var.worker.gpu_driver
-    environment   = var.worker.environment
+    environment   = merge(local.hub_token, var.worker.environment)
   }
 }
 
 module "cloud_init" {
-  source           = "./modules/cloud_init"
-  for_each         = local.machines
-  parts            = each.value.parts
-  name             = var.name
-  project          = var.project
-  region           = var.region
-  zones            = var.zones
-  secrets          = { for name in each.value.secrets : name => module.data.secrets[name] }
-  images           = var.images
-  registry         = local.registry
-  ports            = local.ports
-  api_environment  = merge({ TIL_MODELS = var.worker.model }, var.api.environment)
+  source          = "./modules/cloud_init"
+  for_each        = local.machines
+  parts           = each.value.parts
+  name            = var.name
+  project         = var.project
+  region          = var.region
+  zones           = var.zones
+  files           = contains(each.value.parts, "monitoring") ? local.monitoring_files : {}
+  migrate_seconds = local.migrate_seconds
+  images          = var.images
+  registry        = local.registry
+  ports           = local.ports
+  secrets = merge(
+    { for name in each.value.secrets : name => module.data.secrets[name] },
+    contains(each.value.parts, "worker") ? local.hub_secrets : {},
+  )
+  api_environment  = merge(local.api_settings, var.api.environment)
   worker           = local.worker_settings
   patience_seconds = var.worker.boot_seconds
 
@@ -44,6 +66,7 @@ module "cloud_init_data" {
   registry         = local.registry
   ports            = local.ports
   api_environment  = {}
+  migrate_seconds  = local.migrate_seconds
   worker           = local.worker_settings
   patience_seconds = var.worker.boot_seconds
 

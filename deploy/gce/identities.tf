@@ -44,6 +44,13 @@ resource "google_storage_bucket_iam_member" "weights" {
   member = "serviceAccount:${local.accounts[local.worker_role]}"
 }
 
+resource "google_secret_manager_secret_iam_member" "hub_token" {
+  count     = var.hf_token_secret == "" ? 0 : 1
+  secret_id = var.hf_token_secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "serviceAccount:${local.accounts[local.worker_role]}"
+}
+
 # Prometheus finds the machines and sends figures.
 resource "google_project_iam_custom_role" "discover" {
   role_id     = "${replace(var.name, "-", "_")}_discover"

@@ -17,13 +17,20 @@ locals {
     prometheus     = 9090
   }
 
-  # Spot machines are asked first; machines on demand step in for those that can't be had.
+  # Spot machines are asked first; machines on demand step in for those that can't be had. What has been promised, a
+  # minimum or a schedule, is kept by machines on demand: spot machines may not be there.
   on_demand = { standard = { signal = "first", min = var.worker.min, schedules = var.worker.schedules } }
   spot_first = {
-    spot     = { signal = "first", min = var.worker.min, schedules = var.worker.schedules }
-    standard = { signal = "fallback", min = 0, schedules = {} }
+    spot     = { signal = "first", min = 0, schedules = {} }
+    standard = { signal = "fallback", min = var.worker.min, schedules = var.worker.schedules }
   }
   worker_groups = var.worker.spot ? local.spot_first : local.on_demand
+
+  # How long a migration may take. Autohealing leaves a machine that migrates alone for that long.
+  migrate_seconds = 1800
+
+  # Names of settings whose value is a secret. NAME_FILE is not among them: it is a path.
+  secret_name = "(TOKEN|KEYS?|PASSWORD|SECRET|^DATABASE_URL|^REDIS_URL)$"
 
   api_group = local.together ? module.workers["standard"].instance_group : module.api[0].instance_group
 
@@ -91,6 +98,7 @@ module "api" {
   max             = var.api.max
   port            = local.ports.http
   boot_seconds    = var.api.boot_seconds
+  migrate_seconds = local.migrate_seconds
   user_data       = module.cloud_init["api"].user_data
   shutdown_script = module.cloud_init["api"].shutdown_script
   labels          = local.labels
@@ -115,6 +123,7 @@ module "workers" {
   max             = var.worker.max
   schedules       = each.value.schedules
   boot_seconds    = var.worker.boot_seconds
+  migrate_seconds = local.together ? local.migrate_seconds : 0
   scale_in        = var.worker.scale_in
   health_port     = local.ports.worker_metrics
   http_port       = local.ports.http
@@ -146,6 +155,7 @@ module "monitoring" {
   machine_type = var.monitoring_machine_type
   port         = local.ports.prometheus
   domain       = var.domain
+  rules        = local.rules
   model        = var.worker.model
   email        = var.alert_email
   user_data    = module.cloud_init["monitoring"].user_data

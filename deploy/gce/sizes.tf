@@ -10,6 +10,11 @@ variable "api" {
     environment  = optional(map(string), {})
   })
   default = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.api.environment) : !can(regex(local.secret_name, name))])
+    error_message = "A secret does not belong into api.environment: it would be in the state and in the machines' metadata."
+  }
 }
 
 variable "worker" {
@@ -41,6 +46,10 @@ variable "worker" {
   })
   default = {}
 
+  validation {
+    condition     = alltrue([for name in keys(var.worker.environment) : !can(regex(local.secret_name, name))])
+    error_message = "A secret does not belong into worker.environment: it would be in the state and in the machines' metadata."
+  }
   validation {
     condition     = var.worker.drain_seconds <= 24
     error_message = "A preempted machine has 30 s in all: drain within 24."

@@ -58,15 +58,16 @@ variable "repository" {
 }
 
 variable "images" {
-  description = "Container images, by digest where it matters."
+  description = "Container images. The defaults are those of deploy/images/bases.lock, and Google's build of Prometheus."
   type = object({
     api           = string
     worker        = string
-    node_exporter = optional(string, "quay.io/prometheus/node-exporter:v1.9.1")
-    dcgm_exporter = optional(string, "nvcr.io/nvidia/k8s/dcgm-exporter:4.2.3-4.1.3-ubuntu22.04")
+    node_exporter = optional(string, "prom/node-exporter:v1.11.1@sha256:e9cff4fc67b1818f8c97adb115b9f12c9a54b533de86765d4a0effc01b357205")
+    dcgm_exporter = optional(string, "nvcr.io/nvidia/k8s/dcgm-exporter:4.5.3-4.8.2-distroless@sha256:60d3b00ac80b4ae77f94dae2f943685605585ad9e92fdccda3154d009ae317cc")
     prometheus    = optional(string, "gke.gcr.io/prometheus-engine/prometheus:v2.53.5-gmp.9-gke.0")
-    postgres      = optional(string, "docker.io/library/postgres:18")
-    valkey        = optional(string, "docker.io/valkey/valkey:9")
+    grafana       = optional(string, "grafana/grafana:13.1.0@sha256:121a7a9ece6dc10b969f1f96eed64b4f07dfac0d0b8abc070f7cb83bbde86f63")
+    postgres      = optional(string, "postgres:18@sha256:4ef4dbc939d61acea57712655ddb4b4ab27419c913f94cca0cd57cb3ea3c2280")
+    valkey        = optional(string, "valkey/valkey:9@sha256:8e8d64b405ce18f41b8e5ee20aa4687a8ed0022d1298f2ce31cdcf3a76e09411")
   })
 }
 
@@ -78,6 +79,12 @@ variable "machine_image" {
 
 variable "model_bucket" {
   description = "Bucket with the weights, which the workers may read; empty: they are in the image, or come from the hub."
+  type        = string
+  default     = ""
+}
+
+variable "hf_token_secret" {
+  description = "Id of a secret in Secret Manager with a token of the Hugging Face hub, for models behind a licence; empty: none."
   type        = string
   default     = ""
 }

@@ -42,7 +42,7 @@ class Planner:
 
     def __init__(self, folder: Path, root: Path = GCE) -> None:
         self._root = folder / root.name
-        for one in {GCE, root}:
+        for one in {GCE, GCE.parent / "monitoring", root}:
             shutil.copytree(one, folder / one.name, ignore=shutil.ignore_patterns(".terraform*"))
         (self._root / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         _write_schemas(folder, root)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ CLOUD_INIT = GCE / "modules" / "cloud_init"
 PARTS = CLOUD_INIT / "parts"
 FILES = CLOUD_INIT / "files"
 PLACE = re.compile(r"\$\{(?:indent\((\d+), )?(\w+)\)?\}")
-IMAGES = ("api", "worker", "node_exporter", "dcgm_exporter", "prometheus", "postgres", "valkey")
+IMAGES = ("api", "worker", "node_exporter", "dcgm_exporter", "prometheus", "grafana", "postgres", "valkey")
 MACHINES = {
     "api": (["api"], ["database-url", "redis-url", "secret-keys"]),
     "worker": (["worker"], ["database-url", "redis-url"]),
@@ -29,6 +31,8 @@ MACHINES = {
 """What each kind of machine runs, and the secrets that it gets; a test holds main.tf to it."""
 
 PATIENCE_SECONDS = 600
+MIGRATE_SECONDS = 1800
+MONITORING = GCE.parent / "monitoring"
 ZONES = ["asia-northeast3-a", "asia-northeast3-b"]
 
 
@@ -64,7 +68,12 @@ def values() -> dict[str, object]:
     }
     names = local_values(CLOUD_INIT)["values"]
     stand_ins: dict[str, object] = {name: name for name in names}
-    numbers = {"drain_seconds": 20, "stop_seconds": 23, "stop_limit_seconds": 26}
+    numbers = {
+        "migrate_seconds": MIGRATE_SECONDS,
+        "drain_seconds": 20,
+        "stop_seconds": 23,
+        "stop_limit_seconds": 26,
+    }
     settings = {"api_environment": "A=1\nB=2", "worker_environment": ""}
     config = {"prometheus_config": _base64(prometheus_config()), "scaling_rules": _base64(scaling_rules())}
     tls = render(FILES / "tls.sh.tftpl", {"postgres_ca": _base64("PEM 1"), "redis_ca": _base64("PEM 2")})
@@ -84,18 +93,26 @@ def prometheus_config() -> str:
 def user_data(parts: list[str]) -> str:
     """The cloud-config of a machine that runs these parts."""
     files = "".join(render(PARTS / f"{part}.yaml.tftpl", values()) for part in ["common", *parts])
+    files += "".join(
+        f"- path: /etc/til/{path}\n  encoding: gz+b64\n  content: {_gzipped(text)}\n"
+        for path, text in monitoring_files(parts).items()
+    )
     return render(FILES / "user-data.yaml.tftpl", {"files": files, "units": "til-node.service"})
+
+
+def monitoring_files(parts: list[str]) -> dict[str, str]:
+    """What Prometheus and Grafana read, by its path below /etc/til."""
+    if "monitoring" not in parts:
+        return {}
+    rules = {f"rules/{path.name}": path for path in (MONITORING / "rules").glob("*.yml")}
+    grafana = {str(path.relative_to(MONITORING)): path for path in (MONITORING / "grafana").rglob("*.*")}
+    return {name: path.read_text() for name, path in sorted((rules | grafana).items())}
 
 
 def written(config: str) -> dict[str, str]:
     """The files that a cloud-config writes, by path."""
     files: list[dict[str, Any]] = yaml.safe_load(config)["write_files"]
-    return {
-        one["path"]: base64.b64decode(one["content"]).decode()
-        if one.get("encoding") == "b64"
-        else one["content"]
-        for one in files
-    }
+    return {one["path"]: DECODED[one.get("encoding", "")](one["content"]) for one in files}
 
 
 def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str, str]:
@@ -113,6 +130,8 @@ def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str
         "registry": "asia-northeast3-docker.pkg.dev",
         "ports": local_values(GCE)["ports"],
         "api_environment": {"TIL_MODELS": "default"},
+        "migrate_seconds": MIGRATE_SECONDS,
+        "files": {name: text.replace("${", "$${") for name, text in monitoring_files(parts).items()},
         "worker": {
             "model": "default",
             "drain_seconds": 20,
@@ -149,3 +168,14 @@ def terraform(folder: Path, *arguments: str) -> str:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def _gzipped(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode())).decode()
+
+
+DECODED: dict[str, Callable[[str], str]] = {
+    "": str,
+    "b64": lambda text: base64.b64decode(text).decode(),
+    "gz+b64": lambda text: gzip.decompress(base64.b64decode(text)).decode(),
+}

@@ -100,7 +100,8 @@ def test_workers_follow_one_series_of_their_model_and_group() -> None:
         "spot": "first",
         "standard": "fallback",
     }
-    assert signals["spot_first"]["standard"]["min"] == 0
+    assert signals["spot_first"]["standard"]["min"] == "${var.worker.min}"
+    assert signals["spot_first"]["spot"]["min"] == 0
 
 
 def test_workers_go_slowly_come_by_schedule_and_may_be_none() -> None:
@@ -118,7 +119,7 @@ def test_workers_go_slowly_come_by_schedule_and_may_be_none() -> None:
 
 def test_a_worker_is_left_alone_until_its_model_is_loaded() -> None:
     healing = resource("workers", "compute_region_instance_group_manager").child("auto_healing_policies")
-    assert healing.attributes["initial_delay_sec"] == "${var.boot_seconds * 2}"
+    assert healing.attributes["initial_delay_sec"] == "${max(var.boot_seconds * 2, var.migrate_seconds)}"
     check = resource("workers", "compute_health_check").child("http_health_check")
     assert check.attributes["port"] == "${var.health_port}"
 

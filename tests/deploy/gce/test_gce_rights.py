@@ -62,6 +62,7 @@ def test_each_role_has_an_account_with_the_rights_that_it_needs() -> None:
         ("${google_project_iam_custom_role.discover.id}", one, False),
         ("roles/monitoring.metricWriter", one, False),
         ("roles/secretmanager.secretAccessor", "serviceAccount:${var.accounts[each.value.role]}", True),
+        ("roles/secretmanager.secretAccessor", "serviceAccount:${local.accounts[local.worker_role]}", False),
     }
     discover = only(GCE, "resource", "google_project_iam_custom_role").attributes
     assert plain(discover["permissions"]) == ["compute.instances.list"]

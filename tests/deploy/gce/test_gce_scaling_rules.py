@@ -11,7 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from tests.deploy.gce import rendering
-from tests.deploy.gce.hcl import GCE, ROOT
+from tests.deploy.gce.hcl import ROOT
 
 DESIRED = 'til_workers_desired{{job="{job}", instance="{instance}", model="default"}}'
 READY = 'til_engine_ready{{job="worker", provisioning="spot", vm_model="default", instance="{}"}}'
@@ -124,4 +124,3 @@ def test_the_metrics_that_the_rules_read_are_those_of_the_product() -> None:
     names = {word.split("{")[0].split("[")[0].rstrip(")") for word in named}
     assert {"til_workers_desired", "til_engine_ready"} <= names
     assert '"til_engine_ready"' in (ROOT / "worker" / "metrics.py").read_text()
-    assert "til_oldest_queued_seconds" in (GCE / "modules" / "monitoring" / "alerts.tf").read_text()

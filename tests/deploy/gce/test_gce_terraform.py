@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -11,22 +12,11 @@ import pytest
 
 from tests.deploy.gce.hcl import GCE
 from tests.deploy.gce.planning import Plan, Planner, Refused
+from tests.deploy.gce.rendering import written
 from tests.deploy.gce.stand_in_provider import CANARY
 
-
-@pytest.fixture(scope="module")
-def planner(tmp_path_factory: pytest.TempPathFactory) -> Planner:
-    return Planner(tmp_path_factory.mktemp("planner"))
-
-
-@pytest.fixture(scope="module")
-def split(planner: Planner) -> Plan:
-    return planner.plan("split")
-
-
-@pytest.fixture(scope="module")
-def together(planner: Planner) -> Plan:
-    return planner.plan("together")
+OURS = {"kind": "vm"}
+"""Servers whose certificates are known before an apply, and so all that cloud-init does."""
 
 
 def unformatted(folder: Path) -> list[str]:
@@ -75,9 +65,14 @@ def test_spot_machines_are_wanted_first_and_those_on_demand_for_what_is_missing(
     )
     assert first["metric"][0]["filter"] == expected.format("first")
     assert fallback["metric"][0]["filter"] == expected.format("fallback")
-    [schedule] = first["scaling_schedules"]
+
+
+def test_what_is_promised_is_kept_by_machines_on_demand(planner: Planner, split: Plan) -> None:
+    [schedule] = autoscaler(split, "standard")["scaling_schedules"]
     assert (schedule["schedule"], schedule["min_required_replicas"]) == ("0 9 * * MON-FRI", 1)
-    assert fallback["scaling_schedules"] == []
+    assert autoscaler(split, "spot")["scaling_schedules"] == []
+    plan = planner.plan("split", worker={"spot": True, "min": 2})
+    assert [autoscaler(plan, group)["min_replicas"] for group in ("spot", "standard")] == [0, 2]
 
 
 def test_together_has_two_machines_with_gpus_behind_the_balancer(together: Plan) -> None:
@@ -151,6 +146,32 @@ def test_settings_that_can_not_work_are_refused(planner: Planner) -> None:
         assert message in said
 
 
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "TIL_OPENAI_KEY", "TIL_SECRET_KEYS", "A_PASSWORD", "DATABASE_URL"]
+)
+def test_a_secret_among_the_settings_is_refused(planner: Planner, name: str) -> None:
+    said = refusal(planner, "split", worker={"environment": {name: "x"}}, api={"environment": {name: "x"}})
+    for where in ("worker.environment", "api.environment"):
+        assert f"A secret does not belong into {where}" in said
+
+
+def test_the_token_of_the_hub_is_a_file_that_only_workers_get(planner: Planner, split: Plan) -> None:
+    settings = {"environment": {"TIL_OPENAI_KEY_FILE": "/run/til/secrets/other"}}
+    plan = planner.plan("split", hf_token_secret="til-hub", worker=settings, data=OURS)
+    grant = plan.values("google_secret_manager_secret_iam_member.hub_token[0]")
+    assert grant["secret_id"] == "til-hub"
+    assert not [address for address in split.resources if "hub_token" in address]
+    units = user_data(plan, 'module.workers["standard"]')
+    assert "til-hub=hf-token" in units
+    assert "HF_TOKEN_PATH=/run/til/secrets/hf-token" in units
+    assert "til-hub" not in user_data(plan, "module.api[0]")
+
+
+def user_data(plan: Plan, module: str) -> str:
+    template = plan.values(f"{module}.google_compute_region_instance_template.main")
+    return str(template["metadata"]["user-data"])
+
+
 def test_there_are_two_topologies(planner: Planner) -> None:
     assert "split or together" in refusal(planner, "split", topology="apart")
 
@@ -159,3 +180,19 @@ def test_machines_that_hold_the_api_are_neither_none_nor_spot(planner: Planner) 
     said = refusal(planner, "together", worker={"min": 0, "spot": True})
     assert "a group without machines has no api" in said
     assert "no spot machines" in said
+
+
+@pytest.mark.parametrize(
+    ("example", "module"), [("split", "module.api[0]"), ("together", 'module.workers["standard"]')]
+)
+def test_autohealing_leaves_a_migration_alone(planner: Planner, example: str, module: str) -> None:
+    plan = planner.plan(example, data=OURS)
+    group = plan.values(f"{module}.google_compute_region_instance_group_manager.main")
+    unit = written(user_data(plan, module))["/etc/systemd/system/til-migrate.service"]
+    [limit] = re.findall(r"TimeoutStartSec=(\d+)\n", unit)
+    assert group["auto_healing_policies"][0]["initial_delay_sec"] >= int(limit)
+
+
+def test_the_steward_counts_on_a_machines_boot(planner: Planner) -> None:
+    plan = planner.plan("split", worker={"boot_seconds": 420}, data=OURS)
+    assert "TIL_COLD_START_SECONDS=420\n" in user_data(plan, "module.api[0]")

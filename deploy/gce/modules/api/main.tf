@@ -69,9 +69,10 @@ resource "google_compute_region_instance_group_manager" "main" {
     port = var.port
   }
 
+  # A machine that migrates the tables answers nothing yet, and a migration that is ended starts again.
   auto_healing_policies {
     health_check      = google_compute_health_check.main.id
-    initial_delay_sec = var.boot_seconds * 2
+    initial_delay_sec = max(var.boot_seconds * 2, var.migrate_seconds)
   }
 
   # New machines first, then the old ones go. A regional group counts by zone.

@@ -53,6 +53,11 @@ variable "boot_seconds" {
   type        = number
 }
 
+variable "migrate_seconds" {
+  description = "How long a migration of the tables may take, which comes before the api."
+  type        = number
+}
+
 variable "user_data" {
   description = "What cloud-init does."
   type        = string

@@ -4,11 +4,14 @@ locals {
   # From SIGTERM to SIGKILL: the drain and what it takes to write it down. All within 30 s, the notice of a preemption.
   stop_seconds = var.worker.drain_seconds + 3
 
+  # Without --init: Container-Optimized OS is not documented to have its program, and a pod of Kubernetes has none either.
+  confined = "--read-only --cap-drop ALL --security-opt no-new-privileges"
+
   units = {
     common     = ["til-node.service", "til-node-port.service"]
     api        = ["til-api.service", "til-steward.service"]
     worker     = ["til-worker.service", "til-dcgm.service"]
-    monitoring = ["til-prometheus.service", "til-flower.service"]
+    monitoring = ["til-prometheus.service", "til-grafana.service", "til-flower.service"]
     data       = ["til-postgres.service", "til-valkey.service"]
   }
   parts = concat(["common"], var.parts)
@@ -49,7 +52,8 @@ locals {
     project             = var.project
     secrets             = join(" ", [for name, id in var.secrets : "${id}=${name}"])
     registry            = var.registry
-    hardening           = "--init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --user 10001:10001"
+    confined            = local.confined
+    hardening           = "${local.confined} --user 10001:10001"
     secrets_script      = filebase64("${path.module}/files/secrets.sh")
     tls_script          = base64encode(local.tls_script)
     flower_script       = filebase64("${path.module}/files/flower.sh")
@@ -59,6 +63,7 @@ locals {
     scaling_rules       = base64encode(local.scaling_rules)
     api_environment     = join("\n", [for name, value in var.api_environment : "${name}=${value}"])
     worker_environment  = join("\n", [for name, value in var.worker.environment : "${name}=${value}"])
+    migrate_seconds     = var.migrate_seconds
     model_alias         = var.worker.model
     drain_seconds       = var.worker.drain_seconds
     stop_seconds        = local.stop_seconds
@@ -69,6 +74,7 @@ locals {
     node_image          = var.images["node_exporter"]
     dcgm_image          = var.images["dcgm_exporter"]
     prometheus_image    = var.images["prometheus"]
+    grafana_image       = var.images["grafana"]
     postgres_image      = var.images["postgres"]
     valkey_image        = var.images["valkey"]
     http_port           = var.ports["http"]
@@ -82,8 +88,9 @@ locals {
 
   user_data = templatefile("${path.module}/files/user-data.yaml.tftpl", {
     units = join(" ", flatten([for part in local.parts : local.units[part]]))
-    files = join("", [
-      for part in local.parts : templatefile("${path.module}/parts/${part}.yaml.tftpl", local.values)
-    ])
+    files = join("", concat(
+      [for part in local.parts : templatefile("${path.module}/parts/${part}.yaml.tftpl", local.values)],
+      [for path, content in var.files : "- path: /etc/til/${path}\n  encoding: gz+b64\n  content: ${base64gzip(content)}\n"],
+    ))
   })
 }

@@ -66,6 +66,17 @@ variable "worker" {
   })
 }
 
+variable "migrate_seconds" {
+  description = "How long a migration of the tables may take."
+  type        = number
+}
+
+variable "files" {
+  description = "Further files of the machine, by their path below /etc/til."
+  type        = map(string)
+  default     = {}
+}
+
 variable "patience_seconds" {
   description = "How long spot machines may be missing before machines on demand step in."
   type        = number

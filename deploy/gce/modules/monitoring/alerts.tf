@@ -1,4 +1,4 @@
-# Three alerts that nothing inside can give, for it may be the part that has failed. The others: deploy/monitoring.
+# Alerts that nothing inside can give, for it may be the part that has failed. The others are in rules.tf.
 
 locals {
   channels = google_monitoring_notification_channel.email[*].id
@@ -94,25 +94,37 @@ resource "google_monitoring_alert_policy" "signal" {
   }
 }
 
-resource "google_monitoring_alert_policy" "waiting" {
-  display_name          = "${var.name}: jobs wait too long"
+resource "google_monitoring_alert_policy" "certificate" {
+  display_name          = "${var.name}: the certificate ends soon"
   combiner              = "OR"
   notification_channels = local.channels
   severity              = "WARNING"
 
   conditions {
-    display_name = "The oldest job has waited for more than half an hour"
+    display_name = "Less than 14 days; a managed certificate is renewed a month ahead"
 
-    condition_prometheus_query_language {
-      query                     = "max(til_oldest_queued_seconds{cluster=\"${var.name}\"}) > 1800"
-      disable_metric_validation = true
-      duration                  = "300s"
-      evaluation_interval       = "30s"
+    condition_threshold {
+      comparison      = "COMPARISON_LT"
+      duration        = "3600s"
+      threshold_value = 14
+
+      filter = join(" AND ", [
+        "resource.type = \"uptime_url\"",
+        "metric.type = \"monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires\"",
+        "metric.labels.check_id = \"${google_monitoring_uptime_check_config.main.uptime_check_id}\"",
+      ])
+
+      aggregations {
+        alignment_period     = "1200s"
+        per_series_aligner   = "ALIGN_NEXT_OLDER"
+        cross_series_reducer = "REDUCE_MEAN"
+        group_by_fields      = ["resource.label.host"]
+      }
     }
   }
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Is the group of workers at its maximum, out of capacity in its zones, or do its workers fail?"
+    content   = "Does the domain still point to the balancer's address? The renewal needs that."
   }
 }

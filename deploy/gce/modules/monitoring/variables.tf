@@ -48,6 +48,11 @@ variable "model" {
   type        = string
 }
 
+variable "rules" {
+  description = "Rule files of Prometheus, by file name: their alerts become alert policies."
+  type        = map(string)
+}
+
 variable "email" {
   description = "Where alerts are sent; empty: nowhere, they are seen in the console only."
   type        = string

@@ -95,10 +95,11 @@ resource "google_compute_region_instance_group_manager" "main" {
     }
   }
 
-  # A machine that loads its model is left alone for twice the time that this takes.
+  # A machine that loads its model is left alone for twice the time that this takes, one that migrates the tables for as
+  # long as that may take.
   auto_healing_policies {
     health_check      = google_compute_health_check.main.id
-    initial_delay_sec = var.boot_seconds * 2
+    initial_delay_sec = max(var.boot_seconds * 2, var.migrate_seconds)
   }
 
   # An update never needs more GPUs than there are: machines go before new ones come, up to one for each zone at a time,

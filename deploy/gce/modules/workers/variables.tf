@@ -101,6 +101,11 @@ variable "http_port" {
   type        = number
 }
 
+variable "migrate_seconds" {
+  description = "How long a migration of the tables may take, where the api runs on the same machines; else 0."
+  type        = number
+}
+
 variable "user_data" {
   description = "What cloud-init does."
   type        = string
