@@ -84,7 +84,7 @@ class Sweeper:
             depth = await queue_depth.measure(session, self._scaling, self._lease_seconds, self._aliases)
         if back:
             log.warning("database_clock_stepped_back", seconds=round(back, 1))
-        EXPORTED.show(depth)
+        EXPORTED.update(depth)
         return depth
 
     async def _rescue(self) -> None:
