@@ -30,7 +30,7 @@ log = structlog.get_logger()
 class Sweeper:
     """Sweeps every `tick_seconds`, and at once when a worker reports that its engine has died.
 
-    `aliases`: models that have figures even before their first job. `lease_seconds`: as the workers'.
+    `aliases`: models that have figures even before their first job. `lease_seconds`: that of the workers.
     """
 
     def __init__(
