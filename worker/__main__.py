@@ -69,6 +69,7 @@ def make_runtime(settings: WorkerSettings, arguments: dict[str, Any]) -> Runtime
         openai_url=settings.openai_url,
         openai_key=key,
         openai_model=settings.openai_model,
+        openai_proof=settings.openai_proof,
         outline_seconds=settings.outline_seconds,
     )
     log.info("engine_chosen", engine=engine.info.engine, why=why)

@@ -25,7 +25,17 @@ BACKPRESSURE = Counter("til_engine_backpressure", "Calls that the engine's serve
 BACKPRESSURE_SECONDS = Gauge(
     "til_engine_backpressure_seconds", "Seconds until calls are sent again; 0: they are sent."
 )
+PROOF = Gauge("til_engine_proof", "1 if the model's server was seen to do it, 0 if not.", ["what"])
 READY = Gauge("til_engine_ready", "1 when the engine is loaded and answers.")
+
+
+def export_proof(**results: bool | None) -> None:
+    """Set `til_engine_proof`; a result of None has no series."""
+    for what, result in results.items():
+        if result is None:
+            PROOF.remove(what)
+        else:
+            PROOF.labels(what).set(result)
 
 
 class TokenRate:

@@ -49,6 +49,7 @@ class WorkerSettings(ServerSettings):
     openai_url: str | None = None
     openai_key: SecretStr | None = None
     openai_model: str | None = None
+    openai_proof: bool = True
     code_tokens: int = Field(default=CODE_TOKENS, ge=0)
     outline_seconds: float = Field(default=0.0, ge=0)
 

@@ -17,7 +17,7 @@ from base.database import ADMIN, Database
 from deploy.local.postgres import PostgresServer
 from tests.stack.processes import Stack
 from tests.stack.proxy import Proxy, to_postgres
-from tests.worker.test_openai import MODELS, Answer, serving
+from tests.worker.test_openai import MODELS, NO_PAGE, Answer, serving
 
 LONG = {"TIL_OUTLINE_SECONDS": "60"}
 RARE_HEARTBEATS = {"TIL_LEASE_SECONDS": "180"}
@@ -40,13 +40,17 @@ def ask(stack: Stack, statement: str) -> object:
 
 
 @contextlib.contextmanager
-def served(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) -> Iterator[str]:
+def served(
+    answer: Answer,
+    models: Callable[[], bytes] = lambda: MODELS,
+    metrics: Callable[[], bytes] = lambda: NO_PAGE,
+) -> Iterator[str]:
     """The URL of an OpenAI-compatible server in a thread, whose chat completions `answer` writes."""
     started: Future[str] = Future()
     done = threading.Event()
 
     async def serve() -> None:
-        async with serving(answer, models) as url:
+        async with serving(answer, models, metrics) as url:
             started.set_result(url)
             await asyncio.to_thread(done.wait)
 

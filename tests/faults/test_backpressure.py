@@ -55,7 +55,7 @@ class Server:
 
 def work(stack: Stack, url: str, slots: int = 10) -> Any:
     stack.steward()
-    engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": url, "TIL_OPENAI_KEY": KEY}
+    engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": url, "TIL_OPENAI_KEY": KEY, "TIL_OPENAI_PROOF": "0"}
     return stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_SLOTS=str(slots))
 
 

@@ -121,7 +121,7 @@ def test_a_post_with_characters_that_can_not_be_stored_is_stored_without_them(
     stack: Stack, jobs: Jobs, rude_server: str
 ) -> None:
     engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": rude_server, "TIL_OPENAI_KEY": KEY}
-    stack.worker(**engine, TIL_OPENAI_MODEL="tiny")
+    stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_OPENAI_PROOF="0")
     job_id = jobs.submit()
     result = jobs.get(job_id, wait=20)["result"]
     assert jobs.history(job_id) == ONE_RUN

@@ -14,7 +14,8 @@ from tests.stack.processes import Stack, day
 from tests.worker.engines import call_of
 from tests.worker.test_openai import KEY, OK, event
 from til.request import TilRequest
-from worker.engines.openai import CALLS, OpenAIEngine
+from worker.engines.openai import OpenAIEngine
+from worker.engines.openai_server import CALLS
 from worker.engines.outline.draft import outline
 
 SILENT_SECONDS = 8.0
@@ -41,7 +42,7 @@ def test_a_silent_generation_on_a_live_server_keeps_its_lease(
 ) -> None:
     stack.steward(**SHORT)
     engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": silent_server, "TIL_OPENAI_KEY": KEY}
-    stack.worker(**engine, TIL_OPENAI_MODEL="tiny", **SHORT)
+    stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_OPENAI_PROOF="0", **SHORT)
     job = jobs.get(jobs.submit(), wait=30)
     assert (job["status"], job["attempts"], job["error"]) == ("succeeded", 1, None)
     assert job["usage"]["run_seconds"] > 3 * float(SHORT["TIL_LEASE_SECONDS"])

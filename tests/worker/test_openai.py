@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from worker.engines.openai import OpenAIEngine
 Answer = Callable[[asyncio.StreamWriter, dict[str, Any]], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\nserver: tiny/1\r\ncontent-type: text/event-stream\r\n\r\n"
 MODELS = OK + b'{"data": [{"id": "tiny"}]}'
+NO_PAGE = b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 KEY = "sk-very-secret"
 
 
@@ -29,8 +31,13 @@ def event(content: str | None, reason: str | None = None) -> bytes:
 
 
 @asynccontextmanager
-async def serving(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) -> AsyncIterator[str]:
-    """A server whose chat completions `answer` writes, and `models` its list of models."""
+async def serving(
+    answer: Answer,
+    models: Callable[[], bytes] = lambda: MODELS,
+    metrics: Callable[[], bytes] = lambda: NO_PAGE,
+    port: int = 0,
+) -> AsyncIterator[str]:
+    """A server whose chat completions `answer` writes, `models` its models, `metrics` its metrics."""
 
     handling: set[asyncio.Task[None]] = set()
 
@@ -39,7 +46,8 @@ async def serving(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) 
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await converse(reader, writer)
+            with contextlib.suppress(ConnectionError):  # The caller may leave at any time.
+                await converse(reader, writer)
         finally:
             writer.close()
 
@@ -48,12 +56,14 @@ async def serving(answer: Answer, models: Callable[[], bytes] = lambda: MODELS) 
         assert f"bearer {KEY}" in head
         if head.startswith("get /v1/models"):
             writer.write(models())
+        elif head.startswith("get /metrics"):
+            writer.write(metrics())
         else:
             length = int(head.split("content-length: ")[1].split("\r\n")[0])
             await answer(writer, json.loads(await reader.readexactly(length)))
         await writer.drain()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         for task in handling:
@@ -68,7 +78,7 @@ def ask(engine: OpenAIEngine) -> Call:
 async def generate(answer: Answer) -> tuple[list[str], Any]:
     pieces: list[str] = []
     async with serving(answer) as url:
-        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=5)
+        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=5, prove=False)
         try:
             await engine.start()
             assert await engine.alive()
@@ -103,6 +113,15 @@ async def test_an_answer_cut_by_length_is_not_complete() -> None:
         writer.write(OK + event("{") + event(None, "length") + b"data: [DONE]\n\n")
 
     assert not (await generate(answer))[1].complete
+
+
+@pytest.mark.parametrize(("tokens", "complete"), [(2047, True), (2048, False)])
+async def test_an_answer_with_all_its_tokens_is_cut_off(tokens: int, complete: bool) -> None:
+    async def answer(writer: asyncio.StreamWriter, _: dict[str, Any]) -> None:
+        usage = json.dumps({"choices": [], "usage": {"completion_tokens": tokens}})
+        writer.write(OK + event("{") + event(None, "stop") + f"data: {usage}\n\ndata: [DONE]\n\n".encode())
+
+    assert (await generate(answer))[1].complete is complete
 
 
 @pytest.mark.parametrize(
@@ -193,7 +212,7 @@ async def test_a_server_that_is_silent_for_too_long_is_a_timeout() -> None:
         await asyncio.Event().wait()
 
     async with serving(answer) as url:
-        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=0.2)
+        engine = OpenAIEngine(url, KEY, "tiny", timeout_seconds=0.2, prove=False)
         await engine.start()
         with pytest.raises(EngineTimeout):
             await engine.generate(ask(engine), lambda *_: None)

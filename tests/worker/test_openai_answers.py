@@ -18,7 +18,8 @@ from til.request import TilRequest
 from worker.engines import EngineAway, EngineFailed, EngineRefused, InputTooLarge
 from worker.engines.answer import StreamedAnswer
 from worker.engines.events import ResponseReader
-from worker.engines.openai import MALFORMED, OpenAIEngine
+from worker.engines.openai import OpenAIEngine
+from worker.engines.openai_server import MALFORMED
 from worker.engines.outline.engine import OutlineEngine
 from worker.slots.outcome import outcome_of_error
 from worker.writing.schema import InvalidOutput, parse

@@ -70,6 +70,7 @@ async def test_an_answer_that_is_no_post_is_asked_for_once_more_shorter(broken: 
     first, second = engine.asked
     assert (first.seed, second.seed, post.provenance["seed"]) == (7, 8, 7)
     assert first.id != second.id
+    assert (first.user, first.prompt_ids) == (second.user, second.prompt_ids)
     assert longest(second) < longest(first)
     assert post.usage["calls"] == 2
     assert [one.anew for one in told] == [True, False, True, False]

@@ -55,6 +55,8 @@ class StreamedAnswer:
         )
         if isinstance(refusal := delta.get("refusal"), str):
             self._refusal += refusal
+        if not text:
+            text = arguments_of(delta.get("tool_calls"))
         if text or reasoning:
             self._tokens += 1
             self._emit(text)
@@ -70,20 +72,34 @@ class StreamedAnswer:
             self._parts.append(text)
         self._on_text(text, self._tokens)
 
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._parts)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has ended the answer properly."""
+        return self.reason is not None or self.done
+
     def completion(self, call: Call) -> Completion:
-        """The whole answer. Raises EngineFailed when it broke off or was withheld."""
-        text = "".join(self._parts)
+        """The whole answer. Raises EngineFailed when it broke off or was withheld.
+
+        An answer of `max_output_tokens` counts as cut off whatever its finish reason, which is always `stop`
+        from Triton's front end.
+        """
+        text = self.text
         if self.reason in WITHHELD or (self._refusal and not text):
             why = self.reason if self.reason in WITHHELD else "refusal"
             raise AnswerWithheld(f"The model's server withheld the answer ({why}).", self._refusal)
-        if self.reason is None and not self.done:
+        if not self.ended:
             raise EngineFailed("The model's server ended its answer without a finish.")
         prompt = _count(self._usage, "prompt_tokens")
         details = self._usage.get("prompt_tokens_details")
         cached = _count(details if isinstance(details, dict) else {}, "cached_tokens") or 0
         tokens = _count(self._usage, "completion_tokens")
         prompt = prompt_tokens(call) if prompt is None else prompt
-        complete = self.reason not in CUT
+        complete = self.reason not in CUT and (tokens is None or tokens < call.max_output_tokens)
         return Completion(
             text, complete, prompt, min(cached, prompt), self._tokens if tokens is None else tokens
         )
@@ -108,6 +124,15 @@ def _text_of_part(part: Any) -> str:
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
         return ""
     return str(part["text"]) if part.get("type") in TEXTS else ""
+
+
+def arguments_of(tool_calls: Any) -> str:
+    """The arguments of the first tool call: with `tool_choice` they are the answer."""
+    for call in _list(tool_calls):
+        if isinstance(call, dict) and not call.get("index") and isinstance(call.get("function"), dict):
+            arguments = call["function"].get("arguments")
+            return arguments if isinstance(arguments, str) else ""
+    return ""
 
 
 def whole_characters(text: str) -> str:

@@ -23,6 +23,7 @@ def choose(
     openai_url: str | None = None,
     openai_key: str | None = None,
     openai_model: str | None = None,
+    openai_proof: bool = True,
     outline_seconds: float = 0.0,
 ) -> tuple[Engine, str]:
     """The engine and, in a sentence, why this one. `auto`: vllm, else openai, else outline.
@@ -35,7 +36,7 @@ def choose(
             has_vllm, cache_folder, arguments
         ), f"vLLM is installed, the model is {arguments['model']}."
     if name == "openai" or (name == "auto" and openai_url):
-        engine = _openai(openai_url, openai_key, openai_model)
+        engine = _openai(openai_url, openai_key, openai_model, openai_proof)
         return engine, f"TIL_OPENAI_URL is set, the model is {openai_model}."
     if name in ("outline", "auto"):
         missing = "TIL_MODEL is not set" if has_vllm else "vLLM is not installed"
@@ -55,8 +56,8 @@ def _vllm(has_vllm: bool, cache_folder: Path | None, arguments: dict[str, Any]) 
     return engine
 
 
-def _openai(url: str | None, key: str | None, model: str | None) -> Engine:
+def _openai(url: str | None, key: str | None, model: str | None, prove: bool) -> Engine:
     if not url or not model:
         missing = "TIL_OPENAI_URL" if not url else "TIL_OPENAI_MODEL"
         raise EngineUnavailable(f"TIL_ENGINE is openai, but {missing} is not set.")
-    return OpenAIEngine(url, key, model)
+    return OpenAIEngine(url, key, model, prove=prove)

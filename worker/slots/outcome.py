@@ -57,7 +57,7 @@ FAILURES: dict[type[BaseException], str] = {
 
 def outcome_of_error(error: BaseException) -> Failure | Postponed:
     """The outcome of a run that raised. An unexpected error counts as a failure too, so that retries end."""
-    said = getattr(error, "said", "")
+    said = getattr(error, "said", "") or getattr(error, "why", "")
     if isinstance(error, EngineBusy):
         log.warning("run_postponed", reason=str(error), said=said, seconds=error.after_seconds)
         return Postponed(error.after_seconds, Failure("engine_failed", str(error)))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from worker.engines import Call, Completion, Engine, EngineAway, EngineBusy, EngineRefused
 from worker.engines.answer import prompt_tokens
 from worker.engines.backpressure import Backpressure
+from worker.writing.correction import with_correction
 from worker.writing.schema import InvalidOutput
 from worker.writing.unwrap import candidates
 from worker.writing.usage import RunUsage
@@ -25,7 +26,8 @@ T = TypeVar("T")
 class CallSession:
     """`patient_until` (of `time.monotonic`): until then calls wait at the `gate` for a busy engine.
 
-    `seconds`: the time that each stage took.
+    `seconds`: the time that each stage took; `enforced`: whether the engine was known to enforce schemas when
+    each call was sent.
     """
 
     engine: Engine
@@ -33,6 +35,7 @@ class CallSession:
     gate: Backpressure = field(default_factory=Backpressure)
     patient_until: float = math.inf
     seconds: dict[str, float] = field(default_factory=dict)
+    enforced: bool = True
     _tokens_in_flight: dict[str, int] = field(default_factory=dict)
     _sent: int = 0
 
@@ -42,16 +45,24 @@ class CallSession:
         """The answer to `call(0)`, parsed by `read`; if that raises InvalidOutput, the answer to `call(1)`.
 
         `on_text(number, text)` gets each answer as it comes; the number differs for each call that is sent.
+        The second prompt says what was wrong with the first answer, if the engine does not enforce schemas.
         Raises InvalidOutput, EngineFailed, EngineDead.
         """
+        why = ""
         for number in range(CALLS_PER_ANSWER):
-            completion = await self._generate(call(number), on_text)
+            next_call = call(number)
+            if why and not self.engine.info.enforces_schema:
+                next_call = with_correction(next_call, why)
+            completion = await self._generate(next_call, on_text)
+            problems = []
             for value in candidates(completion.text, completion.complete):
                 try:
                     return read(value)
-                except InvalidOutput:
-                    continue
-        raise InvalidOutput(InvalidOutput.__doc__)
+                except InvalidOutput as problem:
+                    problems.append(problem.why)
+            why = problems[0] if problems else "there is no JSON object in it"
+            why = why if completion.complete else f"it was too long and was cut off; {why}"
+        raise InvalidOutput(why)
 
     async def _generate(self, call: Call, on_text: Callable[[int, str], None]) -> Completion:
         """Send the call, again and again while the engine is busy, which counts as no failure."""
@@ -80,6 +91,7 @@ class CallSession:
 
     async def _send(self, call: Call, on_text: Callable[[str], None]) -> Completion:
         self._tokens_in_flight[call.id] = 0
+        self.enforced = self.enforced and self.engine.info.enforces_schema
 
         def count(text: str, tokens: int) -> None:
             self._tokens_in_flight[call.id] = tokens

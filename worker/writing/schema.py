@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from til.post import KEYWORD_CHARACTERS, SECTIONS, TITLE_CHARACTERS, Draft
 from til.request import Language
 from til.shown import composed
+from worker.writing.correction import describe_errors
 from worker.writing.prompt import Note
 
 MOST_SOURCES = 1000
@@ -26,7 +29,14 @@ POINT_TOKENS = 12
 
 
 class InvalidOutput(Exception):
-    """The model's answer was not a post of the asked form."""
+    """The model's answer was not a post of the asked form.
+
+    `why` is for the second prompt and the log; it contains no text of the answer.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__("The model's answer was not a post of the asked form.")
+        self.why = why
 
 
 def post_schema(
@@ -105,15 +115,18 @@ def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
     """
     try:
         draft = Draft.model_validate(_without_incomplete_points(answer))
-    except ValueError as error:
-        raise InvalidOutput(InvalidOutput.__doc__) from error
-    sections = [getattr(draft, name) for name in SECTIONS]
-    points = [point for section in sections for point in section]
+    except ValidationError as error:
+        raise InvalidOutput(describe_errors(error)) from error
+    sections = {name: getattr(draft, name) for name in SECTIONS}
+    points = [point for section in sections.values() for point in section]
     for point in points:
         point.sources = list(map(composed, point.sources))
-    cited = {source for point in points for source in point.sources}
-    if not draft.title.strip() or not draft.keywords or not all(sections) or not cited <= labels.keys():
-        raise InvalidOutput(InvalidOutput.__doc__)
+    named = {"title": draft.title.strip(), "keywords": draft.keywords, **sections}
+    if empty := [name for name, value in named.items() if not value]:
+        raise InvalidOutput(f"{', '.join(empty)} must not be empty")
+    for name, section in sections.items():
+        if not labels.keys() >= {source for point in section for source in point.sources}:
+            raise InvalidOutput(f"{name} cites a source that is no SHA or path of the commits above")
     for point in points:
         point.sources = [labels[source] for source in point.sources]
     return draft
@@ -149,7 +162,7 @@ def parse_notes(answer: Any, labels: Mapping[str, str]) -> list[Note]:
     ]
     known = [note for note in found if note.sources and labels.keys() >= set(note.sources)]
     if not known:
-        raise InvalidOutput(InvalidOutput.__doc__)
+        raise InvalidOutput("there is no note with a text and with sources from the commits above")
     return [Note(note.text, [labels[source] for source in note.sources]) for note in known]
 
 
@@ -161,4 +174,4 @@ def as_json(text: str) -> Any:
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
-        raise InvalidOutput(InvalidOutput.__doc__) from error
+        raise InvalidOutput("it is not JSON") from error

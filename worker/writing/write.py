@@ -203,7 +203,7 @@ def _provenance(
         "prompt_digest": context.template.digest(context.request.language),
         "seed": context.seed,
         "temperature": context.request.options.temperature,
-        "schema": "enforced" if info.enforces_schema else "validated",
+        "schema": "enforced" if session.enforced else "validated",
         "dropped": _first(dropped),
         "seconds": session.seconds,
     }
