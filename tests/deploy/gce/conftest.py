@@ -1,4 +1,4 @@
-"""What several files of tests share, and which checks a missing program leaves out."""
+"""Fixtures of several test files; reports which checks are not selected because a program is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDED_BY = {
         "its formatter, its rendering of the templates and its plan",
     ),
     "promtool": (["test_gce_scaling_rules.py"], "its evaluation of the scaling rules"),
-    "systemd-analyze": (["test_gce_units.py"], "its look at the machines' units"),
+    "systemd-analyze": (["test_gce_units.py"], "its check of the systemd units"),
 }
 MISSING = {program: needed for program, needed in NEEDED_BY.items() if shutil.which(program) is None}
 collect_ignore = [file for files, _ in MISSING.values() for file in files]
@@ -57,6 +57,6 @@ def together(planner: Planner) -> Plan:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One plain line for each program that is not there."""
+    """One line for each missing program."""
     for program, (_, what) in MISSING.items():
         terminalreporter.write_line(f"{program} is not installed: {what} were not selected (deploy/gce).")

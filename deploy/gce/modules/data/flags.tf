@@ -1,6 +1,6 @@
-# What PostgreSQL logs: connections, waits and checkpoints; never the values of a statement, they hold source code.
-# The product's processes set their own time limits on each connection. Cloud SQL takes only the flags of its own list
-# (https://cloud.google.com/sql/docs/postgres/flags); those of the logs are in CIS' benchmark for it too.
+# Flags of PostgreSQL. It logs connections, lock waits and checkpoints, but never parameters of statements: they contain
+# source code. The processes set their own timeouts on each connection.
+# Cloud SQL accepts only the flags of its own list: https://cloud.google.com/sql/docs/postgres/flags
 
 locals {
   flags = {
