@@ -2,11 +2,11 @@
 # which it belongs.
 
 locals {
-  # Who reads the token of the hub, and where the worker finds it.
+  # The secret with the token of the Hugging Face hub, and its file on a worker VM.
   hub_secrets = var.hf_token_secret == "" ? {} : { hf-token = var.hf_token_secret }
   hub_token   = var.hf_token_secret == "" ? {} : { HF_TOKEN_PATH = "/run/til/secrets/hf-token" }
 
-  # What Prometheus evaluates and Grafana shows, the same everywhere.
+  # Rules of Prometheus and dashboards of Grafana: the same files as in other deployments.
   monitoring = "${path.module}/../monitoring"
   rules      = { for name in fileset("${local.monitoring}/rules", "*.yml") : name => file("${local.monitoring}/rules/${name}") }
   monitoring_files = merge(
@@ -17,7 +17,7 @@ locals {
   registry = "${var.region}-docker.pkg.dev"
   api_settings = {
     TIL_MODELS = var.worker.model
-    # What the scaling signal counts on: a job that starts a machine waits for its boot.
+    # The scaling signal expects that a new worker takes so long to start.
     TIL_COLD_START_SECONDS = var.worker.boot_seconds
   }
   worker_settings = {

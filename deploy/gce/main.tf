@@ -26,10 +26,10 @@ locals {
   }
   worker_groups = var.worker.spot ? local.spot_first : local.on_demand
 
-  # How long a migration may take. Autohealing leaves a machine that migrates alone for that long.
+  # How long a migration may take; no autohealing of an api VM until then.
   migrate_seconds = 1800
 
-  # Names of settings whose value is a secret. NAME_FILE is not among them: it is a path.
+  # Names of settings that contain a secret. NAME_FILE is allowed: it is a path.
   secret_name = "(TOKEN|KEYS?|PASSWORD|SECRET|^DATABASE_URL|^REDIS_URL)$"
 
   api_group = local.together ? module.workers["standard"].instance_group : module.api[0].instance_group

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Gets the digests of all images in bases.lock, or of those given, from their registries, and writes them there and
-# wherever the images are named: Dockerfiles and compose files. Needs Docker with buildx and access to the registries.
+# wherever the images are named: Dockerfiles, compose files, deploy/gce. Needs Docker with buildx and access to the registries.
 #   deploy/images/pin.sh [name:tag ...]
 set -euo pipefail
+shopt -s nullglob
 cd "$(dirname "$0")/../.."
 lock=deploy/images/bases.lock
 [[ $# -gt 0 ]] || mapfile -t names < <(sed -n 's/^\([^#@]*\)\(@.*\)\?$/\1/p' "$lock")
@@ -14,6 +15,6 @@ for name in "${names[@]}"; do
   [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || { echo "pin.sh: no digest of $name: $digest" >&2; exit 1; }
   pattern=${name//./\\.}
   sed -i -E "s#(^|[^a-z0-9./-])$pattern(@sha256:[0-9a-f]{64})?([^A-Za-z0-9._-]|\$)#\1$name@$digest\3#" \
-    "$lock" deploy/images/*.Dockerfile docker-compose.yml deploy/compose/*.yml
+    "$lock" deploy/images/*.Dockerfile docker-compose.yml deploy/compose/*.yml deploy/gce/*.tf
   echo "$name@$digest"
 done

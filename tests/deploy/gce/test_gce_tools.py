@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,20 @@ def test_every_suppressed_finding_has_a_reason() -> None:
     skips = [found for path in GCE.rglob("*.tf") for found in SKIP.findall(path.read_text())]
     assert len(skips) == sum(path.read_text().count("checkov:skip") for path in GCE.rglob("*.tf"))
     assert [name for name, reason in skips if len(reason.split()) < 5] == []
+
+
+def test_pinning_writes_the_digests_of_the_images_here_too(tmp_path: Path) -> None:
+    for name in ("deploy/images", "deploy/compose", "deploy/gce"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    docker, digest = tmp_path / "bin" / "docker", f"sha256:{'ab' * 32}"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\necho {digest}\n")
+    docker.chmod(0o755)
+    path = f"{docker.parent}{os.pathsep}{os.environ['PATH']}"
+    pin = [str(tmp_path / "deploy" / "images" / "pin.sh"), "postgres:18"]
+    subprocess.run(pin, env={"PATH": path}, check=True, capture_output=True, timeout=30)
+    assert f'"postgres:18@{digest}"' in (tmp_path / "deploy" / "gce" / "variables.tf").read_text()
 
 
 def test_files_are_short() -> None:

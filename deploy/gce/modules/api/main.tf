@@ -69,7 +69,7 @@ resource "google_compute_region_instance_group_manager" "main" {
     port = var.port
   }
 
-  # A machine that migrates the tables answers nothing yet, and a migration that is ended starts again.
+  # No autohealing while a migration may run: a VM does not answer before its end, and a killed migration starts again.
   auto_healing_policies {
     health_check      = google_compute_health_check.main.id
     initial_delay_sec = max(var.boot_seconds * 2, var.migrate_seconds)

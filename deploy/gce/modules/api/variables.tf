@@ -54,7 +54,7 @@ variable "boot_seconds" {
 }
 
 variable "migrate_seconds" {
-  description = "How long a migration of the tables may take, which comes before the api."
+  description = "Time limit of a database migration in seconds, which runs before the api starts."
   type        = number
 }
 

@@ -67,12 +67,12 @@ variable "worker" {
 }
 
 variable "migrate_seconds" {
-  description = "How long a migration of the tables may take."
+  description = "Time limit of a database migration in seconds."
   type        = number
 }
 
 variable "files" {
-  description = "Further files of the machine, by their path below /etc/til."
+  description = "Additional files: contents by path below /etc/til."
   type        = map(string)
   default     = {}
 }

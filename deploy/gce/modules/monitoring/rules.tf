@@ -1,12 +1,12 @@
-# An alert policy for each alert of the rule files. The recorded series that they ask for are written by Prometheus, which
-# evaluates the same files. Every selector gets the cluster's name: a project can hold several deployments.
+# One alert policy for each alert of the rule files. Prometheus evaluates the same files and writes the recorded series
+# that the alerts query. Each selector is limited to this deployment's cluster label: a project can have several.
 
 locals {
   groups = flatten([for text in values(var.rules) : yamldecode(text)["groups"]])
   alerts = merge([
     for group in local.groups : {
       for rule in group["rules"] : rule["alert"] => merge({ "for" = "0s" }, rule, { group = group["name"] })
-      # Whether the address answers is asked by the uptime check: blackbox_exporter does not run here.
+      # Alerts of blackbox_exporter, which does not run here: the uptime check replaces them.
       if contains(keys(rule), "alert") && group["name"] != "til-address"
     }
   ]...)
@@ -14,7 +14,7 @@ locals {
   unit_seconds = { s = 1, m = 60, h = 3600 }
   severities   = { page = "CRITICAL", ticket = "WARNING" }
 
-  # Names of series, with and without a selector after them.
+  # Metric names; a `{` may follow.
   series = "\\b((?:til|model|model_state|vllm|node|DCGM)[_:][A-Za-z0-9_:]+|up)"
   scoped = {
     for name, rule in local.alerts : name => replace(
@@ -38,7 +38,7 @@ resource "google_monitoring_alert_policy" "rules" {
       query      = local.scoped[each.key]
       rule_group = each.value["group"]
       alert_rule = each.key
-      # A series may not have been written yet when the policy is made.
+      # The series may not exist yet when the policy is created.
       disable_metric_validation = true
       evaluation_interval       = "30s"
 

@@ -49,7 +49,7 @@ variable "model" {
 }
 
 variable "rules" {
-  description = "Rule files of Prometheus, by file name: their alerts become alert policies."
+  description = "Rule files of Prometheus: contents by file name. Each alert becomes an alert policy."
   type        = map(string)
 }
 

@@ -102,7 +102,7 @@ variable "http_port" {
 }
 
 variable "migrate_seconds" {
-  description = "How long a migration of the tables may take, where the api runs on the same machines; else 0."
+  description = "Time limit of a database migration in seconds, if the api runs on the same VMs; otherwise 0."
   type        = number
 }
 
