@@ -36,9 +36,9 @@ def values(name: str) -> Values:
     return loaded
 
 
-def render(given: Values) -> dict[str, str]:
+def render(given: Values, namespace: str = NAMESPACE) -> dict[str, str]:
     """Each template's text, by its path in the chart. Raises HelmError where values or a template refuse."""
-    files: dict[str, str] = chart().render(given, name=RELEASE, namespace=NAMESPACE)
+    files: dict[str, str] = chart().render(given, name=RELEASE, namespace=namespace)
     prefix = "til-queue/templates/"
     return {name.removeprefix(prefix): text for name, text in sorted(files.items())}
 

@@ -4,6 +4,19 @@
 {{- else }}{{ printf "%s-til-queue" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
+{{/* The name of what belongs to the whole cluster: with the namespace, so that two releases don't meet. At most 63
+characters, as a node's label may have. Takes root, kind. */}}
+{{- define "til.clusterName" -}}
+{{- $name := printf "%s-%s-%s" (include "til.name" .root) .root.Release.Namespace .kind }}
+{{- if gt (len $name) 63 }}{{ $name = printf "%s-%s" ($name | trunc 54 | trimSuffix "-") (sha256sum $name | trunc 8) }}{{ end }}
+{{- $name }}
+{{- end }}
+
+{{/* The ComputeClass that this release makes. */}}
+{{- define "til.computeClass" -}}
+{{- .Values.computeClass.name | default (include "til.clusterName" (dict "root" . "kind" "gpu")) }}
+{{- end }}
+
 {{/* What selects a component's pods. Takes root, component and, for workers, model. Never changed: it is immutable. */}}
 {{- define "til.selector" -}}
 app.kubernetes.io/name: til-queue
