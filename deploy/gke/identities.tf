@@ -31,10 +31,17 @@ resource "google_service_account" "nodes" {
   depends_on   = [google_project_service.main]
 }
 
-# Logs, metrics and nothing else of the project.
+# To write logs and metrics.
 resource "google_project_iam_member" "nodes" {
   project = var.project
   role    = "roles/container.defaultNodeServiceAccount"
+  member  = "serviceAccount:${google_service_account.nodes.email}"
+}
+
+# Managed Prometheus evaluates its rules as the node that the evaluator runs on, and has to read metrics for it.
+resource "google_project_iam_member" "rules" {
+  project = var.project
+  role    = "roles/monitoring.viewer"
   member  = "serviceAccount:${google_service_account.nodes.email}"
 }
 

@@ -157,6 +157,12 @@ variable "data" {
   default = {}
 }
 
+variable "email" {
+  description = "Who is told when the address does not answer or its certificate ends; empty: nobody, both are in the console."
+  type        = string
+  default     = ""
+}
+
 variable "requests_per_minute" {
   description = "Requests of one client address in a minute; more are answered 429."
   type        = number
@@ -164,7 +170,7 @@ variable "requests_per_minute" {
 }
 
 variable "scaler" {
-  description = "Who reads the scaling figure: namespace and service account of KEDA's operator, or of the Stackdriver adapter."
+  description = "Who reads the scaling figure: KEDA's operator, or ns/custom-metrics/sa/custom-metrics-stackdriver-adapter."
   type        = string
   default     = "ns/keda/sa/keda-operator"
 }

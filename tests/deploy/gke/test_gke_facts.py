@@ -71,18 +71,19 @@ def test_nodes_have_an_account_of_their_own_and_hide_it_from_pods(block: Block) 
 
 
 def test_each_role_may_do_what_it_needs_and_nothing_else() -> None:
-    grants = {
-        (block.labels[0].removeprefix("google_"), plain(block.attributes["role"])): plain(
-            block.attributes["member"]
-        )
+    granted = [
+        (block.labels[0].removeprefix("google_"), *(plain(block.attributes[key]) for key in ("role", "member")))
         for block in read(GKE)
         if block.kind == "resource" and "_iam_" in block.labels[0]
-    }
+    ]
     nodes = "serviceAccount:${google_service_account.nodes.email}"
-    scaler = grants.pop(("project_iam_member", "roles/monitoring.viewer"))
-    assert "subject/${var.scaler}" in scaler
+    [scaler] = [one for one in granted if "subject/${var.scaler}" in one[2]]
+    assert scaler[:2] == ("project_iam_member", "roles/monitoring.viewer")
+    grants = {(kind, role): member for kind, role, member in granted if member != scaler[2]}
+    assert len(grants) == len(granted) - 1
     assert grants == {
         ("project_iam_member", "roles/container.defaultNodeServiceAccount"): nodes,
+        ("project_iam_member", "roles/monitoring.viewer"): nodes,
         ("artifact_registry_repository_iam_member", "roles/artifactregistry.reader"): nodes,
         (
             "service_account_iam_member",
