@@ -72,7 +72,10 @@ def test_nodes_have_an_account_of_their_own_and_hide_it_from_pods(block: Block) 
 
 def test_each_role_may_do_what_it_needs_and_nothing_else() -> None:
     granted = [
-        (block.labels[0].removeprefix("google_"), *(plain(block.attributes[key]) for key in ("role", "member")))
+        (
+            block.labels[0].removeprefix("google_"),
+            *(plain(block.attributes[key]) for key in ("role", "member")),
+        )
         for block in read(GKE)
         if block.kind == "resource" and "_iam_" in block.labels[0]
     ]
