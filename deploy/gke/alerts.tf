@@ -1,5 +1,5 @@
-# Whether users reach the api, asked from outside: the cluster's own Prometheus has nobody that asks. The other alerts are
-# rules of deploy/monitoring.
+# Checks from outside that the api is reachable; no exporter in the cluster does so. The other alerts are in
+# deploy/monitoring/rules.
 
 locals {
   channels    = google_monitoring_notification_channel.email[*].id
@@ -40,7 +40,7 @@ resource "google_monitoring_uptime_check_config" "main" {
   }
 }
 
-# In place of TilAddressDown.
+# Replaces TilAddressDown.
 resource "google_monitoring_alert_policy" "away" {
   display_name          = "${var.name}: the api does not answer"
   combiner              = "OR"
@@ -71,15 +71,15 @@ resource "google_monitoring_alert_policy" "away" {
   }
 }
 
-# In place of TilCertificateExpiring. The metric counts days.
+# Replaces TilCertificateExpiring. The unit of the metric is days.
 resource "google_monitoring_alert_policy" "certificate" {
-  display_name          = "${var.name}: the certificate ends"
+  display_name          = "${var.name}: the certificate expires"
   combiner              = "OR"
   notification_channels = local.channels
   severity              = "WARNING"
 
   conditions {
-    display_name = "The certificate ends in less than 14 days"
+    display_name = "The certificate expires in less than 14 days"
 
     condition_threshold {
       comparison      = "COMPARISON_LT"

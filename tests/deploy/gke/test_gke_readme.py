@@ -1,4 +1,4 @@
-"""What the two READMEs tell an operator to run."""
+"""The commands and names in the READMEs of deploy/gke and of the chart."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def text(name: str) -> str:
 
 
 def commands(name: str) -> list[str]:
-    """The commands of the first block, one each."""
+    """The commands of the first code block."""
     [block, *_] = re.findall(r"```sh\n(.*?)```", text(name), re.DOTALL)
     return [line for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 def the(name: str, part: str) -> str:
-    """The command that has this in it."""
+    """The command that contains `part`."""
     [found] = [command for command in commands(name) if part in command]
     return found
 
@@ -41,7 +41,7 @@ def test_it_is_installed_in_under_ten_commands(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_what_it_names_is_there(name: str) -> None:
+def test_the_outputs_variables_files_and_links_exist(name: str) -> None:
     readme = text(name)
     outputs = {block.name for block in read(GKE) if block.kind == "output"}
     assert set(re.findall(r"output (?:-raw )?(\w+)", readme)) <= outputs
@@ -53,23 +53,23 @@ def test_what_it_names_is_there(name: str) -> None:
     assert [file for file in files if not (ROOT / file).exists()] == []
     variables = {block.name for block in read(GKE) if block.kind == "variable"}
     if name == READMES[0]:
-        said = set(re.findall(r"`(gpu|gpu_pool|auto_provisioning|zones|scaler|email)\b", readme))
-        assert len(said) > 4
-        assert said <= variables
+        mentioned = set(re.findall(r"`(gpu|gpu_pool|auto_provisioning|zones|scaler|email)\b", readme))
+        assert len(mentioned) > 4
+        assert mentioned <= variables
 
 
 MADE_BY_OPERATORS = {"deploy/gke/cluster.yaml", "deploy/gke/my-models.yaml", "deploy/gke/my.tfvars"}
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_bases_are_pinned_and_docker_may_push_before_images_are_built(name: str) -> None:
-    for before in ("deploy/images/pin.sh", "commit what it wrote", "gcloud auth configure-docker"):
+def test_bases_are_pinned_and_docker_is_logged_in_before_images_are_pushed(name: str) -> None:
+    for before in ("deploy/images/pin.sh", "commit its changes", "gcloud auth configure-docker"):
         assert before in text(name), before
     assert "deploy/images/build.sh --push" in the(name, "build.sh")
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_the_tag_that_is_pushed_is_the_one_that_is_installed(name: str) -> None:
+def test_the_pushed_tag_is_the_installed_one(name: str) -> None:
     [pushed] = re.findall(r"^VERSION=(\S+) deploy/images/build.sh", the(name, "build.sh"))
     chart = yaml.safe_load((ROOT / "deploy" / "helm" / "til-queue" / "Chart.yaml").read_text())
     product = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -79,7 +79,7 @@ def test_the_tag_that_is_pushed_is_the_one_that_is_installed(name: str) -> None:
     assert tags | {chart["appVersion"], product} == {pushed}
 
 
-def test_weights_have_their_digests_before_they_are_uploaded() -> None:
+def test_digests_of_weights_are_written_before_the_upload() -> None:
     readme = text(READMES[0])
     [(module, folder)] = re.findall(r"-m (worker\.\S+) (\S+)`", readme)
     assert 'if __name__ == "__main__"' in (ROOT / f"{module.replace('.', '/')}.py").read_text()
@@ -87,12 +87,12 @@ def test_weights_have_their_digests_before_they_are_uploaded() -> None:
     assert readme.index(module) < readme.index("gcloud storage cp")
 
 
-def test_keda_is_of_a_version_that_knows_the_charts_fallback() -> None:
+def test_the_pinned_keda_has_the_fallback_that_the_chart_uses() -> None:
     [version] = re.findall(r"helm install keda .*--version (\S+)", the(READMES[0], "install keda"))
     assert tuple(map(int, version.split("."))) >= (2, 17, 0), "currentReplicasIfHigher came with 2.17"
 
 
-def test_what_scales_is_who_may_read_the_figure() -> None:
+def test_the_scaler_with_access_to_the_metric_is_the_one_that_is_installed() -> None:
     [scaler] = [block for block in read(GKE) if block.name == "scaler"]
     keda = the(READMES[0], "install keda")
     assert "ns/keda/sa/keda-operator" in str(scaler.attributes["default"])
@@ -113,7 +113,7 @@ IGNORED = [
 KEPT = ["examples/l4.tfvars", ".terraform.lock.hcl", "alerts.tf", "README.md"]
 
 
-def test_git_ignores_what_an_operator_writes_and_nothing_else(tmp_path: Path) -> None:
+def test_git_ignores_the_files_of_operators_and_no_others(tmp_path: Path) -> None:
     shutil.copy(GKE / ".gitignore", tmp_path)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     command = [
@@ -133,7 +133,7 @@ def test_git_ignores_what_an_operator_writes_and_nothing_else(tmp_path: Path) ->
 
 
 def alerts() -> dict[str, str]:
-    """The alerts that Managed Prometheus gets: what each asks, by its name."""
+    """Expression of each alert for Managed Prometheus, by name."""
     rules = yaml.safe_load(text("deploy/monitoring/values/managed-prometheus-rules.yaml"))
     found = [rule for group in rules["spec"]["groups"] for rule in group["rules"]]
     return {rule["alert"]: rule["expr"] for rule in found if "alert" in rule}
@@ -144,16 +144,16 @@ def test_the_alerts_are_installed() -> None:
     assert len(alerts()) > 20
 
 
-NOBODY_TELLS = re.compile(r"node_|probe_|DCGM_FI_DEV_XID_ERRORS$")
-"""Of exporters that no PodMonitoring reads, and what GKE's own dcgm-exporter leaves out."""
+NOT_EXPORTED = re.compile(r"node_|probe_|DCGM_FI_DEV_XID_ERRORS$")
+"""Metrics of exporters without a PodMonitoring, and one that GKE's dcgm-exporter does not export."""
 
 
-def test_alerts_that_never_fire_there_are_named_with_what_does_instead() -> None:
-    inert = {name for name, asked in alerts().items() if any(map(NOBODY_TELLS.match, metrics_of(asked)))}
+def test_alerts_without_metrics_are_listed_with_a_replacement() -> None:
+    inert = {name for name, asked in alerts().items() if any(map(NOT_EXPORTED.match, metrics_of(asked)))}
     assert {"TilDiskFull", "TilAddressDown", "TilGpuXid"} <= inert
     [section] = re.findall(
         r"## With Managed Prometheus\n(.*?)\n\nRules", text("docs/operations/monitoring.md"), re.DOTALL
     )
     rows = re.findall(r"^\| (Til.*?) \| (.+) \|$", section, re.MULTILINE)
     assert {name for names, _ in rows for name in names.split(", ")} == inert
-    assert all(instead for _, instead in rows)
+    assert all(replacement for _, replacement in rows)

@@ -1,17 +1,17 @@
-"""What has to hold of pods that start, are upgraded, evicted and ended. Each check lists what is wrong."""
+"""Rules for start, upgrade, eviction and termination of pods. Each check returns the violations."""
 
 from __future__ import annotations
 
 from tests.deploy.helm.chart import Object, component, containers, named, of_kind, pods
 
 SPOT_SECONDS = 15
-"""That a pod gets on a spot node of GKE before it is killed."""
+"""Time from SIGTERM to SIGKILL on a spot node of GKE."""
 EXIT_SECONDS = 3
-"""After a drain: a worker that hangs ends itself 2 s after it, and should come before SIGKILL."""
+"""After the end of its drain, in which a worker that hangs exits: it does so after 2 s."""
 
 
 def upgrades(found: list[Object]) -> list[str]:
-    """Workers are replaced one after the other, the old one first; all else the other way round."""
+    """Workers: old pod first, one at a time. Api and steward: new pod first."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         name, strategy = one["metadata"]["name"], one["spec"].get("strategy", {}).get("rollingUpdate", {})
@@ -22,7 +22,7 @@ def upgrades(found: list[Object]) -> list[str]:
 
 
 def endings(found: list[Object]) -> list[str]:
-    """From SIGTERM to SIGKILL a process can drain and end itself, also in what a spot node gives."""
+    """The grace period is the drain and EXIT_SECONDS or more; both fit into SPOT_SECONDS on spot nodes."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         pod = one["spec"]["template"]["spec"]
@@ -39,7 +39,7 @@ def endings(found: list[Object]) -> list[str]:
 
 
 def probes(found: list[Object]) -> list[str]:
-    """A worker may load for 20 minutes, is ready when its engine is, and alive while its loops go round."""
+    """The probes have these paths, and a worker may load for 20 minutes."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         name, kind = one["metadata"]["name"], component(one)
@@ -65,7 +65,7 @@ PROBES = {
 
 
 def budgets(found: list[Object]) -> list[str]:
-    """Each Deployment of several pods has one disruption budget, which lets one pod go at a time."""
+    """Each Deployment but Flower has one disruption budget with maxUnavailable 1."""
     wrong = []
     budgets = of_kind(found, "PodDisruptionBudget")
     for one in of_kind(found, "Deployment"):
@@ -77,7 +77,7 @@ def budgets(found: list[Object]) -> list[str]:
 
 
 def placement(found: list[Object]) -> list[str]:
-    """Pods spread over zones and nodes; one GPU a worker, on GPU nodes only; a priority class that exists."""
+    """Pods spread over zones and nodes, have one GPU only if needed, and an existing priority class."""
     wrong = []
     classes = {one["metadata"]["name"] for one in of_kind(found, "PriorityClass")}
     for one in of_kind(found, "Deployment"):
@@ -98,20 +98,20 @@ def _gpu(pod: Object) -> list[str]:
     amounts = [one.get("resources", {}).get("limits", {}).get("nvidia.com/gpu", 0) for one in containers(pod)]
     tolerated = any(one.get("key") == "nvidia.com/gpu" for one in pod.get("tolerations", []))
     if sum(amounts) == 0:
-        return ["tolerates GPU nodes without need"] if tolerated or pod.get("nodeSelector") else []
+        return ["tolerates GPU nodes without a GPU"] if tolerated or pod.get("nodeSelector") else []
     wrong = [] if sum(amounts) == 1 else [f"{sum(amounts)} GPUs"]
     if not tolerated:
         wrong.append("does not tolerate the taint of GPU nodes")
     selected = set(pod.get("nodeSelector", {}))
     if not selected & {"cloud.google.com/gke-accelerator", "cloud.google.com/compute-class"}:
-        wrong.append("chooses no GPU nodes")
+        wrong.append("does not select GPU nodes")
     return wrong
 
 
 def drivers(found: list[Object]) -> list[str]:
-    """Who has a GPU looks for the driver where GKE mounts it, and first there."""
+    """Containers with a GPU have GKE's driver first in LD_LIBRARY_PATH."""
     return [
-        f"{name}: {one['name']} does not look for the driver's libraries"
+        f"{name}: {one['name']} lacks the driver's libraries"
         for name, pod in pods(found).items()
         for one in containers(pod)
         if one.get("resources", {}).get("limits", {}).get("nvidia.com/gpu")
@@ -130,7 +130,7 @@ def _on_spot(pod: Object, found: list[Object]) -> bool:
 
 
 def sidecars(found: list[Object]) -> list[str]:
-    """A server beside a worker starts before it and ends after it: an init container that is restarted."""
+    """Init containers are sidecars: restartPolicy Always, with a startup probe."""
     return [
         f"{name}: {one['name']}"
         for name, pod in pods(found).items()

@@ -1,4 +1,4 @@
-"""Starting, upgrading, evicting and ending pods."""
+"""Start, upgrade, eviction and termination of pods."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ CHECKS: list[Check] = [
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", SETS)
-def test_nothing_is_wrong(name: str, check: Check) -> None:
+def test_there_are_no_violations(name: str, check: Check) -> None:
     assert check(objects(name)) == []
 
 
 def worker(found: list[Object]) -> Any:
-    """The pod of the workers for gemma."""
+    """The pod spec of gemma's workers."""
     return named(found, "Deployment", "-gemma")["spec"]["template"]["spec"]
 
 
 def main(found: list[Object]) -> Any:
-    """Their container."""
+    """Its container."""
     return worker(found)["containers"][0]
 
 
 def surge(found: list[Object]) -> Any:
-    """What an upgrade of them may do."""
+    """The strategy of their Deployment."""
     return named(found, "Deployment", "-gemma")["spec"]["strategy"]["rollingUpdate"]
 
 
@@ -95,7 +95,7 @@ def test_a_fault_is_found(check: Check, name: str, break_it: Callable[[list[Obje
     assert check(found) != []
 
 
-def test_an_ending_grows_with_the_drain() -> None:
+def test_the_grace_period_grows_with_the_drain() -> None:
     given = values("l4-hpa")
     given["worker"] |= {"drainSeconds": 300, "preStopSeconds": 10, "marginSeconds": 20}
     found = parse(render(given))
@@ -110,26 +110,26 @@ def test_a_long_drain_on_spot_nodes_is_found(seconds: int) -> None:
     assert rollout.endings(parse(render(given))) != []
 
 
-def test_a_margin_that_is_shorter_than_the_exit_of_a_worker_that_hangs_is_refused() -> None:
+def test_a_margin_too_short_for_a_worker_that_hangs_is_refused() -> None:
     given = values("l4-keda")
     given["workers"]["gemma"]["marginSeconds"] = rollout.EXIT_SECONDS - 1
     with pytest.raises(HelmValuesError, match="marginSeconds"):
         chart().validate_schema(given)
 
 
-def test_a_worker_that_hangs_ends_itself_before_that_margin_is_over() -> None:
+def test_a_worker_that_hangs_exits_within_that_margin() -> None:
     text = (ROOT / "worker" / "runtime.py").read_text()
     (seconds,) = re.findall(r"drain_seconds \+ (\d+), self\._exit_undrained", text)
     assert int(seconds) < rollout.EXIT_SECONDS
 
 
 def steward(given: dict[str, Any]) -> list[dict[str, str]]:
-    """What the steward's environment says of a cold start."""
+    """TIL_COLD_START_SECONDS in the steward's environment."""
     pod = named(parse(render(given)), "Deployment", "-steward")["spec"]["template"]["spec"]
     return [one for one in pod["containers"][0]["env"] if one["name"] == "TIL_COLD_START_SECONDS"]
 
 
-def test_stewards_expect_the_longest_cold_start_of_all_models() -> None:
+def test_stewards_get_the_longest_cold_start_of_all_aliases() -> None:
     given = values("l4-hpa")
     given["worker"]["coldStartSeconds"] = 240
     given["workers"]["small"]["coldStartSeconds"] = 420
@@ -147,7 +147,7 @@ def test_an_operators_own_setting_of_the_cold_start_wins(where: tuple[str, ...])
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, "{gke}"), ("/a:/b", "{gke}:/a:/b")])
-def test_the_driver_is_looked_for_before_what_the_image_names(own: str | None, expected: str) -> None:
+def test_the_drivers_libraries_come_before_those_of_the_image(own: str | None, expected: str) -> None:
     command = main(objects("l4-keda"))["command"]
     assert command[3:] == ["python3", "-m", "worker"]
     ask = [*command[:3], sys.executable, "-c", "import os; print(os.environ['LD_LIBRARY_PATH'], os.getpid())"]
@@ -157,7 +157,7 @@ def test_the_driver_is_looked_for_before_what_the_image_names(own: str | None, e
     assert printed.split() == [expected.format(gke="/usr/local/nvidia/lib64"), str(process.pid)]
 
 
-def test_another_place_of_the_driver_or_none_can_be_named() -> None:
+def test_the_path_of_the_driver_can_be_left_out() -> None:
     given = values("l4-keda")
     given["worker"] = {"driverLibraries": ""}
     assert main(parse(render(given)))["command"] == ["python3", "-m", "worker"]
@@ -166,7 +166,7 @@ def test_another_place_of_the_driver_or_none_can_be_named() -> None:
 CLUSTER_WIDE = ["PriorityClass", "ComputeClass", "ClusterRole", "ClusterRoleBinding", "StorageClass"]
 
 
-def test_releases_in_two_namespaces_share_no_object_of_the_cluster() -> None:
+def test_releases_in_different_namespaces_share_no_cluster_scoped_object() -> None:
     long = "a-namespace-whose-name-has-all-of-the-sixty-three-characters-"
     names = [
         {(one["kind"], one["metadata"]["name"]) for one in of_kind(found, *CLUSTER_WIDE)}
@@ -178,7 +178,7 @@ def test_releases_in_two_namespaces_share_no_object_of_the_cluster() -> None:
     assert max(len(name) for one in names for _, name in one) <= 63
 
 
-def test_workers_on_gpus_use_the_compute_class_that_the_release_makes() -> None:
+def test_gpu_workers_use_the_compute_class_of_the_release() -> None:
     found = objects("l4-keda")
     made = named(found, "ComputeClass", "-gpu")["metadata"]["name"]
     assert worker(found)["nodeSelector"] == {"cloud.google.com/compute-class": made}
@@ -189,7 +189,7 @@ def test_workers_on_gpus_use_the_compute_class_that_the_release_makes() -> None:
     assert "nodeSelector" not in worker(parse(render(given))), "no GPU, no GPU node"
 
 
-def test_an_alias_sets_what_it_wants_differently_and_nothing_else() -> None:
+def test_an_alias_overrides_only_its_own_values() -> None:
     given = values("l4-hpa")
     given["workers"]["small"] = {"weights": {"path": "b"}, "scaling": {"minReplicas": 0}, "engine": "vllm"}
     given["scaling"]["hpa"] = {"metric": "autoscalingMetric"}
