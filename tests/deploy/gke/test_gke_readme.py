@@ -152,7 +152,7 @@ def test_alerts_without_metrics_are_listed_with_a_replacement() -> None:
     inert = {name for name, asked in alerts().items() if any(map(NOT_EXPORTED.match, metrics_of(asked)))}
     assert {"TilDiskFull", "TilAddressDown", "TilGpuXid"} <= inert
     [section] = re.findall(
-        r"## With Managed Prometheus\n(.*?)\n\nRules", text("docs/operations/monitoring.md"), re.DOTALL
+        r"## With Managed Prometheus\n(.*?)\n## ", text("docs/operations/monitoring.md"), re.DOTALL
     )
     rows = re.findall(r"^\| (Til.*?) \| (.+) \|$", section, re.MULTILINE)
     assert {name for names, _ in rows for name in names.split(", ")} == inert
