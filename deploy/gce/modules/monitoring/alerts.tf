@@ -95,13 +95,13 @@ resource "google_monitoring_alert_policy" "signal" {
 }
 
 resource "google_monitoring_alert_policy" "certificate" {
-  display_name          = "${var.name}: the certificate ends soon"
+  display_name          = "${var.name}: the certificate expires"
   combiner              = "OR"
   notification_channels = local.channels
   severity              = "WARNING"
 
   conditions {
-    display_name = "Less than 14 days; a managed certificate is renewed a month ahead"
+    display_name = "The certificate expires in less than 14 days"
 
     condition_threshold {
       comparison      = "COMPARISON_LT"
@@ -125,6 +125,6 @@ resource "google_monitoring_alert_policy" "certificate" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Does the domain still point to the balancer's address? The renewal needs that."
+    content   = "docs/operations/alerts.md#tilcertificateexpiring. Check that the domain points to the load balancer's address."
   }
 }
