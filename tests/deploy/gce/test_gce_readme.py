@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -72,10 +74,12 @@ def test_what_it_names_is_there() -> None:
     assert [path for path in scripts if not (ROOT / path).exists()] == []
 
 
-def test_git_ignores_what_is_an_operators_own() -> None:
+def test_git_ignores_what_is_an_operators_own(tmp_path: Path) -> None:
     ignored = ["terraform.tfvars", "other.tfvars", ".terraform/x", "terraform.tfstate", "a.tfstate.backup"]
     kept = ["examples/new.tfvars", ".terraform.lock.hcl", "main.tf"]
+    shutil.copy(GCE / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True, cwd=tmp_path)
     done = subprocess.run(
-        ["git", "check-ignore", *ignored, *kept], check=False, capture_output=True, text=True, cwd=GCE
+        ["git", "check-ignore", *ignored, *kept], check=False, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout.split() == ignored
