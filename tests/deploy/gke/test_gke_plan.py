@@ -92,7 +92,7 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         planner.plan(
             "l4", name="Til", zones=["a"], release="til", release_channel="FAST", gpu={"driver": "none"}
         )
-    said = " ".join(str(refused.value).split())
+    output = " ".join(str(refused.value).split())
     for message in (
         "3 to 20 lower-case letters",
         "At least two zones",
@@ -100,4 +100,4 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         "RAPID, REGULAR or STABLE",
         "default, latest or daemonset",
     ):
-        assert message in said
+        assert message in output
