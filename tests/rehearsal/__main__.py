@@ -21,7 +21,7 @@ from tests.monitoring.programs import ROOT, find
 from tests.rehearsal.load import Phase
 from tests.rehearsal.plot import draw
 from tests.rehearsal.scaling import Rehearsal, Rehearsed
-from tests.rehearsal.upgrade import First, OldStack, Upgrade, Upgraded
+from tests.rehearsal.upgrade import OldStack, Upgrade, Upgraded
 from tests.rehearsal.versions import ABSENT, previous_commit, unpack
 from tests.stack.processes import Stack
 from tests.stack.receiver import Receiver
@@ -30,12 +30,11 @@ PICTURE = ROOT / "docs" / "images" / "rehearsal.png"
 LOAD = [Phase(10, 0), Phase(20, 1), Phase(50, 6), Phase(40, 1)]
 """Nobody, a few, many, a few, nobody."""
 PATIENCE_SECONDS = 480
-ORDERS: tuple[First, First] = ("api", "worker")
 console = Console(width=110)
 
 
 def main() -> int:
-    """Rehearse scaling, then both orders of an upgrade."""
+    """Rehearse scaling, then an upgrade."""
     if not find("prometheus"):
         console.print("Prometheus is missing: Debian has it as `prometheus`; elsewhere put it on PATH.")
         return 1
@@ -45,8 +44,8 @@ def main() -> int:
             seen = scaling(postgres, valkey, folder)
             draw(seen, PICTURE)
             show_scaling(seen)
-            upgraded = upgrades(postgres, valkey, folder)
-    wrong = [*seen.wrong, *(one for each in upgraded for one in each.wrong)]
+            upgraded = upgrade(postgres, valkey, folder)
+    wrong = [*seen.wrong, *(upgraded.wrong if upgraded else ())]
     for one in wrong:
         console.print(f"[red]{one}[/red]")
     return 1 if wrong else 0
@@ -86,31 +85,24 @@ def scaling(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> Reh
     return seen
 
 
-def upgrades(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> list[Upgraded]:
-    """Both orders, each on a database that the previous version has made."""
+def upgrade(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> Upgraded | None:
+    """On a database that the previous version has made; None where this clone does not have that version."""
     commit = previous_commit()
     if not commit:
         console.print(f"[yellow]No upgrade was rehearsed: {ABSENT}.[/yellow]")
-        return []
-    old = unpack(commit, folder / "old")
-    found = []
-    for first in ORDERS:
-        asyncio.run(execute(postgres.url, f"CREATE DATABASE upgraded_{first}"))
-        began = time.monotonic()
-        seen = upgrade(OldStack(renamed(postgres.url, f"upgraded_{first}"), valkey.url, folder, old), first)
-        show_upgrade(seen, commit, time.monotonic() - began)
-        found.append(seen)
-    return found
-
-
-def upgrade(stack: OldStack, first: First) -> Upgraded:
-    """One order of an upgrade."""
+        return None
+    began = time.monotonic()
+    asyncio.run(execute(postgres.url, "CREATE DATABASE upgraded"))
+    url = renamed(postgres.url, "upgraded")
+    stack = OldStack(url, valkey.url, folder, unpack(commit, folder / "old"))
     receiver = Receiver(stack.keys["webhook_secret"])
     try:
-        return Upgrade(stack, receiver, first).run()
+        seen = Upgrade(stack, receiver).run()
     finally:
         stack.stop()
         receiver.close()
+    show_upgrade(seen, commit, time.monotonic() - began)
+    return seen
 
 
 def show_scaling(seen: Rehearsed) -> None:
@@ -129,10 +121,11 @@ def show_scaling(seen: Rehearsed) -> None:
 
 def show_upgrade(seen: Upgraded, commit: str, seconds: float) -> None:
     """What was seen, as a table."""
-    title = f"upgrade from {commit[:7]}, {seen.first} first, {seconds:.0f} s"
+    title = f"upgrade from {commit[:7]}, {seconds:.0f} s"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_row("jobs", f"{seen.jobs}, {len(seen.wrong)} wrong, {seen.retries} submits repeated")
-    table.add_row("taken by one version, written by the other", str(seen.mixed))
+    for pair, jobs in sorted(seen.pairs.items()):
+        table.add_row(pair, str(jobs))
     table.add_row("jobs given back by a drain", str(seen.released))
     console.print(table)
 

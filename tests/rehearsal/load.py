@@ -28,13 +28,13 @@ class Phase:
 class Load:
     """Submits in a thread of its own until the phases are over, or until `stop`.
 
-    `urls`: the apis behind the balancer, to be replaced while it runs. `accepted`: ids, in order.
-    `gave_up`: what no api took in `PATIENCE_SECONDS`.
+    `urls`: the apis behind the balancer, to be replaced while it runs. `accepted`: the api that
+    took each job, by the job's id, in order. `gave_up`: what no api took in `PATIENCE_SECONDS`.
     """
 
     def __init__(self, urls: list[str], key: str, phases: Sequence[Phase], webhook_url: str) -> None:
         self.urls = urls
-        self.accepted: list[str] = []
+        self.accepted: dict[str, str] = {}
         self.gave_up: list[str] = []
         self.retries = 0
         self._headers = {"Authorization": f"Bearer {key}"}
@@ -81,7 +81,7 @@ class Load:
                 answered = repr(error)
             else:
                 if answer.status_code in (200, 202):
-                    self.accepted.append(str(answer.json()["id"]))
+                    self.accepted[str(answer.json()["id"])] = url
                     return
                 answered = f"{answer.status_code} {answer.text}"
             self.retries += 1

@@ -1,15 +1,17 @@
-"""A rolling upgrade under load: for a while half of the processes are old, and nothing may be lost."""
+"""A rolling upgrade under load: for a while each process is there old and new, and nothing may be lost."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import httpx
 
@@ -28,10 +30,10 @@ SETTINGS = {
     "TIL_LEASE_SECONDS": "5",
     "TIL_DRAIN_SECONDS": "8",
 }
-LOAD = Phase(seconds=120, jobs_per_second=4)
-JOBS_EACH_STAGE = 10
-First = Literal["api", "worker"]
-"""What is replaced first: `api` gives new apis with old workers, `worker` old apis with new workers."""
+LOAD = Phase(seconds=240, jobs_per_second=4)
+EACH = 5
+"""So many jobs at least each api takes for each worker, of the same version or the other."""
+PAIRS = [f"{api} api, {worker} worker" for api, worker in product(("old", "new"), repeat=2)]
 
 
 class OldStack(Stack):
@@ -60,87 +62,98 @@ class OldStack(Stack):
 
 @dataclass
 class Upgraded:
-    """What was seen. `mixed`: jobs that one version took and the other wrote."""
+    """What was seen. `pairs`: jobs by who took and who wrote them, while both versions ran."""
 
-    first: First
     jobs: int = 0
-    mixed: int = 0
+    pairs: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     released: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
-class Upgrade:
-    """Old processes under load, then the migration, then new processes one kind after the other."""
+@dataclass(frozen=True)
+class Half:
+    """The processes of one version, and where its api is."""
 
-    def __init__(self, stack: OldStack, receiver: Receiver, first: First) -> None:
-        self.seen = Upgraded(first)
+    version: str
+    api: Process
+    steward: Process
+    worker: Process
+    url: str
+
+
+class Upgrade:
+    """An old half under load, then the migration, then a new half beside it, then the new one alone."""
+
+    def __init__(self, stack: OldStack, receiver: Receiver) -> None:
+        self.seen = Upgraded()
         self._stack, self._receiver = stack, receiver
-        self._api = stack.api(**SETTINGS, **stack.old)
-        self._steward = self._start_steward(**stack.old)
-        self._worker = stack.worker(**SETTINGS, **stack.old)
-        self._load = Load([stack.api_url], stack.keys["key"], [LOAD], receiver.url)
+        self._old = self._start("old", **stack.old)
+        self._load = Load([self._old.url], stack.keys["key"], [LOAD], receiver.url)
 
     def run(self) -> Upgraded:
         """The whole upgrade; returns once every job has ended and been told."""
         try:
-            self._stage()
+            self._see_jobs([self._old], [self._old])
             asyncio.run(migrate(self._stack.database_url))
-            self._stage()
-            first, then = self._replace_api, self._replace_worker
-            if self.seen.first == "worker":
-                first, then = then, first
-            first()
-            self.seen.mixed = self._stage()
-            then()
-            self._stage()
+            self._see_jobs([self._old], [self._old])
+            new = self._start("new")
+            self.seen.pairs = self._see_jobs([self._old, new], [self._old, new])
+            self._end(self._old, new)
+            self._see_jobs([new], [new])
         finally:
             self._load.stop()
         until(lambda: not asyncio.run(still_open(self._stack.database_url)), 60, 0.3)
         self._check()
         return self.seen
 
-    def _stage(self) -> int:
-        """The next jobs are written by the worker of now, and read through the api of now; how many."""
+    def _start(self, version: str, **more: str) -> Half:
+        api = self._stack.api(**SETTINGS, **more)
+        url = self._stack.api_url
+        steward = self._stack.start("steward", **SETTINGS, **more)
+        worker = self._stack.worker(**SETTINGS, **more)
+        until(lambda: "steward_started" in steward.log.read_text())
+        return Half(version, api, steward, worker, url)
+
+    def _see_jobs(self, apis: list[Half], workers: list[Half]) -> Counter[str]:
+        """Send the load to these apis until each has taken enough jobs for each of these workers.
+
+        What one api took is read through the other, where there are two. Returns jobs by who took and wrote
+        them.
+        """
         before = len(self._load.accepted)
-        until(lambda: len(self._load.accepted) >= before + JOBS_EACH_STAGE, 60)
-        ids = self._load.accepted[before : before + JOBS_EACH_STAGE]
-        with self._stack.client() as client:
-            for job_id in ids:
-                self._read(client, job_id)
+        self._load.urls = [half.url for half in apis]
+        expected = {f"{one.version} api, {other.version} worker" for one in apis for other in workers}
+        until(lambda: all(self._pairs(before, apis, workers)[pair] >= EACH for pair in expected), 90, 0.3)
+        for job_id, url in list(self._load.accepted.items())[before:]:
+            self._read(job_id, next((half.url for half in apis if half.url != url), url))
+        return self._pairs(before, apis, workers)
+
+    def _pairs(self, before: int, apis: list[Half], workers: list[Half]) -> Counter[str]:
+        """The jobs that succeeded, but for the first so many, by who took and who wrote them."""
+        took = {half.url: half.version for half in apis}
+        wrote = {worker_id(half.worker): half.version for half in workers}
         writers = asyncio.run(run_by(self._stack.database_url))
-        here = worker_id(self._worker)
-        others = [one for one in ids if writers.get(one) != here]
-        self.seen.wrong += [f"{one} was written by {writers.get(one)}" for one in others]
-        return len(ids)
+        later = [one for one in list(self._load.accepted.items())[before:] if one[0] in writers]
+        return Counter(
+            f"{took.get(url, url)} api, {wrote.get(writers[job_id], writers[job_id])} worker"
+            for job_id, url in later
+        )
 
-    def _read(self, client: httpx.Client, job_id: str) -> None:
-        job = client.get(f"/v1/jobs/{job_id}", params={"wait": 30}).json()
-        if job["status"] != "succeeded" or not job["result"]["content"]:
-            self.seen.wrong.append(f"{job_id} is read as {job['status']}")
+    def _read(self, job_id: str, url: str) -> None:
+        headers = {"Authorization": f"Bearer {self._stack.keys['key']}"}
+        answer = httpx.get(f"{url}/v1/jobs/{job_id}", params={"wait": 30}, headers=headers, timeout=60)
+        job = answer.json()
+        if job.get("status") != "succeeded" or not job["result"]["content"]:
+            self.seen.wrong.append(f"{job_id} is read as {job}")
 
-    def _replace_api(self) -> None:
-        """A new api and a new steward; the balancer leaves the old api before it is told to end."""
-        old = [self._api, self._steward]
-        self._api = self._stack.api(**SETTINGS)
-        self._load.urls = [self._stack.api_url]
-        self._steward = self._start_steward()
-        for process in old:
-            self._end(process)
-
-    def _replace_worker(self) -> None:
-        """With no more GPUs than before: the old worker has ended before the new one starts."""
-        self._end(self._worker)
-        self._worker = self._stack.worker(**SETTINGS)
-
-    def _end(self, process: Process) -> None:
-        if code := process.stop():
-            self.seen.wrong.append(f"{process.name} ended with {code}")
-
-    def _start_steward(self, **more: str) -> Process:
-        process = self._stack.start("steward", **SETTINGS, **more)
-        until(lambda: "steward_started" in process.log.read_text())
-        return process
+    def _end(self, old: Half, new: Half) -> None:
+        """The balancer leaves the old api before it is told to end; the others are told at once."""
+        self._load.urls = [new.url]
+        # uvicorn ends by the signal itself, once it has answered all.
+        for process, expected in ((old.api, -signal.SIGTERM), (old.steward, 0), (old.worker, 0)):
+            if (code := process.stop()) != expected:
+                self.seen.wrong.append(f"{process.name} ended with {code}")
 
     def _check(self) -> None:
         url, accepted = self._stack.database_url, self._load.accepted

@@ -17,6 +17,9 @@ ABSENT = "the version before the newest migration is not in this clone (git fetc
 def previous_commit() -> str | None:
     """The last commit without the newest migration; None: this clone's history does not reach it."""
     newest = max((ROOT / "migrations" / "versions").glob("v[0-9]*.py")).relative_to(ROOT)
+    top = _git("rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != ROOT.resolve():
+        return None  # Not a clone: an archive of the files, perhaps within another repository
     if not (tracked := _git("log", "--format=%H", "--max-count=1", "--", str(newest))):
         return _git("rev-parse", "--verify", "--quiet", "HEAD")  # Not committed yet
     added = _git("log", "--diff-filter=A", "--format=%H", "--", str(newest)) or tracked
