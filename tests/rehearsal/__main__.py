@@ -27,7 +27,7 @@ from tests.stack.processes import Stack
 from tests.stack.receiver import Receiver
 
 PICTURE = ROOT / "docs" / "images" / "rehearsal.png"
-LOAD = [Phase(10, 0), Phase(20, 1), Phase(50, 6), Phase(40, 1)]
+LOAD = [Phase(10, 0), Phase(20, 1), Phase(50, 8), Phase(50, 1)]
 """Nobody, a few, many, a few, nobody."""
 PATIENCE_SECONDS = 480
 console = Console(width=110)
