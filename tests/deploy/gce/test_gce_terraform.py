@@ -127,7 +127,7 @@ def refusal(planner: Planner, example: str, **changes: object) -> str:
 
 
 def test_invalid_settings_are_refused(planner: Planner) -> None:
-    said = refusal(
+    output = refusal(
         planner,
         "split",
         name="Til",
@@ -143,16 +143,16 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         "stream_seconds must be more than",
         "drain_seconds must be more than",
     ):
-        assert message in said
+        assert message in output
 
 
 @pytest.mark.parametrize(
     "name", ["HF_TOKEN", "TIL_OPENAI_KEY", "TIL_SECRET_KEYS", "A_PASSWORD", "DATABASE_URL"]
 )
 def test_a_secret_among_the_settings_is_refused(planner: Planner, name: str) -> None:
-    said = refusal(planner, "split", worker={"environment": {name: "x"}}, api={"environment": {name: "x"}})
+    output = refusal(planner, "split", worker={"environment": {name: "x"}}, api={"environment": {name: "x"}})
     for where in ("worker.environment", "api.environment"):
-        assert f"{where} must contain no secret" in said
+        assert f"{where} must contain no secret" in output
 
 
 def test_the_token_of_the_hub_is_a_file_that_only_workers_get(planner: Planner, split: Plan) -> None:
@@ -177,9 +177,9 @@ def test_there_are_two_topologies(planner: Planner) -> None:
 
 
 def test_together_refuses_zero_vms_and_spot(planner: Planner) -> None:
-    said = refusal(planner, "together", worker={"min": 0, "spot": True})
-    assert "a group without VMs has no api" in said
-    assert "spot must be false" in said
+    output = refusal(planner, "together", worker={"min": 0, "spot": True})
+    assert "a group without VMs has no api" in output
+    assert "spot must be false" in output
 
 
 @pytest.mark.parametrize(

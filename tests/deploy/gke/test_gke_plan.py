@@ -103,7 +103,7 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         planner.plan(
             "l4", name="Til", zones=["a"], release="til", release_channel="FAST", gpu={"driver": "none"}
         )
-    said = " ".join(str(refused.value).split())
+    output = " ".join(str(refused.value).split())
     for message in (
         "3 to 20 lower-case letters",
         "At least two zones",
@@ -111,4 +111,4 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         "RAPID, REGULAR or STABLE",
         "default, latest or daemonset",
     ):
-        assert message in said
+        assert message in output
