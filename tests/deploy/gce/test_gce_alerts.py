@@ -84,8 +84,8 @@ def test_the_address_is_asked_from_outside(split: Plan) -> None:
         name: split.values(f"module.monitoring.google_monitoring_alert_policy.{name}")["conditions"][0][
             "condition_threshold"
         ][0]
-        for name in ("away", "certificate")
+        for name in ("unreachable", "certificate")
     }
     assert filters["certificate"]["threshold_value"] == 14
     assert filters["certificate"]["comparison"] == "COMPARISON_LT"
-    assert filters["away"]["duration"] == "120s"
+    assert filters["unreachable"]["duration"] == "120s"
