@@ -18,6 +18,7 @@ NOT_PINNED_YET = {
     "docker.elastic.co/beats/filebeat:9.5.2",
     "docker.elastic.co/elasticsearch/elasticsearch:9.5.2",
     "docker.elastic.co/kibana/kibana:9.5.2",
+    "nvcr.io/nvidia/tritonserver:26.07-vllm-python-py3",
     "vllm/vllm-openai:v0.32.0",
 }
 """Images that deploy/images/pin.sh has still to pin."""
