@@ -38,7 +38,7 @@ def build_with_weights(composition: Composition) -> None:
 
 
 def created(composition: Composition) -> str:
-    """Create the containers, which needs all secrets and networks, and check them; one line. Raises Broken."""
+    """Create and check the containers, which needs all secrets and networks. Raises Broken."""
     _check_images(composition)
     (composition.folder / "models" / "triton").mkdir(parents=True)
     create = (*EVERY_PROFILE, "create", "--no-build", "--no-recreate", *NETWORKS)

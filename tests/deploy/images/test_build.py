@@ -87,7 +87,7 @@ def test_pin_writes_the_digest_wherever_the_image_is_named(checkout: Path, tmp_p
     assert f"{VLLM}@{digest}" in lock
     worker = (checkout / "deploy" / "images" / "worker.Dockerfile").read_text()
     assert f"ARG BASE={VLLM}@{digest}\n" in worker
-    assert f"    image: postgres:18@{digest}\n" in (checkout / "docker-compose.yml").read_text()
+    assert f"    image: postgres:18@{digest}\n" in (checkout / "deploy" / "compose" / "data.yml").read_text()
     assert PYTHON_BASE in lock
     commit(checkout)
     (command,) = commands(build(checkout, "--dry-run", "--push", FOLDER, "worker"))
