@@ -1,4 +1,4 @@
-"""Scrape configurations, Alertmanager's routes, the charts' values: what the programs say of them."""
+"""Scrape configurations, Alertmanager's routes and the charts' values, checked by promtool and amtool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROLES = {"pod", "service", "endpoints", "endpointslice", "ingress", "node"}
 
 
 def without_kubernetes(node: Any) -> Any:
-    """The same without discovery by Kubernetes' API, which Debian's Prometheus lacks: it is checked here."""
+    """Replace Kubernetes discovery, which Debian's Prometheus lacks, after a check of its fields."""
     if isinstance(node, list):
         return [without_kubernetes(one) for one in node]
     if not isinstance(node, dict):
@@ -38,7 +38,9 @@ def without_kubernetes(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", SCRAPES, ids=lambda path: path.name)
-def test_promtool_accepts_the_scrape_configuration_and_finds_every_rule(path: Path, tmp_path: Path) -> None:
+def test_promtool_accepts_the_scrape_configuration_and_finds_all_rule_files(
+    path: Path, tmp_path: Path
+) -> None:
     config = without_kubernetes(load(path))
     assert config["rule_files"] == ["/etc/prometheus/rules/*.yml"]
     config["rule_files"] = [str(MONITORING / "rules" / "*.yml")]
@@ -48,7 +50,7 @@ def test_promtool_accepts_the_scrape_configuration_and_finds_every_rule(path: Pa
 
 
 @pytest.mark.parametrize("name", ["compose.yml", "vm.yml"])
-def test_every_process_of_ours_is_scraped_under_a_name_that_the_alert_of_dead_targets_knows(
+def test_every_process_is_scraped_with_a_job_name_of_the_alert_on_down_targets(
     name: str,
 ) -> None:
     jobs = {job["job_name"] for job in load(MONITORING / "prometheus" / name)["scrape_configs"]}
@@ -64,7 +66,7 @@ def routed(config: Path, **labels: str) -> str:
     return run("amtool", "config", "routes", "test", f"--config.file={config}", *pairs).split()[0]
 
 
-def test_a_page_wakes_somebody_a_ticket_nobody_and_the_watchdog_is_not_told() -> None:
+def test_pages_go_to_the_pager_tickets_to_slack_and_the_watchdog_nowhere() -> None:
     config = MONITORING / "alertmanager.yml"
     assert "SUCCESS" in run("amtool", "check-config", config)
     for severity, receiver in {
@@ -76,7 +78,7 @@ def test_a_page_wakes_somebody_a_ticket_nobody_and_the_watchdog_is_not_told() ->
         assert routed(config, alertname="Any", severity=severity) == receiver
 
 
-def test_an_alert_that_silences_others_and_those_that_it_silences_exist() -> None:
+def test_the_alerts_of_inhibit_rules_exist() -> None:
     for rule in load(MONITORING / "alertmanager.yml")["inhibit_rules"]:
         (named,) = [re.findall(r'"(.*)"', one)[0] for one in rule["source_matchers"]]
         assert named in alerts()
@@ -84,7 +86,7 @@ def test_an_alert_that_silences_others_and_those_that_it_silences_exist() -> Non
             assert set(re.findall(r'"(.*)"', one)[0].split("|")) <= set(alerts())
 
 
-def test_the_clusters_rules_and_routes_are_those_of_the_files() -> None:
+def test_the_generated_cluster_files_are_up_to_date() -> None:
     stale = [path.name for path, text in files().items() if path.read_text() != text]
     assert not stale, f"run .venv-deploy/bin/python -m deploy.monitoring.cluster_values: {stale}"
 
@@ -93,7 +95,7 @@ def counted(printed: str) -> int:
     return sum(map(int, re.findall(r"(\d+) rules found", printed)))
 
 
-def test_promtool_and_amtool_accept_what_the_clusters_get(tmp_path: Path) -> None:
+def test_promtool_and_amtool_accept_the_generated_cluster_files(tmp_path: Path) -> None:
     for name, groups in STACK_RULES["additionalPrometheusRulesMap"].items():
         (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(groups))
     assert counted(run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))) == len(list(rules()))
@@ -103,7 +105,7 @@ def test_promtool_and_amtool_accept_what_the_clusters_get(tmp_path: Path) -> Non
     assert counted(run("promtool", "check", "rules", tmp_path / "managed.yml")) == len(list(rules()))
 
 
-def test_managed_prometheus_gets_rules_for_the_whole_cluster_each_group_with_an_interval() -> None:
+def test_managed_prometheus_gets_cluster_rules_with_intervals() -> None:
     kind = (MANAGED["apiVersion"], MANAGED["kind"], MANAGED["metadata"])
     assert kind == ("monitoring.googleapis.com/v1", "ClusterRules", {"name": "til-queue"})
     assert MANAGED.keys() == {"apiVersion", "kind", "metadata", "spec"}
@@ -114,7 +116,7 @@ def test_managed_prometheus_gets_rules_for_the_whole_cluster_each_group_with_an_
             assert rule.keys() <= {"record", "alert", "expr", "for", "labels", "annotations"}
 
 
-def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> None:
+def test_the_secrets_of_the_receivers_are_mounted() -> None:
     config = json.dumps(STACK_RULES["alertmanager"]["config"])
     files = re.findall(r"/etc/alertmanager/secrets/([^/\"]+)/([^/\"]+)", config)
     assert {secret for secret, _ in files} == set(STACK["alertmanager"]["alertmanagerSpec"]["secrets"])
@@ -123,18 +125,18 @@ def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> No
         assert f"--from-file={key}" in comment
 
 
-def test_the_exporter_of_gpus_tells_all_that_rules_and_dashboards_ask() -> None:
-    told = {line.split(",")[0] for line in DCGM["customMetrics"].splitlines()}
-    asked = set(
+def test_dcgm_exporter_exports_all_used_metrics() -> None:
+    exported = {line.split(",")[0] for line in DCGM["customMetrics"].splitlines()}
+    used = set(
         re.findall(r"DCGM_\w+", "".join([*(rule["expr"] for rule in rules()), *all_dashboards().values()]))
     )
-    assert len(asked) >= 6
-    assert asked <= told
+    assert len(used) >= 6
+    assert used <= exported
     for line in DCGM["customMetrics"].splitlines():
         assert re.fullmatch(r"DCGM_FI_[A-Z_]+, (gauge|counter), [^,]+", line)
 
 
-def test_the_address_that_users_call_is_asked_the_same_way_everywhere() -> None:
+def test_the_public_address_is_probed_the_same_way_everywhere() -> None:
     values_file = load(MONITORING / "values" / "blackbox-exporter.yaml")
     assert values_file["config"] == load(MONITORING / "blackbox.yml")
     scrapes = [
@@ -148,7 +150,7 @@ def test_the_address_that_users_call_is_asked_the_same_way_everywhere() -> None:
         assert job["params"]["module"][0] in values_file["config"]["modules"]
 
 
-def test_grafana_in_the_cluster_gets_the_dashboards_by_the_name_that_is_made_for_them() -> None:
+def test_grafana_in_the_cluster_mounts_the_dashboards() -> None:
     grafana = STACK["grafana"]
     (provider,) = grafana["dashboardProviders"]["til-queue.yaml"]["providers"]
     assert provider["options"]["path"] == f"/var/lib/grafana/dashboards/{provider['name']}"
