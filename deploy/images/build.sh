@@ -29,14 +29,14 @@ version=${VERSION:-$(git describe --tags --always --dirty)}
 revision=$(git rev-parse HEAD)
 [[ $version =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] || fail "VERSION is not an image tag: $version"
 
-# Prints what could be in an image and is in no commit: changes of tracked files, and untracked files of the build context
-# (.dockerignore names its folders after "!"). Ignored by git or not, such a file would be copied; ./weights is on purpose.
+# Prints what could be in an image and is in no commit: changed tracked files, and untracked files of the build context,
+# whose folders .dockerignore names after "!". Files that git ignores count too, but not ./weights.
 uncommitted() {
   local context excluded
   mapfile -t context < <(sed -n 's/^!//p' .dockerignore | grep -vx weights)
   mapfile -t excluded < <(sed -n 's/^\*\*\//--exclude=**\//p' .dockerignore)
-  git diff HEAD --name-only
-  git ls-files --others "${excluded[@]}" -- "${context[@]}"
+  git diff HEAD --name-only &&
+    git ls-files --others "${excluded[@]}" -- "${context[@]}"
 }
 if [[ $push && -z $dry ]]; then
   changes=$(uncommitted)
