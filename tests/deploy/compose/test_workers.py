@@ -79,10 +79,7 @@ def test_the_image_with_weights_is_built_with_its_arguments_and_loads_its_own(we
 
 def test_triton_serves_where_the_example_says_and_its_worker_stops_before_it() -> None:
     triton = SERVICES["triton"]
-    assert triton["command"][:2] == [
-        "python3",
-        "/opt/tritonserver/python/openai/openai_frontend/main.py",
-    ]
+    assert triton["entrypoint"] == ["python3", "/opt/tritonserver/python/openai/openai_frontend/main.py"]
     assert "--openai-port=9000" in triton["command"]
     assert "127.0.0.1:9000/health/ready" in triton["healthcheck"]["test"][-1]
     assert "TIL_OPENAI_URL=http://triton:9000/v1" in EXAMPLE
