@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.containers import checks, images
+from deploy.containers import checks, images, not_started
 from deploy.containers.composition import Composition
 from deploy.containers.engine import Broken, Engine, NoEngine, find_engine
 from deploy.containers.jobs import Client
@@ -55,6 +55,7 @@ def check(engine: Engine, composition: Composition) -> None:
     composition.prepare()
     say(f"compose file read, profiles {composition.profiles()}")
     images.build(engine, composition.folder)
+    not_started.build_with_weights(composition)
     say(images.check(engine, composition.secrets()))
     composition.up("--scale", "api=2", "--scale", "worker=2")
     client = checks.new_client(composition)
@@ -62,6 +63,7 @@ def check(engine: Engine, composition: Composition) -> None:
     say(checks.stops_and_comes_back(composition, client))
     say(checks.monitored(composition))
     say(checks.confined(composition))
+    say(not_started.created(composition))
     say(checks.worker_image(composition, Client(composition.address("proxy", 8000), client.key)))
 
 

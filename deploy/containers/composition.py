@@ -26,12 +26,10 @@ class Composition:
     def prepare(self) -> None:
         """Write .env and the secrets, as an operator does."""
         example = (self.folder / "deploy" / "compose.env.example").read_text()
-        ports = "".join(f"{name}=0\n" for name in PORTS)
-        (self.folder / ".env").write_text(
-            re.sub("^TIL_API_PORT=.*\n", "", example, flags=re.MULTILINE) + ports
-        )
-        with (self.folder / ".env").open("a") as file:
-            file.write(f"TIL_VERSION={VERSION}\n")
+        ours = dict.fromkeys(PORTS, "0") | {"TIL_VERSION": VERSION, "TIL_CHECK_BASE": self.engine.base}
+        kept = re.sub(f"^({'|'.join(ours)})=.*\n", "", example, flags=re.MULTILINE)
+        added = "".join(f"{name}={value}\n" for name, value in ours.items())
+        (self.folder / ".env").write_text(kept + added)
         subprocess.run(["deploy/secrets.sh"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S607
 
     def secrets(self) -> dict[str, str]:
@@ -41,16 +39,14 @@ class Composition:
         found = {name: re.split(r"[ :/@]+", value) for name, value in values.items() if value}
         return {name: max(parts, key=len) for name, parts in found.items()}
 
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        """Run `docker compose` and return its output. Raises Broken."""
-        files = [
-            "docker-compose.yml",
-            *(["deploy/containers/stand-ins.yml"] if self.engine.stand_ins else []),
-        ]
+    def compose(self, *arguments: str, check: bool = True, variables: dict[str, str] | None = None) -> str:
+        """Run `docker compose` and return its output; `variables` override .env. Raises Broken."""
+        stand_ins = ["stand-ins"] if self.engine.stand_ins else []
+        files = ["docker-compose.yml"]
+        files += [f"deploy/containers/{name}.yml" for name in ("not-started", *stand_ins)]
         named = [part for file in files for part in ("--file", file)]
-        return self.engine.docker(
-            "compose", "--project-name", self.name, *named, *arguments, check=check, folder=self.folder
-        )
+        command = ("compose", "--project-name", self.name, *named, *arguments)
+        return self.engine.docker(*command, check=check, folder=self.folder, variables=variables)
 
     def profiles(self) -> str:
         """The profiles' names; Docker validates the whole file first. Raises Broken."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 STAND_IN = "til-stand-in/python"
+PYTHON = "python:3.13-slim"
 
 
 class NoEngine(Exception):
@@ -25,22 +26,35 @@ class Engine:
     stand_ins: bool
     started_here: bool = False
 
-    def docker(self, *arguments: str, check: bool = True, folder: Path | None = None) -> str:
+    @property
+    def base(self) -> str:
+        """An image with Python and nothing of ours."""
+        return STAND_IN if self.stand_ins else PYTHON
+
+    def docker(
+        self,
+        *arguments: str,
+        check: bool = True,
+        folder: Path | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> str:
         """Run a command and return its output. Raises Broken with the error output if it fails."""
-        done = self._run(arguments, folder)
+        done = self._run(arguments, folder, variables or {})
         if check and done.returncode:
             raise Broken(f"docker {' '.join(arguments)}: {(done.stderr or done.stdout)[-3000:]}")
         return done.stdout.strip()
 
     def tail(self, container: str) -> str:
         """The last lines of a container's log, stdout and stderr."""
-        done = self._run(("logs", "--tail", "40", container), None)
+        done = self._run(("logs", "--tail", "40", container), None, {})
         return done.stdout + done.stderr
 
-    def _run(self, arguments: tuple[str, ...], folder: Path | None) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, arguments: tuple[str, ...], folder: Path | None, variables: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - our own arguments
             ["docker", *arguments],  # noqa: S607 - from PATH
-            env=os.environ | self.environment,
+            env=os.environ | self.environment | variables,
             cwd=folder,
             check=False,
             capture_output=True,

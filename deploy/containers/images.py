@@ -21,18 +21,13 @@ CHUNK_BYTES = 8 << 20
 
 
 def build(engine: Engine, folder: Path) -> None:
-    """Build api, worker (on a Python base, without vLLM) and worker-with-weights from `folder`."""
-    weights = folder / "weights"
-    weights.mkdir()
-    (weights / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
-    base = f"BASE={STAND_IN if engine.stand_ins else 'python:3.13-slim'}"
+    """Build api and worker (on a Python base, without vLLM) from `folder`."""
+    base = f"BASE={engine.base}"
     api = ["--file", "deploy/images/api.Dockerfile", *(["--build-arg", base] if engine.stand_ins else [])]
     worker = ["--file", "deploy/images/worker.Dockerfile", "--build-arg", base, "--build-arg", "STREAMER="]
     common = ["--quiet", "--network", "host", "--build-arg", f"VERSION={VERSION}"]
-    with_weights = ["--target", "worker-with-weights", "--build-arg", "WEIGHTS=folder"]
     engine.docker("build", *common, *api, "--tag", API, ".", folder=folder)
     engine.docker("build", *common, *worker, "--target", "worker", "--tag", WORKER, ".", folder=folder)
-    engine.docker("build", *common, *worker, *with_weights, "--tag", WITH_WEIGHTS, ".", folder=folder)
 
 
 def check(engine: Engine, secrets: dict[str, str]) -> str:

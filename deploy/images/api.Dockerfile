@@ -11,7 +11,19 @@ COPY requirements/constraints.txt deploy/images/dependencies.py ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 dependencies.py pyproject.toml > dependencies.txt && \
     python3 -m pip --python /opt/til/bin/python3 install -c constraints.txt -r dependencies.txt
-COPY . .
+# Each package by name: the build context can hold weights.
+COPY admin admin
+COPY api api
+COPY base base
+COPY capacity capacity
+COPY jobs jobs
+COPY migrations migrations
+COPY signals signals
+COPY steward steward
+COPY tenants tenants
+COPY til til
+COPY webhooks webhooks
+COPY worker worker
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m pip --python /opt/til/bin/python3 install --no-deps .
 

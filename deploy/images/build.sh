@@ -2,10 +2,11 @@
 # Builds images and pushes them to an Artifact Registry repository:
 #   deploy/images/build.sh [--dry-run] [--push] REGION-docker.pkg.dev/PROJECT/REPOSITORY [image ...]
 # Images: api, worker (these two by default), worker-with-weights. Log in first: gcloud auth configure-docker HOST.
-# Environment: VERSION (default: git describe), and for worker-with-weights WEIGHTS=download with MODEL, MODEL_REVISION
-# and, for a gated model, HF_TOKEN_FILE; or WEIGHTS=folder, which copies ./weights.
-# --dry-run prints the commands; --push prints each image with its digest. It does not push from uncommitted changes, or
-# on a base without a digest in bases.lock.
+# Environment: VERSION, the images' tag (default: `git describe --tags --always`, so v1.2.3 on that tag), and for
+# worker-with-weights WEIGHTS=download with MODEL, MODEL_REVISION and, for a gated model, HF_TOKEN_FILE; or
+# WEIGHTS=folder, which copies ./weights.
+# --dry-run prints the commands; --push prints each image with its digest. It does not push from changes that git has not
+# committed, or on a base without a digest in bases.lock. Everything is checked before the first image is built.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 fail() { echo "build.sh: $*" >&2; exit 1; }
@@ -27,7 +28,20 @@ registry=${1-}; shift || true
 version=${VERSION:-$(git describe --tags --always --dirty)}
 revision=$(git rev-parse HEAD)
 [[ $version =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] || fail "VERSION is not an image tag: $version"
-[[ -z $push || -n $dry || -z $(git status --porcelain) ]] || fail "commit your changes first: the image is labelled with its commit"
+
+# Prints what could be in an image and is in no commit: changed tracked files, and untracked files of the build context,
+# whose folders .dockerignore names after "!". Files that git ignores count too, but not ./weights.
+uncommitted() {
+  local context excluded
+  mapfile -t context < <(sed -n 's/^!//p' .dockerignore | grep -vx weights)
+  mapfile -t excluded < <(sed -n 's/^\*\*\//--exclude=**\//p' .dockerignore)
+  git diff HEAD --name-only &&
+    git ls-files --others "${excluded[@]}" -- "${context[@]}"
+}
+if [[ $push && -z $dry ]]; then
+  changes=$(uncommitted)
+  [[ -z $changes ]] || fail "commit these first, an image is labelled with its commit:"$'\n'"$changes"
+fi
 
 # Prints the line of bases.lock for the base image of a Dockerfile.
 pinned() {
@@ -73,6 +87,8 @@ weights_arguments() {
   esac
 }
 
+# Once for its checks, so that a late refusal does not leave earlier images pushed.
+for image in "$@"; do compose_command "$image"; done
 for image in "$@"; do
   compose_command "$image"
   if [[ $dry ]]; then

@@ -5,6 +5,23 @@
 ARG BASE=vllm/vllm-openai:v0.32.0
 ARG WEIGHTS=download
 
+# Our packages, each by name: the build context can hold weights.
+FROM scratch AS packages
+WORKDIR /src
+COPY README.md pyproject.toml ./
+COPY admin admin
+COPY api api
+COPY base base
+COPY capacity capacity
+COPY jobs jobs
+COPY migrations migrations
+COPY signals signals
+COPY steward steward
+COPY tenants tenants
+COPY til til
+COPY webhooks webhooks
+COPY worker worker
+
 FROM ${BASE} AS worker
 # Installs the loader for weights in gs:// and s3://; empty: without it.
 ARG STREAMER=1
@@ -26,7 +43,7 @@ RUN --mount=type=bind,source=pyproject.toml,target=/src/pyproject.toml \
         > /tmp/dependencies.txt && \
     PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -c /src/constraints.txt -r /tmp/dependencies.txt && \
     rm /tmp/dependencies.txt
-RUN --mount=type=bind,rw,target=/src --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=bind,from=packages,source=/src,target=/src,rw --mount=type=cache,target=/root/.cache/pip \
     PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-deps /src
 COPY --chmod=755 deploy/images/answers /usr/local/bin/answers
 # Caches of vLLM, its compilers and the hub are below HOME: /tmp, or a volume at /cache.

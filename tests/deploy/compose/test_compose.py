@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"
-INCLUDED = [ROOT / "deploy" / "compose" / f"{name}.yml" for name in ("monitoring", "logging")]
+PARTS = ("data", "triton", "monitoring", "logging")
+INCLUDED = [ROOT / "deploy" / "compose" / f"{name}.yml" for name in PARTS]
 MODELS = [YAML(typ="safe").load(path) for path in (COMPOSE, *INCLUDED)]
 SERVICES: dict[str, dict[str, Any]] = {name: s for model in MODELS for name, s in model["services"].items()}
 SECRETS: dict[str, dict[str, str]] = {
@@ -48,6 +49,7 @@ def test_the_profiles_are_those_of_the_example() -> None:
         "always": {"postgres", "redis", "migrate", "api", "proxy", "steward", "flower"},
         "cpu": {"worker"},
         "gpu": {"worker-gpu", "dcgm-exporter"},
+        "triton": {"worker", "triton", "dcgm-exporter"},
         "monitoring": {"prometheus", "alertmanager", "grafana", "node-exporter"},
         "logging": {"elasticsearch", "filebeat", "kibana", "logging-setup"},
     }
@@ -85,7 +87,8 @@ def test_dependencies_wait_for_healthy_or_completed_services() -> None:
             expected = "completed_successfully" if "healthcheck" not in SERVICES[other] else "healthy"
             assert wait["condition"] == f"service_{expected}", (name, other)
     for name in ("api", "steward", "worker", "worker-gpu"):
-        assert SERVICES[name]["depends_on"].keys() == {"migrate", "redis"}
+        waits = {other for other, wait in SERVICES[name]["depends_on"].items() if wait.get("required", True)}
+        assert waits == {"migrate", "redis"}
 
 
 def test_ports_are_on_loopback_by_default_and_scaled_services_publish_none() -> None:
@@ -97,7 +100,7 @@ def test_ports_are_on_loopback_by_default_and_scaled_services_publish_none() -> 
 
 
 def test_the_databases_are_in_internal_networks() -> None:
-    assert MODELS[0]["networks"]["data"] == {"internal": True}
+    assert MODELS[1]["networks"] == {"data": {"internal": True}}
     assert [SERVICES[name]["networks"] for name in ("postgres", "redis")] == [["data"], ["data"]]
     inside = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
     assert inside == OURS | {"postgres", "redis"}
@@ -127,13 +130,13 @@ def test_the_timeouts_of_the_proxy_exceed_the_longest_long_poll() -> None:
 
 
 def test_the_gpu_is_reserved() -> None:
-    for name in ("worker-gpu", "dcgm-exporter"):
+    for name in ("worker-gpu", "triton", "dcgm-exporter"):
         (device,) = SERVICES[name]["deploy"]["resources"]["reservations"]["devices"]
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
 
 
 def test_data_is_in_named_volumes_and_other_mounts_are_read_only() -> None:
-    named = {name for model in MODELS for name in model["volumes"]}
+    named = {name for model in MODELS for name in model.get("volumes", [])}
     used = set()
     for name, service in SERVICES.items():
         for volume in service.get("volumes", []):
@@ -142,7 +145,7 @@ def test_data_is_in_named_volumes_and_other_mounts_are_read_only() -> None:
                 used.add(source)
             else:
                 assert options.endswith(":ro") or volume == "/:/host:ro", (name, volume)
-                assert source.startswith(("./deploy/", "/")), (name, volume)
+                assert source.startswith(("./deploy/", "/", "${TIL_TRITON_FOLDER")), (name, volume)
     assert used == named
 
 
