@@ -71,7 +71,7 @@ async def test_servers_that_start_together_migrate_one_after_the_other(empty_url
     assert await objects(empty_url) > 8
 
 
-async def test_after_a_rollback_the_older_version_leaves_the_newer_tables_as_they_are(database_url: str) -> None:
+async def test_an_older_version_leaves_the_tables_of_a_newer_one_as_they_are(database_url: str) -> None:
     await execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
     await migrate(database_url)
     database = Database(database_url, ADMIN)
