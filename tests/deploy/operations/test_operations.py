@@ -148,11 +148,6 @@ def test_every_secret_is_one_that_is_made() -> None:
 
 
 def test_every_unit_is_one_of_the_machines() -> None:
-    units = {
-        unit
-        for path in MACHINES.rglob("*.tftpl")
-        for unit in re.findall(r"system/([\w.-]+?)(?:\.service)?\n", path.read_text())
-    }
     uses = {
         word
         for text in all_code()
@@ -160,7 +155,27 @@ def test_every_unit_is_one_of_the_machines() -> None:
         for word in words.split()
     }
     assert {"til-secrets", "til-worker", "til.target"} <= uses
-    assert uses <= units
+    assert uses <= units().keys()
+
+
+def units() -> dict[str, str]:
+    """The text of each unit of the machines, by name."""
+    text = "\n".join(path.read_text() for path in sorted(MACHINES.rglob("*.tftpl")))
+    found = re.findall(r"(?ms)system/([\w.-]+?)(?:\.service)?\n(.*?)(?=^- path|^runcmd|\Z)", text)
+    return dict(found)
+
+
+def requires(unit: str) -> set[str]:
+    """What a unit needs, directly or through another: systemd restarts it with them."""
+    lines = re.findall(r"(?m)^ *Requires=(.*)$", units().get(unit, ""))
+    direct = {name.removesuffix(".service") for line in lines for name in line.split()}
+    return direct.union(*(requires(name) for name in direct))
+
+
+def test_a_restart_of_til_secrets_restarts_whatever_reads_them() -> None:
+    readers = {name for name, text in units().items() if re.search(r"/run/til:|flower\.sh|valkey\.sh", text)}
+    assert readers >= {"til-api", "til-steward", "til-worker", "til-flower", "til-postgres", "til-valkey"}
+    assert [name for name in sorted(readers) if "til-secrets" not in requires(name)] == []
 
 
 def shell(path: Path, heading: str) -> list[str]:
