@@ -18,12 +18,18 @@ MIGRATION_LOCK = 7_145_001
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """Bring the tables to `revision`: "head" upgrades to the newest, an older one downgrades."""
+    """Bring the tables to `revision`: "head" upgrades to the newest, an older one downgrades.
+
+    With "head", the tables of a newer version are left as they are: this version runs on them (a rollback).
+    """
     database = Database(url, ADMIN)
     try:
         async with database.engine.connect() as connection:
             await _lock(connection)
-            await preflight.can_make_tables(connection, await preflight.can_be_migrated(connection))
+            facts = await preflight.can_be_migrated(connection)
+            await preflight.can_make_tables(connection, facts)
+            if revision == "head" and facts.migrated and await _is_newer(connection):
+                return
             await connection.commit()
             await connection.run_sync(_migrate, revision)
     finally:
@@ -38,6 +44,11 @@ async def _lock(connection: AsyncConnection) -> None:
         await connection.commit()
         await asyncio.sleep(0.2)
     await connection.commit()
+
+
+async def _is_newer(connection: AsyncConnection) -> bool:
+    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return (found or "") > preflight.newest_revision()
 
 
 def _migrate(connection: Connection, revision: str) -> None:

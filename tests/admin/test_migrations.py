@@ -71,6 +71,15 @@ async def test_servers_that_start_together_migrate_one_after_the_other(empty_url
     assert await objects(empty_url) > 8
 
 
+async def test_an_older_version_leaves_the_tables_of_a_newer_one_as_they_are(database_url: str) -> None:
+    await execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    await migrate(database_url)
+    database = Database(database_url, ADMIN)
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    await database.close()
+
+
 VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('jobs_by_repo')")
 
 

@@ -1,4 +1,4 @@
-"""The metrics that rules and dashboards ask for, and the series that an exporter's families have."""
+"""The metrics that rules, dashboards and runbooks name, and the series that an exporter's families have."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 from prometheus_client import Metric
 
 from tests.monitoring.programs import MONITORING
+from tests.operations import pages
 
 SERIES = {
     "counter": ("_total",),
@@ -45,6 +46,11 @@ def named(prefix: str) -> set[str]:
     pattern = rf"(?<![\w:]){prefix}\w+(?!:)\b"
     expressions = [*rule_expressions(), *dashboard_expressions()]
     return {name for expression in expressions for name in re.findall(pattern, expression)}
+
+
+def in_runbooks() -> set[str]:
+    """The series of ours that a page of docs/operations names; not databases that it tells to make."""
+    return pages.named(r"(?<![\w:-])til_[a-z_]*[a-z]\b") - {"til_before", "til_restored"}
 
 
 def series(families: Iterable[Metric]) -> set[str]:

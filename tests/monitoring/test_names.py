@@ -1,11 +1,11 @@
-"""Every metric of ours that a rule or a dashboard asks for is told by a process that runs, from 0 on."""
+"""Every metric of ours that a rule, dashboard or runbook names is told by a process that runs, from 0 on."""
 
 from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from base.states import ENDINGS
-from tests.monitoring.named import WITH_VLLM, named, series
+from tests.monitoring.named import WITH_VLLM, in_runbooks, named, series
 from tests.stack.processes import Stack, until
 
 
@@ -18,6 +18,8 @@ def test_rules_and_dashboards_ask_for_metrics_that_api_worker_and_steward_have(s
     asked = named("til_") - WITH_VLLM
     assert len(asked) > 25
     assert asked <= told, asked - told
+    assert len(in_runbooks()) > 10
+    assert in_runbooks() <= told, in_runbooks() - told
     _begin_at_zero(*(process.metrics() for process in processes))
 
 
