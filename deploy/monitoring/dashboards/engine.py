@@ -50,6 +50,12 @@ def _odd(made: Board) -> None:
         ("{{instance}} pause", "til_engine_backpressure_seconds"),
     )
     made.graph(
+        "Proof of the model's server",
+        "What a server behind the openai engine was seen to do: 1 yes, 0 no, no line unknown.",
+        "short",
+        ("{{instance}} {{what}}", "til_engine_proof"),
+    )
+    made.graph(
         "Jobs found without a doorbell",
         "More than a few mean that Redis drops doorbells.",
         "ops",
