@@ -13,13 +13,14 @@ import yaml
 from deploy.monitoring.cluster_values import files
 from deploy.monitoring.dashboards.files import all_dashboards
 from tests.deploy.monitoring.files import RULES, alerts, load, rules
-from tests.monitoring.programs import MONITORING, run
+from tests.monitoring.programs import MONITORING, ROOT, run
 
 SCRAPES = sorted((MONITORING / "prometheus").glob("*.yml"))
 DCGM = load(MONITORING / "values" / "dcgm-exporter.yaml")
 STACK = load(MONITORING / "values" / "kube-prometheus-stack.yaml")
 STACK_RULES = load(MONITORING / "values" / "rules.yaml")
 MANAGED = load(MONITORING / "values" / "managed-prometheus-rules.yaml")
+VM_TEMPLATE = ROOT / "deploy" / "gce" / "modules" / "cloud_init" / "files" / "prometheus.yml.tftpl"
 ROLES = {"pod", "service", "endpoints", "endpointslice", "ingress", "node"}
 
 
@@ -47,16 +48,44 @@ def test_promtool_accepts_the_scrape_configuration_and_finds_every_rule(path: Pa
     assert f"{len(RULES)} rule files found" in printed
 
 
-@pytest.mark.parametrize("name", ["compose.yml", "vm.yml"])
-def test_every_process_of_ours_is_scraped_under_a_name_that_the_alert_of_dead_targets_knows(
-    name: str,
-) -> None:
-    jobs = {job["job_name"] for job in load(MONITORING / "prometheus" / name)["scrape_configs"]}
-    assert {"api", "steward", "worker", "node", "gpu"} <= jobs
-    (pattern,) = re.findall(r'job=~"([^"]*)"', alerts()["TilTargetDown"]["expr"])
-    assert {job for job in jobs if re.fullmatch(pattern, job)} == {"api", "steward", "worker"}
-    for chart in ("til-queue-worker", "til-queue-api", "prod-til-queue-steward"):
-        assert re.fullmatch(pattern, chart)
+FIXED = [MONITORING / "prometheus" / "compose.yml", MONITORING / "prometheus" / "vm.yml", VM_TEMPLATE]
+
+
+@pytest.mark.parametrize("path", FIXED, ids=lambda path: path.name)
+def test_the_alert_of_dead_targets_finds_every_process_of_ours_by_label_and_name(path: Path) -> None:
+    jobs = {job["job_name"]: job for job in load(path)["scrape_configs"]}
+    assert {"api", "steward", "worker", "node", "gpu"} <= jobs.keys()
+    label = {"target_label": "app", "replacement": app_and_job()[0]}
+    marked = {name for name, job in jobs.items() if label in job.get("relabel_configs", ())}
+    assert {name for name in marked if re.fullmatch(app_and_job()[1], name)} == {"api", "steward", "worker"}
+
+
+def app_and_job() -> tuple[str, str]:
+    """What the alert of dead targets asks of the labels `app` (equal) and `job` (a pattern)."""
+    (asked,) = re.findall(r'up\{app="([^"]+)", job=~"([^"]+)"\}', alerts()["TilTargetDown"]["expr"])
+    return asked
+
+
+def test_the_chart_labels_every_process_of_ours_for_the_alert_of_dead_targets() -> None:
+    pods = "app.kubernetes.io/name"
+    managed = golden("l4-keda.yaml", "PodMonitoring")
+    assert len(managed) == 3
+    for one in managed:
+        assert one["spec"]["targetLabels"]["fromPod"] == [{"from": pods, "to": "app"}]
+        assert one["spec"]["selector"]["matchLabels"][pods] == app_and_job()[0]
+        assert re.fullmatch(app_and_job()[1], one["metadata"]["name"])
+    (monitor,) = golden("triton.yaml", "ServiceMonitor")
+    relabelings = monitor["spec"]["endpoints"][0]["relabelings"]
+    source = "__meta_kubernetes_pod_label_app_kubernetes_io_name"
+    assert {"sourceLabels": [source], "targetLabel": "app"} in relabelings
+    (name,) = [one["replacement"] for one in relabelings if one["targetLabel"] == "job"]
+    assert re.fullmatch(app_and_job()[1], name.replace("$1", "worker"))
+
+
+def golden(name: str, kind: str) -> list[dict[str, Any]]:
+    """The chart's objects of this kind, as it renders them with a value set."""
+    objects = yaml.safe_load_all((ROOT / "tests" / "deploy" / "helm" / "golden" / name).read_text())
+    return [one for one in objects if one["kind"] == kind]
 
 
 def routed(config: Path, **labels: str) -> str:
@@ -122,14 +151,19 @@ def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> No
 
 
 def test_the_exporter_of_gpus_tells_all_that_rules_and_dashboards_ask() -> None:
-    told = {line.split(",")[0] for line in DCGM["customMetrics"].splitlines()}
+    lines = (MONITORING / "dcgm" / "counters.csv").read_text().splitlines()
+    told = {line.split(",")[0] for line in lines}
     asked = set(
         re.findall(r"DCGM_\w+", "".join([*(rule["expr"] for rule in rules()), *all_dashboards().values()]))
     )
     assert len(asked) >= 6
     assert asked <= told
-    for line in DCGM["customMetrics"].splitlines():
+    for line in lines:
         assert re.fullmatch(r"DCGM_FI_[A-Z_]+, (gauge|counter), [^,]+", line)
+
+
+def test_the_chart_of_the_exporter_gets_the_same_list_of_metrics() -> None:
+    assert DCGM["customMetrics"] == (MONITORING / "dcgm" / "counters.csv").read_text()
 
 
 def test_the_address_that_users_call_is_asked_the_same_way_everywhere() -> None:
