@@ -35,8 +35,8 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
         one.stop()
 
 
-def processes_of(stack: Stack) -> dict[str, Process]:
-    return {"api": stack.api(), "steward": stack.steward(), "worker": stack.worker()}
+def processes_of(stack: Stack, **engine: str) -> dict[str, Process]:
+    return {"api": stack.api(), "steward": stack.steward(), "worker": stack.worker(**engine)}
 
 
 def all_rules(prometheus: Prometheus) -> list[dict[str, Any]]:
@@ -88,8 +88,10 @@ def test_the_scaling_signal_rises_with_what_waits_and_is_absent_not_zero_when_no
     until(lambda: active(prometheus) >= {"TilScalingSignalAbsent", "TilTargetDown"}, 40)
 
 
-def test_prometheus_answers_every_query_of_every_dashboard(stack: Stack, watch: Watch) -> None:
-    prometheus = watch(processes_of(stack))
+def test_prometheus_answers_every_query_of_every_dashboard(
+    stack: Stack, watch: Watch, openai_engine: dict[str, str]
+) -> None:
+    prometheus = watch(processes_of(stack, **openai_engine))
     with stack.client() as client:
         job = client.post("/v1/til", json=day(), headers={"Prefer": "wait=20"}).json()
         assert job["status"] == "succeeded"

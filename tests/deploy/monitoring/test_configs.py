@@ -62,8 +62,9 @@ def test_the_alert_of_dead_targets_finds_every_process_of_ours_by_label_and_name
 
 def app_and_job() -> tuple[str, str]:
     """What the alert of dead targets asks of the labels `app` (equal) and `job` (a pattern)."""
-    (asked,) = re.findall(r'up\{app="([^"]+)", job=~"([^"]+)"\}', alerts()["TilTargetDown"]["expr"])
-    return asked
+    found = re.search(r'up\{app="([^"]+)", job=~"([^"]+)"\}', alerts()["TilTargetDown"]["expr"])
+    assert found
+    return found[1], found[2]
 
 
 def test_the_chart_labels_every_process_of_ours_for_the_alert_of_dead_targets() -> None:
