@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).parent
-HEAD = "# Made by python -m deploy.monitoring.cluster_values of deploy/monitoring/rules{}.\n"
+HEAD = "# Made by `make generated` of deploy/monitoring/rules{}.\n"
 SECRETS = "/etc/alertmanager/secrets/"
 SECRET_NAME = "til-alerts"  # noqa: S105 - a name
 """The operator mounts a secret in a folder of its name."""

@@ -1,4 +1,4 @@
-"""What each value set renders to, checked in. Renew: .venv-deploy/bin/python -m tests.deploy.helm.golden"""
+"""What each value set renders to, checked in. Renew: make generated"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from tests.deploy.helm.chart import SETS
 from tests.deploy.helm.golden import FOLDER, notes, text
 
-RENEW = "renew with: .venv-deploy/bin/python -m tests.deploy.helm.golden"
+RENEW = "run make generated"
 
 
 @pytest.mark.parametrize("name", SETS)

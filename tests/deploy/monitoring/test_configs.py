@@ -114,7 +114,7 @@ def test_an_alert_that_silences_others_and_those_that_it_silences_exist() -> Non
 
 def test_the_clusters_rules_and_routes_are_those_of_the_files() -> None:
     stale = [path.name for path, text in files().items() if path.read_text() != text]
-    assert not stale, f"run .venv-deploy/bin/python -m deploy.monitoring.cluster_values: {stale}"
+    assert not stale, f"run make generated: {stale}"
 
 
 def counted(printed: str) -> int:
