@@ -80,7 +80,7 @@ async def _follow_figures(database: Database, ringer: Ringer) -> None:
     """Export the figures; tell the ringer the number of slots: the run queue is kept about that long."""
     async with database.session() as session:
         now = await queue_depth.read(session)
-    EXPORTED.show(now)
+    EXPORTED.update(now)
     ringer.set_slots(now.slots)
     await asyncio.sleep(FIGURES_EVERY_SECONDS)
 

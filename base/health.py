@@ -1,4 +1,4 @@
-"""Metrics and health of a process on a port of its own: `/metrics`, `/healthz`, `/readyz`. Never public."""
+"""Serves `/metrics`, `/healthz` and `/readyz` on a separate port, which must not be public."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from prometheus_client import make_wsgi_app
 
 CLIENT_SECONDS = 10.0
 Faults = Callable[[], list[str]]
-"""What is wrong at the moment, a word each; nothing: an empty list. Called in any thread; must not block."""
+"""Returns the names of the present faults; empty: healthy. Called in any thread; must not block."""
 
 
 @dataclass
 class Health:
-    """`alive`: what only a new process would mend. `ready`: what keeps this one from its work."""
+    """`alive`: faults that only a restart repairs. `ready`: faults that stop its work now."""
 
     alive: Faults = list
     ready: Faults = lambda: ["starting"]
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """A thread for each request, so that a client that is slow holds up no other."""
+    """One thread per request, so that a slow client does not delay others."""
 
     daemon_threads = True
 
 
 class Handler(WSGIRequestHandler):
-    """Logs nothing, and waits for no client for long."""
+    """Logs no requests; drops a client after CLIENT_SECONDS of silence."""
 
     timeout = CLIENT_SECONDS
 
     def log_message(self, *_: Any) -> None:
-        """Prometheus and probes ask every few seconds."""
+        """No log: Prometheus and probes send a request every few seconds."""
 
 
 def serve(port: int, host: str, health: Health) -> int:
-    """Serve from now on, in a daemon thread; port 0: any that is free. The port. Raises OSError."""
+    """Start to serve in a daemon thread. Port 0: any free port. Returns the port. Raises OSError."""
     ((family, *_, address), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     kind = type("FamilyServer", (Server,), {"address_family": family})
     server = kind(address[:2], Handler)
@@ -53,17 +53,17 @@ def serve(port: int, host: str, health: Health) -> int:
 
 
 def make_app(health: Health) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    """The WSGI application: any path but the two of health gets the metrics."""
+    """The WSGI application. Any path other than `/healthz` and `/readyz` returns the metrics."""
     metrics = make_wsgi_app()
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         faults = {"/healthz": health.alive, "/readyz": health.ready}.get(environ["PATH_INFO"])
-        return metrics(environ, start) if faults is None else _say(faults(), start)
+        return metrics(environ, start) if faults is None else _health(faults(), start)
 
     return answer
 
 
-def _say(faults: list[str], start: StartResponse) -> Iterable[bytes]:
+def _health(faults: list[str], start: StartResponse) -> Iterable[bytes]:
     body: dict[str, Any] = {"status": "unavailable", "faults": faults} if faults else {"status": "ok"}
     headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
     if faults:

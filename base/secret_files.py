@@ -1,4 +1,4 @@
-"""A secret X may lie in a file that X_FILE names: whoever inspects a process sees its environment."""
+"""Reads a secret X from the file that X_FILE names: files are not shown when a process is inspected."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class BadSecretFile(JobError):
 
 
 def secret(name: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """The value of the variable `name`, or of the file that `name`_FILE names; None where neither is set.
+    """The value of the variable `name`, or the content of the file that `name`_FILE names; None if unset.
 
-    The line ends at the end of the file are no part of it. Raises BadSecretFile.
+    Line ends at the end of the file are stripped. Raises BadSecretFile.
     """
-    given = os.environ if environment is None else environment
-    value, path = given.get(name), given.get(f"{name}_FILE")
+    environment = os.environ if environment is None else environment
+    value, path = environment.get(name), environment.get(f"{name}_FILE")
     if not path:
         return value
     if value:
@@ -34,14 +34,14 @@ def secret(name: str, environment: Mapping[str, str] | None = None) -> str | Non
     except OSError as error:
         raise BadSecretFile(f"{name}_FILE: {path} can't be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise BadSecretFile(f"{name}_FILE: {path} is no text in UTF-8.") from None
+        raise BadSecretFile(f"{name}_FILE: {path} is not UTF-8 text.") from None
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """The fields of settings that are a SecretStr, from their files."""
+    """A pydantic settings source that reads SecretStr fields from files."""
 
     def __call__(self) -> dict[str, Any]:
-        """By field, or by its alias where it has one. Raises BadSecretFile."""
+        """The values by field name, or by the field's alias if it has one. Raises BadSecretFile."""
         found = {}
         for name, field in self.settings_cls.model_fields.items():
             value, key, _ = self.get_field_value(field, name)
@@ -50,20 +50,20 @@ class SecretFiles(PydanticBaseSettingsSource):
         return found
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """What its file holds, or None; the field's key; and that it is not JSON."""
+        """(content of its file or None, the field's key, False: it is not JSON)."""
         key = str(field.validation_alias or field_name)
         variable = key if field.validation_alias else f"{self.config.get('env_prefix', '')}{key}".upper()
-        by_file = is_secret(field) and os.environ.get(f"{variable}_FILE")
-        return secret(variable) if by_file else None, key, False
+        has_file = is_secret(field) and os.environ.get(f"{variable}_FILE")
+        return secret(variable) if has_file else None, key, False
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Whether the field holds a secret."""
+    """Whether the field is a SecretStr, optional or not."""
     return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 class WithSecretFiles(BaseSettings):
-    """Settings whose secrets may be given by file."""
+    """Settings whose secrets may be in files."""
 
     @classmethod
     def settings_customise_sources(
@@ -74,5 +74,5 @@ class WithSecretFiles(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Called by pydantic: what is passed wins, then files, then the environment."""
+        """Called by pydantic. Precedence: arguments, files, environment."""
         return init_settings, SecretFiles(settings_cls), env_settings

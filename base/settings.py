@@ -1,4 +1,4 @@
-"""What every process reads from its environment, at its entry point only."""
+"""Settings of every process, read from the environment at its entry point only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ModelSettings(BaseSettings):
 
 
 def read(settings: type[S]) -> S:
-    """Read the settings from the environment. Ends the process with one line for each that can't be used."""
+    """Read the settings from the environment. Exits with one line for each that is invalid."""
     try:
         return settings()
     except BadSecretFile as error:
@@ -49,5 +49,5 @@ def read(settings: type[S]) -> S:
 
 
 def _sentence(prefix: str, name: str, message: str) -> str:
-    """The field under its name in the environment; aliases are such names already, in capitals."""
+    """Name the field by its environment variable. An alias, in capitals, is one already."""
     return f"{name if name.isupper() else f'{prefix}{name}'.upper()}: {message}."

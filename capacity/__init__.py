@@ -1,1 +1,1 @@
-"""The depth of the queue, the workers that it needs, the KV-cache budget, the expected wait of a job."""
+"""Queue depth, the desired number of workers, the KV-cache budget, the expected wait of a job."""

@@ -1,4 +1,4 @@
-"""The figures as metrics, the same from every api and steward. What is stale is left out, never a 0."""
+"""The queue's figures as Prometheus metrics, in every api and steward. Stale series are left out, not 0."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from prometheus_client.registry import Collector
 from capacity.queue_depth import QueueDepth
 
 STALE_SECONDS = 30.0
-"""A scaler that reads an empty answer keeps what it has; one that reads figures of half an hour ago does not.
-Shorter gaps, as when a steward is started anew, leave no hole in the series."""
+"""Older figures are not exported: an autoscaler keeps its replicas when the metric is missing, but acts on an
+old value. The restart of a steward takes less, so it leaves no gap in the series."""
 
 
 class Exported(Collector):
-    """What Prometheus reads of the figures that were shown last.
+    """Collects the metrics from the figures that were passed to `update` last.
 
-    `seconds`: a clock that only goes forward; figures age by it between two reads of the database.
+    `seconds`: a monotonic clock. The age of the figures grows by it between two reads of the database.
     """
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._figures: QueueDepth | None = None
-        self._written_at = -math.inf
+        self._measured_at = -math.inf
 
-    def show(self, figures: QueueDepth) -> None:
-        """Export these from now on; figures that no steward has ever written are none."""
+    def update(self, figures: QueueDepth) -> None:
+        """Export these figures from now on. Ignored if the row was never written: `at` is None then."""
         if figures.at is None:
             return
-        self._figures, self._written_at = figures, self._seconds() - max(0.0, figures.age_seconds)
+        self._figures, self._measured_at = figures, self._seconds() - max(0.0, figures.age_seconds)
 
     @property
     def age_seconds(self) -> float:
-        """How old the figures are; infinitely, where there are none."""
-        return self._seconds() - self._written_at
+        """Age of the figures in seconds; infinite before the first `update`."""
+        return self._seconds() - self._measured_at
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing in advance: which series there are depends on the figures."""
+        """No metrics at registration: the series depend on the figures."""
         return []
 
     def collect(self) -> Iterable[Metric]:
-        """One series for each model; the ages of the figures only, once they are stale."""
+        """One series for each model. Stale figures: only their age."""
         age, figures = self.age_seconds, self._figures
         yield GaugeMetricFamily("til_queue_figures_age_seconds", "Age of the queue's figures.", value=age)
         if figures is None or age > STALE_SECONDS:
@@ -71,8 +71,8 @@ def _by_model(figures: QueueDepth) -> Iterable[Metric]:
 
 def _desired(figures: QueueDepth) -> Metric:
     desired = GaugeMetricFamily("til_workers_desired", "Workers that the load asks for.", labels=["model"])
-    for model, one in figures.scaling.items():
-        desired.add_metric([model], one["desired"])
+    for model, state in figures.scaling.items():
+        desired.add_metric([model], state["desired"])
     return desired
 
 

@@ -1,4 +1,4 @@
-"""Which jobs fit into an engine's KV cache: the claim asks for each, in order. Pure."""
+"""Whether a job fits into an engine's KV cache: the claim checks each job, in order. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 class KvCache:
     """An engine's KV cache, in blocks of `block_tokens` tokens of one group of layers.
 
-    A group with full attention keeps every token of a sequence; a sliding one at most `window_tokens` of
-    them, and one block more, where the window's edge falls inside a block. Tokens in flight, which a sliding
-    group holds beside its windows, are not counted here: the engine sets them aside once. `longest_tokens`:
-    prompt and answer of one sequence at the most.
+    A group with full attention keeps every token of a sequence. A group with a sliding window keeps at most
+    `window_tokens`, and one block more because the window may begin inside a block. The tokens of the step
+    that is being computed are not counted here: the engine reserves room for them once. `longest_tokens`: the
+    limit on prompt and answer of one sequence.
     """
 
     blocks: int
@@ -24,7 +24,7 @@ class KvCache:
     window_tokens: int = 0
 
     def cost(self, tokens: int) -> int:
-        """Blocks that a sequence of so many tokens, prompt and answer, holds at the most."""
+        """The most blocks that a sequence of `tokens` tokens, prompt and answer, takes."""
         tokens = min(tokens, self.longest_tokens)
         full = math.ceil(tokens / self.block_tokens)
         sliding = min(full, math.ceil(min(tokens, self.window_tokens) / self.block_tokens) + 1)
@@ -35,9 +35,9 @@ class KvCache:
 class KvBudget:
     """The blocks that one claim may still fill.
 
-    `empty`: nothing runs, so the first job is taken whatever its size. `parts_at_once`: of a job too large
-    for one call, so many calls run at once. `refused`: a job did not fit, so it is worth claiming again as
-    soon as blocks are freed.
+    `empty`: no job runs, so the first one is taken whatever its size. `parts_at_once`: the number of
+    concurrent calls of a job that is too large for one call. `refused`: a job did not fit, so the worker
+    should claim again as soon as blocks are freed.
     """
 
     cache: KvCache
@@ -47,7 +47,7 @@ class KvBudget:
     refused: bool = False
 
     def take(self, tokens: int) -> bool:
-        """Reserve the blocks of a job that was estimated at `tokens`; False when it does not fit."""
+        """Reserve the blocks of a job of an estimated `tokens`. False: it does not fit."""
         cost = job_cost(self.cache, tokens, self.parts_at_once)
         if cost > self.blocks_left and not self.empty:
             self.refused = True
@@ -58,6 +58,6 @@ class KvBudget:
 
 
 def job_cost(cache: KvCache, tokens: int, parts_at_once: int) -> int:
-    """Blocks for a job: those of its one call or, if it is too large for one, of its concurrent calls."""
+    """Blocks of a job: of its one call or, if it is too large for one, of its concurrent calls."""
     calls = min(parts_at_once, math.ceil(tokens / cache.longest_tokens))
     return max(1, calls) * cache.cost(tokens)

@@ -1,4 +1,4 @@
-"""The statements that count the depth of the queue, in all and by model, and store it."""
+"""The statements that measure the depth of the queue, in total and by model, and store it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from sqlalchemy import text
 
 COUNT_LIMIT = 100_000
 CHEAP_LIMIT = 5_000
-"""Up to so many queued jobs of a model are counted each second; beyond that the count, up to `COUNT_LIMIT`,
-is made every ten seconds and reused between."""
+"""Each second, at most `CHEAP_LIMIT` queued jobs of a model are counted. If there are more, they are counted
+up to `COUNT_LIMIT` every ten seconds, and that count is reused in between."""
 LIMITS = {"few_limit": CHEAP_LIMIT, "most_limit": COUNT_LIMIT}
 
 MEASURE = text("""

@@ -1,4 +1,4 @@
-"""The depth of the queue of one model: its jobs run on that model's workers only. Pure."""
+"""The queue depth of one model, whose jobs run only on the workers that serve it. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ COUNTS = ("queued", "running", "workers", "slots", "later")
 
 @dataclass(frozen=True)
 class ModelDepth:
-    """Jobs of a model, and the live workers that serve it. `mean_run_seconds`: None before any has run.
+    """Jobs of a model, and the live workers that serve it. `mean_run_seconds`: None before the first run.
 
-    `later`: those of `queued` whose time to be tried lies further ahead than a cold start takes.
-    `tokens_per_job`: the mean of the first that wait for a slot. `workers_failing`: its workers start and die
-    without finishing a job.
+    `later`: the part of `queued` whose `not_before` is further away than a cold start takes.
+    `tokens_per_job`: the mean of the first 200 that wait for a slot. `workers_failing`: workers of this model
+    die without finishing a job.
     """
 
     queued: int = 0
@@ -31,17 +31,17 @@ class ModelDepth:
 
     @property
     def due(self) -> int:
-        """Those that a worker which is started now would find to claim."""
+        """Queued jobs that a worker could claim if it were started now."""
         return max(0, self.queued - self.later)
 
     @classmethod
     def read(
         cls, stored: Mapping[str, Any], at: datetime.datetime, mean: float | None, failing: bool = False
     ) -> ModelDepth:
-        """From the model's entry in `figures.models`, which was written at `at`.
+        """Parse the model's entry in `figures.models`, which was written at `at`.
 
-        `mean`: seconds of a run over all models, for a model that has none of its own. `failing`: its workers
-        die at their start.
+        `mean`: mean seconds of a run over all models, used if the model has none of its own. `failing`: the
+        value of `workers_failing`.
         """
         oldest = stored.get("oldest_queued_at")
         age = (at - datetime.datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0

@@ -1,4 +1,4 @@
-"""The depth of the queue: one row, written by the steward each second, read by every api."""
+"""Queue depth: one row in table `figures`, written by the steward each second, read by every api."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from capacity.scaling import ScalingSettings
 
 
 class QueueDepth(Table):
-    """The row: counts, rates and the number of workers that they call for.
+    """The row: counts, rates and the desired number of workers.
 
-    `steady_since`: since when a steward has written it without a break. `counted_at`: the oldest of the
-    counts, since large ones are reused for some seconds. `models`: the same for each model, as
-    `capacity.model_depth` reads it. `scaling`, written at `scaled_at`: the state of `capacity.scale` for each
-    model. `age_seconds`: of `at`, when the row was read.
+    `steady_since`: start of the period in which stewards have written it without a break. `counted_at`: time
+    of the oldest count, since large counts are reused for some seconds. `models`: the counts by model, parsed
+    by `capacity.model_depth`. `scaling`: by model, the state of `capacity.scale`, written at `scaled_at`.
+    `age_seconds`: age of `at` when the row was read.
     """
 
     __tablename__ = "figures"
@@ -50,7 +50,7 @@ class QueueDepth(Table):
     )
 
     def of(self, model: str) -> ModelDepth:
-        """The depth of one model; where no steward has counted by model yet, that of all together."""
+        """The depth of one model. If no steward has counted by model yet: the totals of all models."""
         if not self.models:
             return ModelDepth(
                 self.queued, self.running, self.workers, self.slots, mean_run_seconds=self.mean_run_seconds
@@ -64,33 +64,31 @@ async def measure(
 ) -> QueueDepth:
     """Count, decide how many workers each model should have, write the row and return it.
 
-    Up to 100,000 queued jobs of a model are counted.
-
-    `aliases` have figures even before their first job. `steady_since` is set to now when the last row is
-    older than `longest_gap_seconds`.
+    Counts stop at 100,000 queued jobs of a model. `aliases`: models that get figures even before their first
+    job. `steady_since` is set to now if the last row is older than `longest_gap_seconds`.
     """
-    counted = LIMITS | {"horizon": settings.cold_start_seconds}
-    row = (await session.execute(MEASURE, counted)).mappings().one()
+    parameters = LIMITS | {"horizon": settings.cold_start_seconds}
+    row = (await session.execute(MEASURE, parameters)).mappings().one()
     mean = None if row["mean"] is None else float(row["mean"])
     values: dict[str, Any] = dict(row) | {"gap": longest_gap_seconds(lease_seconds), "mean": mean}
     models = json.loads(row["models"])
     depths = {name: ModelDepth.read(stored, row["at"], mean) for name, stored in models.items()}
-    found = await scale(session, depths, settings, aliases)
+    scaling = await scale(session, depths, settings, aliases)
     values |= {
-        "scaling": json.dumps(found.models),
-        "arrivals": found.arrivals_per_second,
-        "desired": found.workers_desired,
-        "seen_event_id": found.seen_event_id,
-        "seen_finish": found.seen_finish,
+        "scaling": json.dumps(scaling.models),
+        "arrivals": scaling.arrivals_per_second,
+        "desired": scaling.workers_desired,
+        "seen_event_id": scaling.seen_event_id,
+        "seen_finish": scaling.seen_finish,
     }
     await session.execute(WRITE, values)
     return await read(session)
 
 
 async def stepped_back_seconds(session: AsyncSession, lease_seconds: float) -> float:
-    """How far the database's clock has stepped back since the row was last written, 0 if it hasn't.
+    """How far the database's clock has stepped back since the row was last written; 0 if it has not.
 
-    The row stays locked until it is written again, so that only one of several stewards sees the step.
+    Locks the row until the end of the transaction, so that only one of several stewards sees the step.
     """
     ahead = func.extract("epoch", QueueDepth.at - func.clock_timestamp())
     seconds = (await session.execute(select(ahead).with_for_update())).scalar_one_or_none()
@@ -98,28 +96,28 @@ async def stepped_back_seconds(session: AsyncSession, lease_seconds: float) -> f
 
 
 def longest_gap_seconds(lease_seconds: float) -> float:
-    """A longer break between two rows counts as an outage of PostgreSQL: half a lease.
+    """Half a lease: a longer time without a write of the row counts as an outage of PostgreSQL.
 
-    A worker renews its lease every third of it, so after a shorter break every lease can still be renewed.
+    A worker renews its lease three times per lease, so after a shorter break it can still renew in time.
     """
     return lease_seconds / 2
 
 
 def steady(lease_seconds: float) -> ColumnElement[bool]:
-    """True where a steward has written the row for a whole lease without a break.
+    """SQL condition: stewards have written the row for a whole lease without a break.
 
-    PostgreSQL was reachable all that time, so a worker whose lease has ended is really gone.
+    PostgreSQL was reachable all that time, so a worker whose lease has ended is lost.
     """
     now = func.clock_timestamp()
-    whole, gap = (
+    lease, gap = (
         func.make_interval(0, 0, 0, 0, 0, 0, seconds)
         for seconds in (lease_seconds, longest_gap_seconds(lease_seconds))
     )
-    return exists().where(QueueDepth.steady_since <= now - whole, QueueDepth.at > now - gap)
+    return exists().where(QueueDepth.steady_since <= now - lease, QueueDepth.at > now - gap)
 
 
 async def read(session: AsyncSession) -> QueueDepth:
-    """The row as last written; zeros before a steward has ever run."""
+    """The row as last written; zeros, and `at` None, before a steward has ever run."""
     found = await session.get(QueueDepth, 1, populate_existing=True)
     return found or QueueDepth(
         id=1,

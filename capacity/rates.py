@@ -1,4 +1,4 @@
-"""How fast jobs of a model come and are served, exponentially weighted, and what was needed lately. Pure."""
+"""Moving averages of a model's arrivals and run times, and the recent peak of workers needed. Pure."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 ARRIVALS_SECONDS = 120.0
-"""Time constant of the rate of arrivals: a Poisson stream of one job in 5 s is read with a standard error of
-14 % (the square root of 1 / (2 * rate * constant)). A sudden load needs no faster one: what waits counts at
-once."""
+"""Time constant of the exponential moving average of arrivals. For a Poisson stream of one job in 5 s its
+relative standard error is 14 %: sqrt(1 / (2 * rate * constant)). A sudden load needs no shorter constant,
+because queued jobs count at once."""
 QUIET_SECONDS = 60.0
-"""Without an arrival for so long, none are expected."""
+"""After so long without an arrival the rate is 0."""
 HALF_LIFE_JOBS = 50.0
-"""Of the means over jobs: the last so many weigh as much as all that came before."""
+"""Half-life of the means over jobs: the last 50 jobs weigh as much as all earlier ones together."""
 FIRST_TOKENS, FIRST_SECONDS = 4096.0, 10.0
-"""A job, before any has been measured."""
+"""Assumed tokens and run time of a job, before any has been measured."""
 BUCKETS = 20
 Peaks = tuple[tuple[float, int], ...]
-"""Age in seconds of the beginning of an interval, and the most workers needed in it; the oldest first."""
+"""Intervals, oldest first: (seconds since its beginning, the most workers needed in it)."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What happened to the model's jobs between two looks. Sums over the jobs that arrived or succeeded.
+class Observed:
+    """Counts and sums over the model's jobs that arrived or succeeded since the last measurement.
 
-    `arrived` is a fraction where only some of the events were read.
+    `arrived` is not whole if it was extrapolated from a part of the events.
     """
 
     arrived: float = 0.0
@@ -38,10 +38,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Rates:
-    """`tokens_per_job`: of those that arrive; `run_seconds`, `run_tokens`: means of those that succeeded.
+    """`tokens_per_job`: mean of arriving jobs. `run_seconds`, `run_tokens`: means of jobs that succeeded.
 
-    Tokens are the estimates of `jobs.tokens` throughout. None: never measured. `quiet_seconds`: since the
-    last arrival. `slots_per_worker`: the mean of the live workers, as last seen.
+    Tokens are always the estimates of `jobs.tokens`. None: not measured yet. `quiet_seconds`: time since the
+    last arrival. `slots_per_worker`: mean of the live workers; the last known value while there are none.
     """
 
     arrivals_per_second: float = 0.0
@@ -58,41 +58,41 @@ class Rates:
         return max((most for _, most in self.peaks), default=0)
 
     def service_seconds(self, tokens: float | None) -> float:
-        """Seconds that a job of so many tokens takes in its slot; None: a job of the usual size."""
+        """Expected run time of a job of `tokens` tokens; None: of a job of mean size."""
         if not self.run_seconds or not self.run_tokens:
             return FIRST_SECONDS * (tokens or FIRST_TOKENS) / FIRST_TOKENS
         return self.run_seconds * (tokens or self.run_tokens) / self.run_tokens
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Rates:
-        """From JSON; what is not there is as at the beginning, what is not known is left out."""
+        """Parse the JSON of `stored`: missing fields get their defaults, unknown ones are ignored."""
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
         return cls(**known | {"peaks": tuple((age, most) for age, most in stored.get("peaks", ()))})
 
     def stored(self) -> dict[str, Any]:
-        """As JSON that `read` takes."""
+        """As a dict for JSON, to be parsed by `read`."""
         return asdict(self)
 
 
-def next_rates(rates: Rates, seen: Seen, elapsed: float, slots_per_worker: float | None) -> Rates:
-    """The rates after what was seen in `elapsed` seconds. `slots_per_worker`: None without a live worker."""
+def next_rates(rates: Rates, observed: Observed, elapsed: float, slots_per_worker: float | None) -> Rates:
+    """The rates after the next `elapsed` seconds. `slots_per_worker`: None without a live worker."""
     kept = math.exp(-elapsed / ARRIVALS_SECONDS)
     gained = (1 - kept) / elapsed if elapsed > 0 else 1 / ARRIVALS_SECONDS
-    quiet = 0.0 if seen.arrived else rates.quiet_seconds + elapsed
-    arrivals = rates.arrivals_per_second * kept + seen.arrived * gained
+    quiet = 0.0 if observed.arrived else rates.quiet_seconds + elapsed
+    arrivals = rates.arrivals_per_second * kept + observed.arrived * gained
     return replace(
         rates,
         arrivals_per_second=0.0 if quiet >= QUIET_SECONDS else arrivals,
         quiet_seconds=min(quiet, QUIET_SECONDS),
-        tokens_per_job=_mean(rates.tokens_per_job, seen.arrived_tokens, seen.arrived),
-        run_seconds=_mean(rates.run_seconds, seen.run_seconds, seen.succeeded),
-        run_tokens=_mean(rates.run_tokens, seen.run_tokens, seen.succeeded),
+        tokens_per_job=_mean(rates.tokens_per_job, observed.arrived_tokens, observed.arrived),
+        run_seconds=_mean(rates.run_seconds, observed.run_seconds, observed.succeeded),
+        run_tokens=_mean(rates.run_tokens, observed.run_tokens, observed.succeeded),
         slots_per_worker=slots_per_worker or rates.slots_per_worker,
     )
 
 
 def _mean(before: float | None, total: float, jobs: float) -> float | None:
-    """The mean that counts so many jobs more, whose sum is `total`."""
+    """Update a moving mean with `jobs` jobs, the sum of whose values is `total`."""
     if not jobs:
         return before
     if before is None:
@@ -102,9 +102,9 @@ def _mean(before: float | None, total: float, jobs: float) -> float | None:
 
 
 def with_need(rates: Rates, needed: int, elapsed: float, scale_in_seconds: float) -> Rates:
-    """Remember what is needed now, for `scale_in_seconds` and up to a twentieth more; forget what is older.
+    """Add `needed` to the peaks, and drop those older than `scale_in_seconds` (and up to a twentieth more).
 
-    Of each twentieth only the most is kept, so the memory is bounded.
+    Only the maximum of each twentieth of that time is kept, so the state stays small.
     """
     width = scale_in_seconds / BUCKETS
     aged = [(round(age + elapsed, 2), most) for age, most in rates.peaks]

@@ -1,7 +1,7 @@
-"""How many workers of one model the load asks for. Pure: no clock, no database.
+"""The desired number of workers of one model. Pure: no clock, no database.
 
-The steward computes it each second and stores it with what it was computed from (`figures.scaling`), so that
-every process shows the same number, and any of them can compute it again.
+The steward computes it each second and stores it together with its inputs (`figures.scaling`), so that every
+process exports the same number and can compute it again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from capacity.rates import Rates
 
 @dataclass(frozen=True)
 class ScalingSettings:
-    """What the operator says about scaling, for each model alike.
+    """The operator's settings for scaling, the same for each model.
 
-    `cold_start_seconds` (D): from the wish for a worker until it claims. `drain_seconds` (T): what waits
-    should be worked off in so long. `target_load` (rho): the part of all slots that should be busy, above 0.
-    `slots_per_worker` (C): until a worker of the model has been seen. `scale_in_seconds`: fewer workers are
-    asked for once no more have been needed for so long.
+    `cold_start_seconds` (D): from the decision to add a worker until it claims jobs. `drain_seconds` (T): the
+    time in which the queue should be worked off. `target_load` (rho): the share of slots that should be busy,
+    above 0 and at most 1. `slots_per_worker` (C): used until a worker of the model has registered.
+    `scale_in_seconds`: stabilisation window; `desired` falls only after so long without a higher need.
     """
 
     cold_start_seconds: float = 180.0
@@ -33,10 +33,10 @@ class ScalingSettings:
 
 
 def desired_workers(depth: ModelDepth, rates: Rates, settings: ScalingSettings) -> int:
-    """The number of workers to run now.
+    """The desired number of workers.
 
-    At least what was needed at any time in the last `scale_in_seconds` (`rates.peak`), within the bounds; and
-    never fewer than the jobs that run need, whatever the bounds: what runs would be ended.
+    The most that were needed at any time in the last `scale_in_seconds` (`rates.peak`), within the bounds.
+    Never fewer than the running jobs occupy, whatever the bounds: a scale-in would interrupt them.
     """
     wanted = max(needed_workers(depth, rates, settings), rates.peak)
     within = min(max(wanted, settings.workers_min), settings.workers_max)
@@ -44,14 +44,14 @@ def desired_workers(depth: ModelDepth, rates: Rates, settings: ScalingSettings) 
 
 
 def needed_workers(depth: ModelDepth, rates: Rates, settings: ScalingSettings) -> int:
-    """What the load of this moment needs, without bounds or memory:
+    """The number of workers that the present load needs, without bounds and stabilisation:
 
     max( ceil(running / C), ceil( (lambda * S + (Q * S' + lambda * D * S) / T) / (rho * C) ), 1 )
 
-    S and S' are the seconds of service of a job that arrives and of one that waits: seconds per token,
-    measured, times their tokens. lambda * S is the number of slots that the arrivals keep busy (Little's
-    law); Q jobs that wait, and those that arrive during a cold start, are worked off in T. 0 when nothing
-    waits, runs or arrives.
+    Q: queued jobs that are due. lambda: arrivals per second. S, S': service seconds of an arriving and of a
+    queued job, which are the measured seconds per token times its tokens. lambda * S slots are kept busy by
+    the arrivals (Little's law); the queue, and the jobs that arrive during a cold start, are worked off in T.
+    0 if no job is due, running or arriving.
     """
     if not depth.due and not depth.running and not rates.arrivals_per_second:
         return 0
@@ -64,5 +64,5 @@ def needed_workers(depth: ModelDepth, rates: Rates, settings: ScalingSettings) -
 
 
 def slots_of(rates: Rates, settings: ScalingSettings) -> float:
-    """C: the slots of one worker of this model, as last seen; before that, the setting."""
+    """C: the last known slots per worker of this model; the setting until one has registered."""
     return rates.slots_per_worker or settings.slots_per_worker

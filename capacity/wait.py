@@ -1,4 +1,4 @@
-"""How long a queued job will wait, from its position and the depth of its model's queue. Pure."""
+"""The expected wait of a queued job, from its position and the queue depth of its model. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from capacity.model_depth import ModelDepth
 
 
 def estimate(position: int | None, depth: ModelDepth | None) -> dict[str, int] | None:
-    """Seconds until the job at this position starts, as `low_seconds` and `high_seconds`. None: unknown.
+    """Seconds until the job at this position starts: `low_seconds` to `high_seconds`. None: unknown.
 
-    All slots together start one job each in a mean run; the bounds allow for half of that more or less.
+    Each slot starts one job per mean run time; the bounds allow for 50 % more or less.
     """
     if position is None or depth is None or not depth.slots or depth.mean_run_seconds is None:
         return None

@@ -1,6 +1,6 @@
-"""Workers from their start until they are ready, and those that died: so that it is known when none gets far.
+"""Workers that are starting, and workers that died: to detect that a model's workers fail again and again.
 
-A worker that is ready has a row in `workers` instead. `capacity.scale` counts the deaths.
+A ready worker has a row in `workers` instead. `capacity.scale` counts the dead ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ON CONFLICT (id) DO NOTHING
 class WorkerStart(Table):
     """A worker process that is starting (`ended_at` None), or one that died.
 
-    `why` is `start_failed`, `vanished` (its host started another before it was ready) or `lease_ended`.
+    `why`: `start_failed`, `vanished` (its host started another one before it was ready) or `lease_ended`.
     """
 
     __tablename__ = "worker_starts"
@@ -42,31 +42,31 @@ class WorkerStart(Table):
 
 
 async def begin(session: AsyncSession, start_id: uuid.UUID, host: str, model: str) -> None:
-    """A worker begins to load. One of the same host and model that was never heard of again has vanished."""
-    before = (WorkerStart.host == host, WorkerStart.model == model, WorkerStart.ended_at.is_(None))
-    await session.execute(update(WorkerStart).where(*before).values(ended_at=NOW, why="vanished"))
+    """Record that a worker starts. An unfinished start of the same host and model is marked as vanished."""
+    unfinished = (WorkerStart.host == host, WorkerStart.model == model, WorkerStart.ended_at.is_(None))
+    await session.execute(update(WorkerStart).where(*unfinished).values(ended_at=NOW, why="vanished"))
     session.add(WorkerStart(id=start_id, host=host, model=model))
     await session.flush()
 
 
 async def forget(session: AsyncSession, start_id: uuid.UUID) -> None:
-    """The worker is ready, or was asked to stop: no failure."""
+    """Delete the record: the worker is ready, or was asked to stop, which is no failure."""
     await session.execute(delete(WorkerStart).where(WorkerStart.id == start_id))
 
 
 async def failed(session: AsyncSession, start_id: uuid.UUID) -> None:
-    """The worker could not start."""
+    """Record that the start failed."""
     mine = update(WorkerStart).where(WorkerStart.id == start_id)
     await session.execute(mine.values(ended_at=NOW, why="start_failed"))
 
 
 async def lost(session: AsyncSession, worker_id: uuid.UUID) -> None:
-    """Remove the row of a worker whose lease has ended, and remember that."""
+    """Move a worker whose lease has ended from `workers` to here, as `lease_ended`."""
     await session.execute(LOST, {"id": worker_id})
 
 
 async def forget_old(session: AsyncSession) -> None:
-    """Forget what is older than a day, a batch of it."""
+    """Delete rows older than a day, one batch."""
     day_ago = STATEMENT_NOW - func.make_interval(0, 0, 0, FORGET_DAYS)
     ended = WorkerStart.ended_at < day_ago
     never_ended = WorkerStart.ended_at.is_(None) & (WorkerStart.started_at < day_ago)

@@ -1,6 +1,6 @@
-"""The steward: deliveries on one event loop, sweeping on another, so that neither waits for the other.
+"""The steward: deliveries on one event loop, sweeping on another, so that neither delays the other.
 
-Several stewards may run at once; each goes on working while Redis is away.
+Several stewards may run at once; each goes on working while Redis is unavailable.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
-    """Run one steward until SIGTERM or SIGINT, then wait for the webhooks in flight, or for a second signal.
+    """Run until SIGTERM or SIGINT, then wait for the webhooks in flight; a second signal ends that wait.
 
     Returns the exit code: 0, or DIED when a loop has died.
     """
@@ -59,7 +59,7 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
 
 
 def stalled(**threads: Loops) -> list[str]:
-    """Those of these event loops that are stalled, or in which a background loop died."""
+    """The names of those event loops that are stalled or in which a background loop died."""
     return [name for name, loops in threads.items() if loops.dead or loops.stalled_for() > STALLED_SECONDS]
 
 

@@ -1,4 +1,4 @@
-"""The steward's delivery of webhooks, on an event loop of its own."""
+"""The steward's delivery of webhooks, on its own event loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROGRESS_POLL_SECONDS = 0.25
 
 
 class ProgressWebhooks:
-    """Sends progress webhooks, which come through Redis: once each; those beyond the limits are dropped."""
+    """Sends progress webhooks, which come through Redis, without retries; those over the limit are lost."""
 
     def __init__(self, live: Live, deliverer: Deliverer) -> None:
         self._live = live
@@ -44,7 +44,7 @@ class ProgressWebhooks:
 async def delivering(
     settings: StewardSettings, webhooks: WebhookSettings, loops: Loops
 ) -> AsyncIterator[None]:
-    """Deliver webhooks inside the block; after it wait for those in flight, until a signal comes."""
+    """Deliver webhooks inside the block; at its end, wait for those in flight or for a signal."""
     database = Database(settings.database_url.get_secret_value(), DELIVERER)
     live = Live(settings.redis_url.get_secret_value())
     agent = f"til-queue/{version('til-queue')}"

@@ -1,4 +1,4 @@
-"""What a steward counts of the workers that it has lost."""
+"""Metrics of lost workers."""
 
 from __future__ import annotations
 

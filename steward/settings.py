@@ -1,4 +1,4 @@
-"""What the steward reads from its environment (`TIL_...`)."""
+"""Settings of the steward (`TIL_...`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenants.settings import SecretSettings
 
 
 class StewardSettings(ServerSettings, SecretSettings, ModelSettings):
-    """`lease_seconds`: as the workers'. The others: see `capacity.scaling.ScalingSettings`."""
+    """`lease_seconds`: the same as the workers'. The others: see `capacity.scaling.ScalingSettings`."""
 
     lease_seconds: float = Field(default=15.0, gt=0)
     slots_per_worker: int = Field(default=30, gt=0)
@@ -22,7 +22,7 @@ class StewardSettings(ServerSettings, SecretSettings, ModelSettings):
     workers_max: int = Field(default=100, ge=0)
 
     def scaling(self) -> ScalingSettings:
-        """What the scaling signal is computed by."""
+        """The settings of the scaling signal."""
         return ScalingSettings(
             self.cold_start_seconds,
             self.target_drain_seconds,

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 class Sweeper:
     """Sweeps every `tick_seconds`, and at once when a worker reports that its engine has died.
 
-    `aliases`: models that have figures even before their first job. `lease_seconds`: as the workers'.
+    `aliases`: models that have figures even before their first job. `lease_seconds`: that of the workers.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Sweeper:
             depth = await queue_depth.measure(session, self._scaling, self._lease_seconds, self._aliases)
         if back:
             log.warning("database_clock_stepped_back", seconds=round(back, 1))
-        EXPORTED.show(depth)
+        EXPORTED.update(depth)
         return depth
 
     async def _rescue(self) -> None:

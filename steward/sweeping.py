@@ -1,4 +1,4 @@
-"""The steward's sweeping, in a thread with an event loop of its own."""
+"""The steward's sweeping, in a thread with its own event loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def sweeping(settings: StewardSettings, loops: Loops) -> AsyncIterator[None]:
-    """Sweep inside the block, in these loops, with connections of its own."""
+    """Sweep inside the block, in `loops`, with its own connections."""
     redis_url = settings.redis_url.get_secret_value()
     database = Database(settings.database_url.get_secret_value(), STEWARD)
     live, ringer = Live(redis_url), Ringer(redis_url)
@@ -39,7 +39,7 @@ async def sweeping(settings: StewardSettings, loops: Loops) -> AsyncIterator[Non
 
 
 class SweepingThread:
-    """Sweeps in a thread with an event loop of its own, so that many deliveries do not delay it."""
+    """Sweeps in a thread with its own event loop, so that many deliveries do not delay it."""
 
     def __init__(self, settings: StewardSettings, loops: Loops, on_dead: Callable[[str], None]) -> None:
         self._settings = settings

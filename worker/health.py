@@ -1,4 +1,4 @@
-"""How a worker is: `/healthz` asks whether its loops turn, `/readyz` whether it takes jobs."""
+"""Health of a worker: `/healthz` is about its loops and its engine, `/readyz` whether it takes jobs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from base.loops import STALLED_SECONDS
 from worker.runtime import Runtime
 
 START_SECONDS = 1800.0
-"""More than any model takes to load, from object storage included."""
+"""Longer than any model takes to load, also from object storage."""
 SILENT_SECONDS = 300.0
-"""An engine in this process that has not answered for so long won't: only a new process mends that."""
+"""An in-process engine that has not answered for so long is considered hung; only a restart repairs that."""
 REMOTE = "openai"
-"""The engine whose silence is another server's, which no restart of this process mends."""
+"""The engine that calls another server: if that does not answer, a restart of the worker does not help."""
 
 
 class WorkerHealth:
-    """Says what is wrong, a word each. `seconds`: a clock that only goes forward."""
+    """The faults of a worker, by name. `seconds`: a monotonic clock."""
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -25,30 +25,30 @@ class WorkerHealth:
         self._runtime: Runtime | None = None
 
     def started(self, runtime: Runtime) -> None:
-        """Its engine is loaded, and it has registered."""
+        """Call when the engine is loaded and the worker has registered."""
         self._runtime = runtime
 
     def alive(self) -> list[str]:
-        """A loop that is stalled, an engine that has long been silent, a start that does not end."""
+        """Faults: a stalled or dead loop, a hung engine, a start that takes too long."""
         runtime = self._runtime
         if runtime is None:
             return ["starting"] if self._seconds() - self._began > START_SECONDS else []
         silent = runtime.engine.info.engine != REMOTE and runtime.heartbeat.silent_seconds() > SILENT_SECONDS
-        faults = {
+        checks = {
             "engine_loop": runtime.loops.stalled_for() > STALLED_SECONDS,
             f"loop {runtime.loops.dead}": runtime.loops.dead is not None,
             "engine_silent": silent,
         }
-        return [name for name, wrong in faults.items() if wrong]
+        return [name for name, failed in checks.items() if failed]
 
     def ready(self) -> list[str]:
-        """What keeps it from jobs; nothing: the engine is warm and answers, and doorbells are heard."""
+        """Faults that keep it from taking jobs. None: the engine answers and doorbells are consumed."""
         runtime = self._runtime
         if runtime is None:
             return ["starting"]
-        faults = {
+        checks = {
             "draining": runtime.draining.is_set(),
             "engine_silent": not runtime.heartbeat.engine_answers,
             "consumer": not runtime.consumer.ready,
         }
-        return self.alive() + [name for name, wrong in faults.items() if wrong]
+        return self.alive() + [name for name, failed in checks.items() if failed]

@@ -1,4 +1,4 @@
-"""PostgreSQL hears that a worker begins to load, and how that ended: so it is known when none gets ready."""
+"""Records the start of a worker in PostgreSQL, to detect that a model's workers fail again and again."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from base.database import WORKER, Database
 from base.errors import DatabaseUnavailable, JobError
 from capacity import worker_starts
 
-TELL_SECONDS = 3.0
+RECORD_SECONDS = 3.0
 
 
 @contextmanager
 def recorded_start(database_url: str, alias: str) -> Iterator[None]:
-    """The start of a worker. An error is a failed start; being asked to stop, or no database, is none."""
+    """Record a start around the block. An error is a failed start; a signal to stop or no database is not."""
     start_id, host = uuid.uuid4(), socket.gethostname()
-    _tell(database_url, lambda session: worker_starts.begin(session, start_id, host, alias))
+    _record(database_url, lambda session: worker_starts.begin(session, start_id, host, alias))
     try:
         yield
     except (DatabaseUnavailable, SystemExit, KeyboardInterrupt):
-        _tell(database_url, lambda session: worker_starts.forget(session, start_id))
+        _record(database_url, lambda session: worker_starts.forget(session, start_id))
         raise
     except BaseException:
-        _tell(database_url, lambda session: worker_starts.failed(session, start_id))
+        _record(database_url, lambda session: worker_starts.failed(session, start_id))
         raise
-    _tell(database_url, lambda session: worker_starts.forget(session, start_id))
+    _record(database_url, lambda session: worker_starts.forget(session, start_id))
 
 
-def _tell(database_url: str, say: Callable[[AsyncSession], Awaitable[None]]) -> None:
-    """What can't be told is not known: no start fails for that."""
+def _record(database_url: str, write: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    """Best effort: a start does not fail because it can't be recorded."""
 
-    async def tell() -> None:
+    async def record() -> None:
         database = Database(database_url, WORKER)
         try:
-            async with database.session(TELL_SECONDS) as session:
-                await say(session)
+            async with database.session(RECORD_SECONDS) as session:
+                await write(session)
         finally:
             await database.close()
 
     with contextlib.suppress(JobError):
-        asyncio.run(tell())
+        asyncio.run(record())

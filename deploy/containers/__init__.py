@@ -1,1 +1,1 @@
-"""`make compose-check`: builds the images, runs the compose file on a real Docker. Standard library only."""
+"""`make compose-check`: builds the images and runs the compose file on Docker. Standard library only."""

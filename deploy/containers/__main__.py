@@ -1,4 +1,4 @@
-"""`make compose-check`: exit code 0 when all of it holds, or where no Docker can be had: then it says so."""
+"""`make compose-check`: exit code 0 if all checks pass, or if there is no Docker, which is reported."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PACK = ["tar", "--null", "--files-from=-", "--create"]
 
 
 def main() -> int:
-    """Each line says what was seen to hold."""
+    """Print one line for each check that passed. Returns the exit code."""
     try:
         engine = find_engine()
     except NoEngine as reason:
-        print(f"compose-check: left out: {reason}")
+        print(f"compose-check: skipped: {reason}")
         return 0
     except Broken as broken:
         print(f"compose-check: {broken}", file=sys.stderr)
@@ -42,31 +42,31 @@ def main() -> int:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """What git knows or would take, as it is now: nothing that is ignored."""
+    """Copy the working tree without ignored files."""
     listed = subprocess.run(LIST, cwd=CHECKOUT, check=True, capture_output=True).stdout.split(b"\0")  # noqa: S603
-    there = b"\0".join(name for name in listed if name and (CHECKOUT / os.fsdecode(name)).is_file())
-    packed = subprocess.run(PACK, cwd=CHECKOUT, check=True, input=there, capture_output=True).stdout  # noqa: S603
+    existing = b"\0".join(name for name in listed if name and (CHECKOUT / os.fsdecode(name)).is_file())
+    packed = subprocess.run(PACK, cwd=CHECKOUT, check=True, input=existing, capture_output=True).stdout  # noqa: S603
     subprocess.run(["tar", "--extract"], cwd=folder, check=True, input=packed)  # noqa: S607
     return folder
 
 
 def check(engine: Engine, composition: Composition) -> None:
-    """All checks, in an order that builds on each other. Raises Broken."""
+    """Run all checks; each depends on those before it. Raises Broken."""
     composition.prepare()
     say(f"compose file read, profiles {composition.profiles()}")
     images.build(engine, composition.folder)
-    say(images.look(engine, composition.secrets()))
+    say(images.check(engine, composition.secrets()))
     composition.up("--scale", "api=2", "--scale", "worker=2")
-    asking = checks.client(composition)
-    say(checks.two_of_each(composition, asking))
-    say(checks.stops_and_comes_back(composition, asking))
+    client = checks.new_client(composition)
+    say(checks.two_of_each(composition, client))
+    say(checks.stops_and_comes_back(composition, client))
     say(checks.monitored(composition))
     say(checks.confined(composition))
-    say(checks.worker_image(composition, Client(composition.address("proxy", 8000), asking.key)))
+    say(checks.worker_image(composition, Client(composition.address("proxy", 8000), client.key)))
 
 
 def say(line: str) -> None:
-    """At once, for whoever watches."""
+    """Print a line without buffering."""
     print(f"compose-check: {line}", flush=True)
 
 

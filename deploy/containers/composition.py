@@ -1,4 +1,4 @@
-"""The compose file of one checkout on one engine, under a name of its own."""
+"""The compose project of one checkout on one engine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PORTS = ("TIL_API_PORT", "FLOWER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", 
 
 
 class Composition:
-    """`folder` is a copy of the checkout; what it publishes is on free ports of loopback."""
+    """`folder`: a copy of the checkout. Published ports are free ports of the loopback address."""
 
     def __init__(self, engine: Engine, folder: Path, name: str) -> None:
         self.engine, self.folder, self.name = engine, folder, name
 
     def prepare(self) -> None:
-        """What an operator does first: .env and the secrets."""
+        """Write .env and the secrets, as an operator does."""
         example = (self.folder / "deploy" / "compose.env.example").read_text()
         ports = "".join(f"{name}=0\n" for name in PORTS)
         (self.folder / ".env").write_text(
@@ -35,14 +35,14 @@ class Composition:
         subprocess.run(["deploy/secrets.sh"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S607
 
     def secrets(self) -> dict[str, str]:
-        """Each secret that is no empty file, by name; of addresses and logins the password."""
+        """The secrets that are not empty, by name; of addresses and logins only the password."""
         files = (self.folder / "deploy" / "secrets").iterdir()
         values = {path.name: path.read_text().strip() for path in files}
         found = {name: re.split(r"[ :/@]+", value) for name, value in values.items() if value}
         return {name: max(parts, key=len) for name, parts in found.items()}
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """What `docker compose` prints. Raises Broken."""
+        """Run `docker compose` and return its output. Raises Broken."""
         files = [
             "docker-compose.yml",
             *(["deploy/containers/stand-ins.yml"] if self.engine.stand_ins else []),
@@ -53,32 +53,32 @@ class Composition:
         )
 
     def profiles(self) -> str:
-        """The profiles' names, after Docker's own reading of the whole file. Raises Broken."""
+        """The profiles' names; Docker validates the whole file first. Raises Broken."""
         self.compose(*EVERY_PROFILE, "config", "--quiet")
         return ", ".join(sorted(self.compose("config", "--profiles").split()))
 
     def up(self, *arguments: str) -> None:
-        """Start, and wait until all of it is healthy. Raises Broken with the logs of what is not."""
+        """Start and wait until all containers are healthy. Raises Broken with the logs of the others."""
         try:
             self.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", WAIT_SECONDS, *arguments)
         except Broken as broken:
-            sick = [
+            unhealthy = [
                 one for one in self.containers() if one["State"]["Status"] != "running" or not healthy(one)
             ]
-            logs = "\n".join(self.engine.tail(one["Id"]) for one in sick)
-            raise Broken(f"{broken}\n{[one['Name'] for one in sick]}\n{logs}") from None
+            logs = "\n".join(self.engine.tail(one["Id"]) for one in unhealthy)
+            raise Broken(f"{broken}\n{[one['Name'] for one in unhealthy]}\n{logs}") from None
 
     def containers(self, service: str = "") -> list[dict[str, Any]]:
-        """What the engine knows of the containers, of one service or of all."""
+        """`docker inspect` of the containers of one service, or of all."""
         ids = self.compose(*EVERY_PROFILE, "ps", "--all", "--quiet", *([service] if service else [])).split()
         return list(json.loads(self.engine.docker("inspect", *ids))) if ids else []
 
     def address(self, service: str, port: int) -> str:
-        """Where a published port is."""
+        """The address of a published port."""
         return f"http://{self.compose(*EVERY_PROFILE, 'port', service, str(port))}"
 
     def stop(self) -> dict[str, int]:
-        """Stop all; the milliseconds that it took under "all", and the exit code of each container."""
+        """Stop all. Returns each container's exit code, and under "all" the milliseconds that it took."""
         began = time.monotonic()
         self.compose(*EVERY_PROFILE, "stop")
         took = int((time.monotonic() - began) * 1000)
@@ -88,22 +88,22 @@ class Composition:
         return codes | {"all": took}
 
     def none_died(self) -> None:
-        """Raises Broken, with its last lines, for a container that ended by itself and was started again."""
+        """Raises Broken, with the last lines of its log, if a container was restarted."""
         for one in self.containers():
             if one["RestartCount"]:
                 logs = self.engine.tail(one["Id"])
                 raise Broken(f"{one['Name']} died {one['RestartCount']} times: {logs}")
 
     def logs(self) -> str:
-        """What all containers have said."""
+        """The logs of all containers."""
         return self.compose(*EVERY_PROFILE, "logs", "--no-color")
 
     def remove(self) -> None:
-        """Everything, the data too."""
+        """Remove everything, the data too."""
         self.compose(*EVERY_PROFILE, "down", "--volumes", "--remove-orphans", check=False)
 
 
 def healthy(container: dict[str, Any]) -> bool:
-    """Whether its health check says so; without one, whether it runs."""
+    """Whether its health check passes; without one, whether it runs."""
     state = container["State"]
     return bool(state.get("Health", {}).get("Status", state["Status"]) in ("healthy", "running"))

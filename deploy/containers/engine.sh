@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A Docker engine with compose where none runs, as root on Debian, and stand-ins for the base images where no registry
-# can be reached. For checks only.
+# Starts a Docker engine with compose, as root on Debian, and builds stand-ins for the base images for machines that can
+# not reach a registry. For checks only.
 #   deploy/containers/engine.sh up      prints the variables to set: eval "$(deploy/containers/engine.sh up)"
-#   deploy/containers/engine.sh down    ends the engine; its folder stays as a cache
-# Exit code 2 with one sentence where no engine can be had. Docker's own packages and a small Debian are kept below
-# DOCKER_HOME; the first time takes some minutes.
+#   deploy/containers/engine.sh down    stops the engine; its folder stays as a cache
+# Exit code 2 with one sentence if no engine can be started. Docker's packages and a small Debian are cached in
+# DOCKER_HOME; the first start takes some minutes.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 home=${DOCKER_HOME:-/var/tmp/til-queue-docker}
@@ -20,7 +20,7 @@ install_programs() {
     >>"$home/install.log" 2>&1 || unavailable "docker.io can't be installed: $(tail -1 "$home/install.log")"
 }
 
-# A small Debian with Python, as a tar, and Docker's compose and buildx out of Debian's newer packages.
+# A minimal Debian with Python as a tar file, and Docker's plugins compose and buildx from a newer Debian.
 make_base() {
   [[ -s $home/base.tar ]] && return
   say "making a Debian base"
@@ -30,7 +30,7 @@ make_base() {
     >"$home/debootstrap.log" 2>&1 || unavailable "debootstrap failed: $(tail -1 "$home/debootstrap.log")"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
   chroot "$root" sh -c 'cd /tmp && apt-get update -qq && apt-get download -qq docker-compose docker-buildx' >&2
-  # Debian's own copies of these can't be replaced by pip later.
+  # Replace Debian's copies of these packages now: pip can't uninstall them later.
   env -u PIP_FIND_LINKS chroot "$root" sh -c 'rm -f /usr/lib/python3.13/EXTERNALLY-MANAGED &&
     python3 -m pip install --quiet --root-user-action ignore --ignore-installed packaging pip setuptools wheel &&
     cd /usr/lib/python3/dist-packages && rm -rf packaging* pip* wheel* setuptools* /root/.cache' >&2
@@ -71,8 +71,8 @@ make_stand_ins() {
 
 case ${1:-up} in
   up)
-    [[ $(id -u) == 0 ]] || unavailable "an engine can be started by root only."
-    command -v apt-get >/dev/null || unavailable "an engine is installed from Debian's packages only."
+    [[ $(id -u) == 0 ]] || unavailable "only root can start an engine."
+    command -v apt-get >/dev/null || unavailable "an engine can be installed on Debian only."
     mkdir -p "$home/config"
     install_programs
     make_base

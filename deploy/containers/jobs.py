@@ -1,4 +1,4 @@
-"""A client of the product: submits a day of commits and reads what became of it."""
+"""A minimal client of the api: submits a job and reads its state."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ DAY = {
 
 
 class Client:
-    """Of one api, with one key."""
+    """A client of one api with one key."""
 
     def __init__(self, address: str, key: str) -> None:
         self._address, self.key = address, key
 
     def submit(self, wait_seconds: int = 0) -> dict[str, Any]:
-        """The job, as it is after at most so long."""
+        """Submit a job; returns it once it has ended, or after `wait_seconds`."""
         prefer = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}
         return self._ask("/v1/til", json.dumps(DAY).encode(), prefer)
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """The job as it is."""
+        """The job's present state."""
         return self._ask(f"/v1/jobs/{job_id}", None, {})
 
     def _ask(self, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Client:
 
 
 def read(address: str, seconds: float = 60) -> Any:
-    """A JSON document, asked for until it is there. Raises OSError."""
+    """A JSON document; retried for `seconds`. Raises OSError."""
     deadline = time.monotonic() + seconds
     while True:
         try:

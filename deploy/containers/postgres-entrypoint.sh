@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the database where there is none, as POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD_FILE say, and serves it.
+# Starts PostgreSQL. Creates the database at the first start from POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD_FILE.
 set -e
 data=/var/lib/postgresql/18/docker
 mkdir -p $data

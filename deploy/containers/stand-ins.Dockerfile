@@ -1,5 +1,5 @@
-# Stand-ins for images that no registry can be asked for: programs of Debian's packages (PostgreSQL's out of a wheel),
-# with the users, folders, entry points and ways to stop of the real ones. One target for each.
+# Stand-ins for base images on machines that can't reach a registry: programs from Debian's packages (PostgreSQL from a
+# wheel) with the users, folders, entry points and stop signals of the real images. One target for each.
 # hadolint global ignore=DL3006,DL3008,DL3013,DL3042
 FROM til-stand-in/python AS programs
 RUN apt-get update -q && apt-get install -qy --no-install-recommends valkey-server valkey-tools haproxy wget \

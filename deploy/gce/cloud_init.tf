@@ -1,4 +1,5 @@
-# What each kind of machine runs. The data machine stands apart: the others' certificates come from what it belongs to.
+# User data of each kind of VM. The data VM is a separate module call: the others depend on outputs of module.data, to
+# which it belongs.
 
 locals {
   registry = "${var.region}-docker.pkg.dev"

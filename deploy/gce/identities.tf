@@ -1,5 +1,4 @@
-# A service account for each role, each with what its processes need and nothing else. What a role may read of the
-# secrets stands in modules/data/secrets.tf.
+# One service account for each role, with the least rights. Which secrets a role may read: modules/data/secrets.tf.
 
 locals {
   roles    = toset(["api", "worker", "monitoring", "data"])
@@ -44,7 +43,7 @@ resource "google_storage_bucket_iam_member" "weights" {
   member = "serviceAccount:${local.accounts[local.worker_role]}"
 }
 
-# Prometheus finds the machines and sends figures.
+# Prometheus discovers the VMs and writes metrics.
 resource "google_project_iam_custom_role" "discover" {
   role_id     = "${replace(var.name, "-", "_")}_discover"
   title       = "${var.name}: find machines"

@@ -1,10 +1,10 @@
-# Phase 1: virtual machines. modules/ holds one part each; this file says how they fit together.
+# Phase 1: virtual machines. This file connects the modules in modules/.
 
 locals {
   together = var.topology == "together"
   labels   = merge(var.labels, { til-cluster = var.name })
 
-  # Where api and worker share a machine, they share its account.
+  # With topology together, api and worker share a VM and thus its service account.
   worker_role = local.together ? "api" : "worker"
 
   ports = {
@@ -17,7 +17,7 @@ locals {
     prometheus     = 9090
   }
 
-  # Spot machines are asked first; machines on demand step in for those that can't be had.
+  # Spot VMs first; on-demand VMs replace those that Google can't provide.
   on_demand = { standard = { signal = "first", min = var.worker.min, schedules = var.worker.schedules } }
   spot_first = {
     spot     = { signal = "first", min = var.worker.min, schedules = var.worker.schedules }
@@ -73,7 +73,7 @@ module "data" {
     user_data  = module.cloud_init_data.user_data
   }
 
-  # The peering with Google's services comes before Cloud SQL and Memorystore.
+  # Cloud SQL and Memorystore need the peering with Google's services.
   depends_on = [module.network]
 }
 

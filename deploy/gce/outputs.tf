@@ -1,12 +1,12 @@
-# Addresses and names; no secret is among them.
+# Addresses and names, no secrets.
 
 output "address" {
-  description = "Address that the domain has to point to."
+  description = "IP address for the domain's A record."
   value       = module.load_balancer.address
 }
 
 output "url" {
-  description = "Where clients find the api."
+  description = "URL of the api."
   value       = "https://${var.domain}"
 }
 
@@ -26,6 +26,6 @@ output "database_instance" {
 }
 
 output "monitoring_group" {
-  description = "Instance group of the machine that runs Prometheus and Flower."
+  description = "Instance group of the VM that runs Prometheus and Flower."
   value       = module.monitoring.instance_group_manager
 }

@@ -1,7 +1,7 @@
-# How large each part is. The defaults are those of a small production with 30 jobs at once on each L4.
+# Sizes. The defaults suit a small production with 30 concurrent jobs per L4.
 
 variable "api" {
-  description = "Machines of the api (topology split), and further settings of api and steward (docs/operate.md)."
+  description = "VMs of the api (topology split). environment: further settings of api and steward (docs/operate.md)."
   type = object({
     machine_type = optional(string, "e2-standard-2")
     min          = optional(number, 2)
@@ -14,8 +14,8 @@ variable "api" {
 
 variable "worker" {
   description = <<-TEXT
-    Machines with a GPU. boot_seconds: from the start of a machine to the loaded model, as measured (README). A schedule
-    asks for machines at certain times; beside it `min` counts. environment: further settings (docs/operate.md).
+    VMs with a GPU. boot_seconds: from the creation of a VM to the loaded model, as measured (README). schedules: more
+    VMs than `min` at certain times. environment: further settings (docs/operate.md).
   TEXT
   type = object({
     machine_type  = optional(string, "g2-standard-8")
@@ -43,24 +43,24 @@ variable "worker" {
 
   validation {
     condition     = var.worker.drain_seconds <= 24
-    error_message = "A preempted machine has 30 s in all: drain within 24."
+    error_message = "A preempted VM is stopped after 30 s: drain_seconds must be at most 24."
   }
   validation {
     condition     = var.topology == "split" || var.worker.min >= 1
-    error_message = "With topology together a group without machines has no api: worker.min is 1 at least."
+    error_message = "With topology together, a group without VMs has no api: worker.min must be at least 1."
   }
   validation {
     condition     = var.topology == "split" || !var.worker.spot
-    error_message = "With topology together a preemption would take an api away: no spot machines."
+    error_message = "With topology together, a preemption would remove an api: spot must be false."
   }
   validation {
     condition     = var.worker.boot_seconds * 2 <= 3600
-    error_message = "Autohealing waits for an hour at most: boot within 1800 s, e.g. with the weights in the image."
+    error_message = "Autohealing waits for at most an hour: boot_seconds must be at most 1800, e.g. with the weights in the image."
   }
 }
 
 variable "data" {
-  description = "managed: Cloud SQL and Memorystore; vm: PostgreSQL and Valkey on one machine, for trials."
+  description = "managed: Cloud SQL and Memorystore; vm: PostgreSQL and Valkey on one VM, for trials."
   type = object({
     kind                  = optional(string, "managed")
     postgres_version      = optional(string, "POSTGRES_17")
@@ -84,8 +84,8 @@ variable "data" {
 
 variable "balancer" {
   description = <<-TEXT
-    stream_seconds: longer than any answer: `wait` is 60 s at most, a run 600 s by default, and a stream spans them.
-    requests_per_minute: of one client address; a product's backend has few.
+    stream_seconds: longest response. A long poll takes up to 60 s, a run up to 600 s by default, an event stream both.
+    requests_per_minute: limit for each client address; a backend has few addresses.
   TEXT
   type = object({
     stream_seconds      = optional(number, 3600)
@@ -96,11 +96,11 @@ variable "balancer" {
 
   validation {
     condition     = var.balancer.stream_seconds > 660
-    error_message = "More than a wait of 60 s and a run of 600 s."
+    error_message = "stream_seconds must be more than a long poll (60 s) and a run (600 s)."
   }
   validation {
     condition     = var.balancer.drain_seconds > 60
-    error_message = "More than the longest wait, 60 s."
+    error_message = "drain_seconds must be more than the longest long poll, 60 s."
   }
 }
 

@@ -4,7 +4,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region; three of its zones or more should offer L4s."
+  description = "Region; at least three of its zones should offer L4s."
   type        = string
 }
 
@@ -14,29 +14,29 @@ variable "zones" {
 }
 
 variable "name" {
-  description = "Prefix of every resource's name: one project can hold several deployments."
+  description = "Prefix of all resource names, so that one project can hold several deployments."
   type        = string
   default     = "til"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
-    error_message = "3 to 20 small letters, digits and dashes, a letter first."
+    error_message = "3 to 20 lower-case letters, digits and dashes, beginning with a letter."
   }
 }
 
 variable "domain" {
-  description = "Name that clients use, e.g. til.example.com."
+  description = "Domain name of the api, e.g. til.example.com."
   type        = string
 }
 
 variable "dns_zone" {
-  description = "Name of the Cloud DNS zone that the domain lies in; empty: make its A record elsewhere."
+  description = "Name of the Cloud DNS zone of the domain; empty: create its A record elsewhere."
   type        = string
   default     = ""
 }
 
 variable "topology" {
-  description = "split: api machines behind the balancer, GPU machines that only pull. together: both on each GPU machine."
+  description = "split: api VMs behind the load balancer and separate GPU VMs. together: api and worker on each GPU VM."
   type        = string
   default     = "split"
 
@@ -47,18 +47,18 @@ variable "topology" {
 }
 
 variable "range" {
-  description = "Addresses of the virtual machines, in CIDR notation."
+  description = "CIDR range of the VMs."
   type        = string
   default     = "10.20.0.0/20"
 }
 
 variable "repository" {
-  description = "Artifact Registry repository that holds the images of the api and the worker, in this region."
+  description = "Artifact Registry repository of the api's and the worker's images, in this region."
   type        = string
 }
 
 variable "images" {
-  description = "Container images, by digest where it matters."
+  description = "Container images; a digest pins one."
   type = object({
     api           = string
     worker        = string
@@ -71,31 +71,31 @@ variable "images" {
 }
 
 variable "machine_image" {
-  description = "Container-Optimized OS. A family moves with each new machine; name an image to hold it."
+  description = "Container-Optimized OS. A family means the newest image for each new VM; name an image to pin it."
   type        = string
   default     = "projects/cos-cloud/global/images/family/cos-stable"
 }
 
 variable "model_bucket" {
-  description = "Bucket with the weights, which the workers may read; empty: they are in the image, or come from the hub."
+  description = "Bucket with the weights, which the workers may read; empty: weights are in the image or come from the hub."
   type        = string
   default     = ""
 }
 
 variable "alert_email" {
-  description = "Where alerts are sent; empty: they are seen in the console only."
+  description = "E-mail address for alerts; empty: alerts are shown in the console only."
   type        = string
   default     = ""
 }
 
 variable "labels" {
-  description = "Labels of every resource that can have some."
+  description = "Labels for all resources that support them."
   type        = map(string)
   default     = {}
 }
 
 variable "protected" {
-  description = "Whether Terraform refuses to delete what holds data."
+  description = "Whether Terraform refuses to delete resources that hold data."
   type        = bool
   default     = true
 }

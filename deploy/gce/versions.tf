@@ -1,4 +1,4 @@
-# Write-only arguments, by which no secret gets into the state, came with Terraform 1.11.
+# 1.11 introduced write-only arguments, which keep secrets out of the state.
 terraform {
   required_version = ">= 1.11"
 

@@ -1,10 +1,10 @@
-# A private regional cluster: nodes have no external addresses, and the control plane is reached by its DNS name, which
-# asks IAM, or by its private address from the operators' networks.
+# A private regional cluster: nodes have no external addresses. Operators reach the control plane by its DNS name, with
+# IAM, or from their networks by its private address.
 
 resource "google_container_cluster" "main" {
-  # checkov:skip=CKV_GCP_65:Google Groups for RBAC need a Workspace domain, which not every operator has; IAM decides here
+  # checkov:skip=CKV_GCP_65:Google Groups for RBAC need a Workspace domain, which not every operator has; IAM is used here
   # checkov:skip=CKV_GCP_12:Dataplane V2 (ADVANCED_DATAPATH) enforces network policies by itself
-  # checkov:skip=CKV_GCP_21:the labels stand in local.labels, a merge that checkov does not evaluate
+  # checkov:skip=CKV_GCP_21:the labels are in local.labels, a merge that checkov does not evaluate
   name                        = var.name
   location                    = var.region
   node_locations              = var.zones
@@ -17,7 +17,7 @@ resource "google_container_cluster" "main" {
   deletion_protection         = var.protected
   resource_labels             = local.labels
 
-  # The pools stand in pools.tf.
+  # Node pools: pools.tf.
   remove_default_node_pool = true
   initial_node_count       = 1
 
@@ -76,7 +76,7 @@ resource "google_container_cluster" "main" {
     workload_pool = local.workload_pool
   }
 
-  # Secrets are mounted from Secret Manager; weights from the bucket, where they are not streamed.
+  # To mount secrets from Secret Manager. Weights are mounted from the bucket, or streamed.
   secret_manager_config {
     enabled = true
   }
@@ -99,12 +99,12 @@ resource "google_container_cluster" "main" {
     }
   }
 
-  # GKE's own adapter for HPAs on PromQL needs it.
+  # Needed by GKE's adapter for HPAs on PromQL metrics.
   pod_autoscaling {
     hpa_profile = "PERFORMANCE"
   }
 
-  # The chart's ComputeClass says which nodes are made; these limits say how many at most.
+  # The chart's ComputeClass defines the nodes; these limits cap their number.
   cluster_autoscaling {
     enabled                     = true
     autoscaling_profile         = "OPTIMIZE_UTILIZATION"
@@ -168,7 +168,7 @@ resource "google_container_cluster" "main" {
     evaluation_mode = "PROJECT_SINGLETON_POLICY_ENFORCE"
   }
 
-  # GKE upgrades nodes only then; each worker that is drained loads its model again.
+  # Node upgrades only in this window, because every drained worker has to load its model again.
   maintenance_policy {
     recurring_window {
       start_time = var.maintenance.start
@@ -178,7 +178,7 @@ resource "google_container_cluster" "main" {
   }
 
   lifecycle {
-    # It belongs to the default pool, which is gone.
+    # It belongs to the default node pool, which is removed.
     ignore_changes = [node_config]
   }
 

@@ -1,4 +1,4 @@
-# Cloud SQL and Memorystore with their secrets: the module that the virtual machines use too.
+# Cloud SQL, Memorystore and their secrets, from the module of deploy/gce.
 
 module "data" {
   source           = "../gce/modules/data"
@@ -22,7 +22,7 @@ module "data" {
     backups      = var.data.backups
   }
 
-  # Of the kind that is not used here.
+  # Unused with kind managed.
   machine = {
     type       = ""
     zone       = var.zones[0]
@@ -31,6 +31,6 @@ module "data" {
     user_data  = ""
   }
 
-  # The peering with Google's services comes before Cloud SQL and Memorystore.
+  # Cloud SQL and Memorystore need the peering with Google's services.
   depends_on = [google_service_networking_connection.services]
 }

@@ -1,5 +1,5 @@
-# What the chart's Ingress takes by name: the address, who may send how much, and which TLS. Its certificate is a
-# ManagedCertificate of the chart, valid some 15 to 60 minutes after the domain points to the address.
+# What the chart's Ingress refers to by name: address, security policy and TLS policy. The certificate is a
+# ManagedCertificate of the chart; it becomes valid 15 to 60 minutes after the domain points to the address.
 
 resource "google_compute_global_address" "main" {
   name       = var.name
@@ -22,9 +22,9 @@ resource "google_compute_ssl_policy" "main" {
   depends_on      = [google_project_service.main]
 }
 
-# The api has limits for each tenant; this one keeps a flood from it.
+# Flood protection; the api has limits for each tenant.
 resource "google_compute_security_policy" "main" {
-  # checkov:skip=CKV_GCP_73:nothing here runs on Java, and the rule would refuse commits that are about such attacks
+  # checkov:skip=CKV_GCP_73:nothing here runs on Java, and the rule would refuse source code that mentions such attacks
   name       = var.name
   depends_on = [google_project_service.main]
 
@@ -54,7 +54,7 @@ resource "google_compute_security_policy" "main" {
   }
 
   rule {
-    description = "All else"
+    description = "Everything else"
     action      = "allow"
     priority    = 2147483647
 

@@ -1,9 +1,9 @@
-# The chart's values that follow from this cluster. Which models are served, and how they scale, is another file's.
+# The chart's values that depend on this cluster. Models and their scaling are in another values file.
 
 locals {
   registry = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.main.repository_id}"
 
-  # The chart's ComputeClass asks for spot nodes first. A pod gets 15 s there, and has to drain within.
+  # The chart's ComputeClass prefers spot nodes, where a pod has 15 s to drain.
   makes_nodes = var.auto_provisioning.gpus > 0
   on_spot     = local.makes_nodes || var.gpu_pool.spot
 

@@ -1,4 +1,4 @@
-# Nodes have an account that may do next to nothing; the pods act as accounts of their own (Workload Identity).
+# Nodes have a service account with few rights; pods have their own service accounts (Workload Identity).
 
 locals {
   labels        = merge(var.labels, { til-cluster = var.name })
@@ -6,7 +6,7 @@ locals {
   roles         = toset(["api", "worker", "monitoring", "data"])
   accounts      = { for role in local.roles : role => google_service_account.main[role].email }
 
-  # Which process acts as which role. Nobody in the cluster is `data`: operators are, for psql and pg_dump.
+  # The role of each process. No process has the role `data`; it is for operators (psql, pg_dump).
   processes = {
     api     = "api"
     steward = "api"
@@ -31,7 +31,7 @@ resource "google_service_account" "nodes" {
   depends_on   = [google_project_service.main]
 }
 
-# Logs, metrics and nothing else of the project.
+# May only write logs and metrics.
 resource "google_project_iam_member" "nodes" {
   project = var.project
   role    = "roles/container.defaultNodeServiceAccount"
@@ -66,7 +66,7 @@ resource "google_storage_bucket_iam_member" "weights" {
   member = "serviceAccount:${local.accounts["worker"]}"
 }
 
-# The autoscaler asks Managed Prometheus for til_workers_desired. A bucket knows its project's number.
+# The autoscaler reads til_workers_desired from Managed Prometheus. The project's number comes from the bucket.
 resource "google_project_iam_member" "scaler" {
   project = var.project
   role    = "roles/monitoring.viewer"

@@ -1,4 +1,4 @@
-# One network without external addresses on any node: in through the balancer, out through Cloud NAT.
+# A VPC whose nodes have no external addresses: ingress through the load balancer, egress through Cloud NAT.
 
 resource "google_compute_network" "main" {
   name                    = var.name
@@ -30,7 +30,7 @@ resource "google_compute_subnetwork" "main" {
   }
 }
 
-# Webhooks go out from here, and images come from registries that are not Google's.
+# For webhooks, and for images that are not in Google's registries.
 resource "google_compute_router" "main" {
   name    = var.name
   network = google_compute_network.main.id
@@ -50,7 +50,7 @@ resource "google_compute_router_nat" "main" {
   }
 }
 
-# Cloud SQL and Memorystore live in a network of Google's that is peered with ours.
+# Cloud SQL and Memorystore are in a network of Google that is peered with this one.
 resource "google_compute_global_address" "services" {
   name          = "${var.name}-services"
   purpose       = "VPC_PEERING"
@@ -65,11 +65,11 @@ resource "google_service_networking_connection" "services" {
   reserved_peering_ranges = [google_compute_global_address.services.name]
 }
 
-# GKE and its balancer allow what they need by rules of their own, of higher priority; the rest is denied and logged.
+# GKE and its load balancer create allow rules with a higher priority; everything else is denied and logged.
 resource "google_compute_firewall" "deny" {
   name          = "${var.name}-deny"
   network       = google_compute_network.main.id
-  description   = "The implied rule denies too, but is not logged."
+  description   = "Deny and log everything else; the implied deny rule is not logged."
   priority      = 65534
   source_ranges = ["0.0.0.0/0"]
 

@@ -1,15 +1,15 @@
 output "address" {
-  description = "Address that the domain has to point to."
+  description = "IP address for the domain's A record."
   value       = google_compute_global_address.main.address
 }
 
 output "registry" {
-  description = "Where deploy/images/build.sh pushes to."
+  description = "Registry for deploy/images/build.sh."
   value       = local.registry
 }
 
 output "weights" {
-  description = "Bucket of the weights."
+  description = "URL of the bucket for weights."
   value       = google_storage_bucket.weights.url
 }
 
@@ -19,21 +19,21 @@ output "database_instance" {
 }
 
 output "secrets" {
-  description = "Ids of the secrets, never their values, by name."
+  description = "Secret Manager ids by name, no values."
   value       = module.data.secrets
 }
 
 output "credentials" {
-  description = "The command that lets kubectl and helm reach the cluster."
+  description = "Command that configures kubectl and helm for the cluster."
   value       = "gcloud container clusters get-credentials ${google_container_cluster.main.name} --location ${var.region} --project ${var.project} --dns-endpoint"
 }
 
 output "driver_daemonset" {
-  description = "The command that installs the GPU driver, where gpu.driver is daemonset; else null."
+  description = "Command that installs the GPU driver if gpu.driver is daemonset; else null."
   value       = var.gpu.driver == "daemonset" ? "kubectl apply -f https://raw.githubusercontent.com/GoogleCloudPlatform/container-engine-accelerators/master/nvidia-driver-installer/cos/daemonset-preloaded.yaml" : null
 }
 
 output "helm_values" {
-  description = "What the chart has to know of all this; a values file. It holds names, no secrets."
+  description = "Values file for the chart, with the names of this cluster's resources. It contains no secrets."
   value       = yamlencode(local.helm_values)
 }

@@ -1,9 +1,9 @@
-# Nodes of the services, and where wanted a pool of GPU nodes that is there without any ComputeClass.
+# Node pool of the services, and an optional GPU node pool that needs no ComputeClass.
 
 locals {
   scopes = ["https://www.googleapis.com/auth/cloud-platform"]
 
-  # INSTALLATION_DISABLED: Google's DaemonSet, or another, installs the driver; README.md has the command.
+  # INSTALLATION_DISABLED: a DaemonSet installs the driver, e.g. Google's (README.md).
   drivers = {
     default   = "DEFAULT"
     latest    = "LATEST"
@@ -52,7 +52,7 @@ resource "google_container_node_pool" "gpu" {
   cluster        = google_container_cluster.main.id
   node_locations = var.zones
 
-  # In whatever zone has one: GPUs are scarce.
+  # Any zone with capacity, because GPUs are scarce.
   autoscaling {
     total_min_node_count = var.gpu_pool.min
     total_max_node_count = var.gpu_pool.max
@@ -64,7 +64,7 @@ resource "google_container_node_pool" "gpu" {
     auto_upgrade = true
   }
 
-  # The old node goes first: an upgrade needs no GPU more than there are.
+  # Delete the old node first, so that an upgrade needs no additional GPU.
   upgrade_settings {
     strategy        = "SURGE"
     max_surge       = 0
@@ -90,14 +90,14 @@ resource "google_container_node_pool" "gpu" {
       }
     }
 
-    # Only what asks for a GPU gets onto such a node.
+    # Keeps pods off that do not request a GPU.
     taint {
       key    = "nvidia.com/gpu"
       value  = "present"
       effect = "NO_SCHEDULE"
     }
 
-    # The image of vLLM is large: a container starts before all of it is there.
+    # Image streaming: a container of the large vLLM image starts before all of it is pulled.
     gcfs_config {
       enabled = true
     }

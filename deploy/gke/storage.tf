@@ -1,7 +1,7 @@
 # Images and weights.
 
 resource "google_artifact_registry_repository" "main" {
-  # checkov:skip=CKV_GCP_84:images hold no secrets and no data; Google's own keys encrypt them
+  # checkov:skip=CKV_GCP_84:images contain no secrets and no data; Google's keys encrypt them
   repository_id = var.name
   location      = var.region
   format        = "DOCKER"
@@ -33,9 +33,9 @@ resource "google_artifact_registry_repository" "main" {
   }
 }
 
-# Filled by hand: `gcloud storage cp --recursive gemma-3-12b gs://...`. Workers read it and can't write.
+# Upload weights by hand: `gcloud storage cp --recursive gemma-3-12b gs://...`. Workers have read access only.
 resource "google_storage_bucket" "weights" {
-  # checkov:skip=CKV_GCP_62:weights are public models; who read them is of no interest
+  # checkov:skip=CKV_GCP_62:weights are public models, so access logs are not needed
   name                        = "${var.project}-${var.name}-weights"
   location                    = var.region
   uniform_bucket_level_access = true

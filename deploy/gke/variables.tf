@@ -4,28 +4,28 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the cluster, the database and the images."
+  description = "Region of the cluster, the database and the registry."
   type        = string
 }
 
 variable "zones" {
-  description = "Zones of the region that offer the workers' GPU; nodes are in these only."
+  description = "Zones of the region that offer the workers' GPU. All nodes are in these zones."
   type        = list(string)
 
   validation {
     condition     = length(var.zones) > 1
-    error_message = "Two zones or more: api and steward run on when one fails."
+    error_message = "At least two zones, so that api and steward survive the loss of one."
   }
 }
 
 variable "name" {
-  description = "Prefix of every resource's name. Another than that of deploy/gce in the same project."
+  description = "Prefix of all resource names. Must differ from that of deploy/gce in the same project."
   type        = string
   default     = "til-gke"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
-    error_message = "3 to 20 small letters, digits and dashes, a letter first."
+    error_message = "3 to 20 lower-case letters, digits and dashes, beginning with a letter."
   }
 }
 
@@ -36,29 +36,29 @@ variable "namespace" {
 }
 
 variable "release" {
-  description = "Name of the Helm release; service accounts of Kubernetes are named after it."
+  description = "Name of the Helm release; the Kubernetes service accounts are named after it."
   type        = string
   default     = "til-queue"
 
   validation {
     condition     = strcontains(var.release, "til-queue")
-    error_message = "A release whose name lacks til-queue gets it added by the chart: name it so that it has it."
+    error_message = "The name must contain til-queue; otherwise the chart adds it to all names."
   }
 }
 
 variable "domain" {
-  description = "Name that clients use, e.g. til.example.com."
+  description = "Domain name of the api, e.g. til.example.com."
   type        = string
 }
 
 variable "dns_zone" {
-  description = "Name of the Cloud DNS zone that the domain lies in; empty: make its A record elsewhere."
+  description = "Name of the Cloud DNS zone of the domain; empty: create its A record elsewhere."
   type        = string
   default     = ""
 }
 
 variable "ranges" {
-  description = "Addresses of nodes, pods, services and the control plane, in CIDR notation."
+  description = "CIDR ranges of nodes, pods, services and the control plane."
   type = object({
     nodes         = optional(string, "10.40.0.0/20")
     pods          = optional(string, "10.44.0.0/16")
@@ -69,13 +69,13 @@ variable "ranges" {
 }
 
 variable "operators" {
-  description = "Networks that may reach the control plane by its private address, by name. All others use its DNS name and IAM."
+  description = "CIDR ranges that may use the control plane's private address, by name; others use DNS and IAM."
   type        = map(string)
   default     = {}
 }
 
 variable "release_channel" {
-  description = "RAPID, REGULAR or STABLE. An HPA to zero needs GKE 1.37."
+  description = "RAPID, REGULAR or STABLE. Scaling to zero by HPA needs GKE 1.37."
   type        = string
   default     = "REGULAR"
 
@@ -86,7 +86,7 @@ variable "release_channel" {
 }
 
 variable "maintenance" {
-  description = "When GKE may upgrade: the first such time, and how it recurs (RFC 5545)."
+  description = "Maintenance window for upgrades: first start and end, and recurrence (RFC 5545)."
   type = object({
     start      = optional(string, "2026-01-03T16:00:00Z")
     end        = optional(string, "2026-01-03T22:00:00Z")
@@ -96,7 +96,7 @@ variable "maintenance" {
 }
 
 variable "services_pool" {
-  description = "Nodes of api, steward, Flower and KEDA: machine type, and how many in all zones together."
+  description = "Node pool of api, steward, Flower and KEDA: machine type and total number of nodes over all zones."
   type = object({
     machine_type = optional(string, "e2-standard-4")
     min          = optional(number, 2)
@@ -106,7 +106,7 @@ variable "services_pool" {
 }
 
 variable "gpu" {
-  description = "The workers' GPU. driver: default or latest of GKE, or daemonset (installed by hand)."
+  description = "The workers' GPU. driver: default or latest (installed by GKE), or daemonset (installed by hand)."
   type = object({
     type         = optional(string, "nvidia-l4")
     machine_type = optional(string, "g2-standard-8")
@@ -122,7 +122,7 @@ variable "gpu" {
 }
 
 variable "gpu_pool" {
-  description = "A pool of GPU nodes of its own, which scales between these; max 0: none, the ComputeClass makes nodes."
+  description = "A GPU node pool that scales from min to max. max 0: no pool, nodes are created for the ComputeClass."
   type = object({
     min  = optional(number, 0)
     max  = optional(number, 0)
@@ -132,7 +132,7 @@ variable "gpu_pool" {
 }
 
 variable "auto_provisioning" {
-  description = "What GKE may create by itself, in all: the most that a ComputeClass can cost. gpus 0: no ComputeClass."
+  description = "Limits of node auto-provisioning, which cap the ComputeClass' cost. gpus 0: no ComputeClass."
   type = object({
     cpu       = optional(number, 96)
     memory_gb = optional(number, 384)
@@ -142,7 +142,7 @@ variable "auto_provisioning" {
 }
 
 variable "data" {
-  description = "Cloud SQL and Memorystore, as modules/data of deploy/gce describes them."
+  description = "Cloud SQL and Memorystore: see modules/data of deploy/gce."
   type = object({
     postgres_version      = optional(string, "POSTGRES_17")
     postgres_tier         = optional(string, "db-custom-2-7680")
@@ -158,25 +158,25 @@ variable "data" {
 }
 
 variable "requests_per_minute" {
-  description = "Requests of one client address in a minute; more are answered 429."
+  description = "Limit of requests per minute for each client address; more get 429."
   type        = number
   default     = 1200
 }
 
 variable "scaler" {
-  description = "Who reads the scaling figure: namespace and service account of KEDA's operator, or of the Stackdriver adapter."
+  description = "Reader of the scaling metric: namespace and service account of KEDA's operator or of the Stackdriver adapter."
   type        = string
   default     = "ns/keda/sa/keda-operator"
 }
 
 variable "labels" {
-  description = "Labels of every resource that can have some."
+  description = "Labels for all resources that support them."
   type        = map(string)
   default     = {}
 }
 
 variable "protected" {
-  description = "Whether Terraform refuses to delete the cluster and what holds data."
+  description = "Whether Terraform refuses to delete the cluster and resources that hold data."
   type        = bool
   default     = true
 }

@@ -7,7 +7,7 @@ WORKDIR /src
 RUN python3 -m venv --without-pip /opt/til
 COPY pyproject.toml README.md ./
 COPY requirements/constraints.txt deploy/images/dependencies.py ./
-# What the project needs is a layer of its own, which changes only with its list.
+# The dependencies are a separate layer, which changes only with their list.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 dependencies.py pyproject.toml > dependencies.txt && \
     python3 -m pip --python /opt/til/bin/python3 install -c constraints.txt -r dependencies.txt
@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="til-queue-api" \
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin til
 COPY --from=build /opt/til /opt/til
 COPY --chmod=755 deploy/images/answers /usr/local/bin/answers
-# Only /tmp is written to: the root file system may be read-only.
+# Only /tmp is written to, so the root file system can be read-only.
 ENV PATH=/opt/til/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/tmp PYTHONUNBUFFERED=1 \
     TIL_API_HOST=0.0.0.0 TIL_METRICS_HOST=0.0.0.0 TIL_METRICS_PORT=9100

@@ -1,4 +1,4 @@
-"""Prints what a project needs, one requirement a line: `dependencies.py pyproject.toml [more ...]`."""
+"""Prints a project's dependencies, one per line: `dependencies.py pyproject.toml [more ...]`."""
 
 import sys
 import tomllib

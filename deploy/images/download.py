@@ -1,4 +1,4 @@
-"""Brings one model's weights from the hub into a folder: `python3 download.py org/name COMMIT FOLDER`."""
+"""Downloads a model's weights from the Hugging Face hub: `download.py org/name COMMIT FOLDER`."""
 
 import re
 import shutil
@@ -9,11 +9,11 @@ OTHER_FORMATS = ["*.bin", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "ori
 
 
 def main() -> None:
-    """Exit code 1 with one sentence where the model or its commit is not named."""
+    """Exits with a message if the model or its commit is missing."""
     model, revision, folder = sys.argv[1:]
     if not model or not re.fullmatch("[0-9a-f]{40}", revision):
         sys.exit("Set the build arguments MODEL (org/name) and MODEL_REVISION (a commit, 40 hex digits).")
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - in vLLM's image, not here
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only in vLLM's image
 
     snapshot_download(model, revision=revision, local_dir=folder, ignore_patterns=OTHER_FORMATS)
     shutil.rmtree(Path(folder) / ".cache", ignore_errors=True)

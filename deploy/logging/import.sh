@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the data view and the view of the error rate into Kibana: import.sh [address], once; again, to renew them.
+# Imports the data view and the dashboard of errors into Kibana, or updates them: import.sh [address].
 set -euo pipefail
 kibana=${1:-http://127.0.0.1:5601}
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,1 +1,1 @@
-"""What watches the product: scrape configurations, rules, alerts, dashboards."""
+"""Monitoring: scrape configurations, recording rules, alerts, dashboards."""

@@ -82,7 +82,7 @@ def test_a_file_that_is_not_there_or_no_text_is_told_without_what_is_in_it(tmp_p
     with pytest.raises(BadSecretFile, match=r"X_FILE: .*/none can't be read: No such file"):
         secret("X", {"X_FILE": str(tmp_path / "none")})
     (tmp_path / "binary").write_bytes(b"hidden\xff")
-    with pytest.raises(BadSecretFile, match=r"binary is no text in UTF-8") as told:
+    with pytest.raises(BadSecretFile, match=r"binary is not UTF-8 text") as told:
         secret("X", {"X_FILE": str(tmp_path / "binary")})
     assert "hidden" not in str(told.value)
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the figures: nothing of what is stale, and how old it is in any case."""
+"""The exported metrics: stale figures are left out, their age is always there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DESIRED = ("til_workers_desired", "default")
 
 
 class Clock:
-    """Goes when it is told to."""
+    """A clock that a test sets."""
 
     now = 1000.0
 
@@ -38,7 +38,7 @@ async def figures(database: Database, tenant_id: uuid.UUID) -> QueueDepth:
 
 
 async def older(database: Database, *columns: str) -> QueueDepth:
-    """The row as if these had been written a minute before."""
+    """The row with these times moved back by a minute."""
     async with database.session() as session:
         for column in columns:
             await session.execute(text(f"UPDATE figures SET {column} = {column} - interval '1 minute'"))
@@ -46,13 +46,13 @@ async def older(database: Database, *columns: str) -> QueueDepth:
         return await queue_depth.read(session)
 
 
-async def test_figures_are_series_by_model(database: Database, tenant_id: uuid.UUID) -> None:
+async def test_each_model_has_its_own_series(database: Database, tenant_id: uuid.UUID) -> None:
     exported = Exported()
-    exported.show(await figures(database, tenant_id))
-    shown = samples(exported)
-    assert shown.pop(AGE) < 5
-    assert shown.pop(("til_oldest_queued_seconds", "other")) >= 50
-    assert shown == {
+    exported.update(await figures(database, tenant_id))
+    found = samples(exported)
+    assert found.pop(AGE) < 5
+    assert found.pop(("til_oldest_queued_seconds", "other")) >= 50
+    assert found == {
         DESIRED: 0,
         ("til_workers_desired", "other"): 1,
         ("til_jobs", "default", "queued"): 0,
@@ -70,18 +70,16 @@ async def test_figures_are_series_by_model(database: Database, tenant_id: uuid.U
 async def test_stale_figures_are_left_out_and_never_zero(database: Database, tenant_id: uuid.UUID) -> None:
     await figures(database, tenant_id)
     exported = Exported()
-    exported.show(await older(database, "at", "scaled_at"))
-    shown = samples(exported)
-    assert shown.keys() == {AGE}
-    assert shown[AGE] == pytest.approx(60, abs=20)
+    exported.update(await older(database, "at", "scaled_at"))
+    found = samples(exported)
+    assert found.keys() == {AGE}
+    assert found[AGE] == pytest.approx(60, abs=20)
 
 
-async def test_figures_grow_stale_while_no_new_ones_can_be_read(
-    database: Database, tenant_id: uuid.UUID
-) -> None:
+async def test_figures_become_stale_without_an_update(database: Database, tenant_id: uuid.UUID) -> None:
     clock = Clock()
     exported = Exported(clock)
-    exported.show(await figures(database, tenant_id))
+    exported.update(await figures(database, tenant_id))
     clock.now += STALE_SECONDS - 5
     assert DESIRED in samples(exported)
     clock.now += 6
@@ -89,28 +87,28 @@ async def test_figures_grow_stale_while_no_new_ones_can_be_read(
     assert samples(exported)[AGE] == pytest.approx(STALE_SECONDS + 1, abs=5)
 
 
-async def test_a_signal_that_nobody_renews_is_left_out_though_the_depth_is_fresh(
+async def test_a_stale_signal_is_left_out_though_the_depth_is_fresh(
     database: Database, tenant_id: uuid.UUID
 ) -> None:
-    """As while only stewards of the version before run."""
+    """As when only stewards of the previous version run."""
     await figures(database, tenant_id)
     exported = Exported()
-    exported.show(await older(database, "scaled_at"))
-    shown = samples(exported)
-    assert ("til_jobs", "other", "queued") in shown
-    assert DESIRED not in shown
+    exported.update(await older(database, "scaled_at"))
+    found = samples(exported)
+    assert ("til_jobs", "other", "queued") in found
+    assert DESIRED not in found
 
 
-async def test_figures_that_were_never_written_are_infinitely_old(database: Database) -> None:
+async def test_figures_that_were_never_written_have_an_infinite_age(database: Database) -> None:
     exported = Exported()
     async with database.session() as session:
-        exported.show(await queue_depth.read(session))
+        exported.update(await queue_depth.read(session))
     assert samples(exported) == {AGE: math.inf}
 
 
-async def test_the_text_is_what_prometheus_reads(database: Database, tenant_id: uuid.UUID) -> None:
+async def test_the_metrics_are_in_the_text_format(database: Database, tenant_id: uuid.UUID) -> None:
     exported, registry = Exported(), CollectorRegistry()
     registry.register(exported)
     assert "til_queue_figures_age_seconds +Inf" in generate_latest(registry).decode()
-    exported.show(await figures(database, tenant_id))
+    exported.update(await figures(database, tenant_id))
     assert 'til_workers_desired{model="other"} 1.0' in generate_latest(registry).decode()

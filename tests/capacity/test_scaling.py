@@ -1,4 +1,4 @@
-"""How many workers the load asks for: the pure function, and what it remembers."""
+"""The desired number of workers: the pure function, its moving averages and its peaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity.model_depth import ModelDepth
-from capacity.rates import QUIET_SECONDS, Rates, Seen, next_rates, with_need
+from capacity.rates import QUIET_SECONDS, Observed, Rates, next_rates, with_need
 from capacity.scaling import ScalingSettings, desired_workers, needed_workers
 
 WIDE = ScalingSettings(workers_max=10**18)
@@ -47,22 +47,22 @@ settings = st.builds(
 
 
 @given(depths, rates, settings, counts)
-def test_more_jobs_never_ask_for_fewer_workers(
-    d: ModelDepth, r: Rates, s: ScalingSettings, more: int
-) -> None:
+def test_more_jobs_never_need_fewer_workers(d: ModelDepth, r: Rates, s: ScalingSettings, more: int) -> None:
     before = desired_workers(d, r, s)
     assert desired_workers(replace(d, queued=d.queued + more), r, s) >= before
     assert desired_workers(replace(d, running=d.running + more), r, s) >= before
 
 
 @given(depths, rates, st.floats(0, 100))
-def test_more_arrivals_never_ask_for_fewer_workers(d: ModelDepth, r: Rates, more: float) -> None:
+def test_more_arrivals_never_need_fewer_workers(d: ModelDepth, r: Rates, more: float) -> None:
     faster = replace(r, arrivals_per_second=r.arrivals_per_second + more)
     assert desired_workers(d, faster, WIDE) >= desired_workers(d, r, WIDE)
 
 
 @given(depths, rates, settings)
-def test_the_answer_is_within_the_bounds_unless_more_run(d: ModelDepth, r: Rates, s: ScalingSettings) -> None:
+def test_the_number_is_within_the_bounds_unless_running_jobs_need_more(
+    d: ModelDepth, r: Rates, s: ScalingSettings
+) -> None:
     running = math.ceil(d.running / (r.slots_per_worker or s.slots_per_worker))
     desired = desired_workers(d, r, s)
     assert desired >= running
@@ -70,14 +70,14 @@ def test_the_answer_is_within_the_bounds_unless_more_run(d: ModelDepth, r: Rates
 
 
 @given(depths, rates)
-def test_none_are_needed_for_nothing_and_at_least_one_for_anything(d: ModelDepth, r: Rates) -> None:
+def test_no_load_needs_no_worker_and_any_load_at_least_one(d: ModelDepth, r: Rates) -> None:
     idle = not (d.due or d.running or r.arrivals_per_second)
     assert (needed_workers(d, r, WIDE) == 0) == idle
     assert desired_workers(d, replace(r, peaks=()), WIDE) == needed_workers(d, r, WIDE)
 
 
 def test_the_formula_of_the_design() -> None:
-    """10 s a job, 0.9 jobs/s keep 9 slots busy; 600 that wait, and 162 that will, take 25.4 for 300 s."""
+    """0.9 jobs/s of 10 s keep 9 slots busy; 600 queued and 162 coming jobs keep 25.4 busy for 300 s."""
     measured = Rates(arrivals_per_second=0.9, tokens_per_job=4000, run_seconds=10.0, run_tokens=4000)
     assert needed_workers(ModelDepth(queued=600), measured, WIDE) == math.ceil((9 + 25.4) / 24) == 2
     assert needed_workers(ModelDepth(queued=6000), measured, WIDE) == math.ceil((9 + 205.4) / 24) == 9
@@ -91,43 +91,43 @@ def test_jobs_of_more_tokens_take_longer() -> None:
     assert needed_workers(large, measured, WIDE) == math.ceil(200 / 24)
 
 
-def test_a_job_that_is_to_wait_for_longer_than_a_start_takes_asks_for_nobody() -> None:
+def test_a_job_that_is_due_after_a_cold_start_needs_no_worker() -> None:
     assert needed_workers(ModelDepth(queued=5, later=5), Rates(), WIDE) == 0
     assert needed_workers(ModelDepth(queued=6, later=5), Rates(), WIDE) == 1
 
 
 def follow(needs: list[int], every_seconds: float, scale_in_seconds: float = 300.0) -> list[int]:
-    """What is asked for while these are needed, one after the other."""
-    known, asked = Rates(), []
+    """The peak after each of these needs."""
+    state, peaks = Rates(), []
     for need in needs:
-        known = with_need(known, need, every_seconds, scale_in_seconds)
-        asked.append(known.peak)
-    return asked
+        state = with_need(state, need, every_seconds, scale_in_seconds)
+        peaks.append(state.peak)
+    return peaks
 
 
-def test_more_are_asked_for_at_once_and_fewer_only_after_a_while() -> None:
-    asked = follow([1, 5] + [2] * 400, 1.0)
-    assert asked[:2] == [1, 5]
-    lasted = asked.index(2)
+def test_the_peak_rises_at_once_and_falls_after_the_stabilisation_window() -> None:
+    peaks = follow([1, 5] + [2] * 400, 1.0)
+    assert peaks[:2] == [1, 5]
+    lasted = peaks.index(2)
     assert 300 <= lasted - 1 <= 320
-    assert set(asked[lasted:]) == {2}
+    assert set(peaks[lasted:]) == {2}
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=200), st.sampled_from([0.1, 1.0, 7.0, 40.0]))
-def test_the_answer_is_the_most_that_was_needed_in_a_while(needs: list[int], every: float) -> None:
-    asked = follow(needs, every, 100.0)
-    for at, answer in enumerate(asked):
+def test_the_peak_is_the_most_that_was_needed_in_the_window(needs: list[int], every: float) -> None:
+    peaks = follow(needs, every, 100.0)
+    for at, answer in enumerate(peaks):
         since = [need for n, need in enumerate(needs[: at + 1]) if (at - n) * every < 100]
         before = [need for n, need in enumerate(needs[: at + 1]) if (at - n) * every <= 106]
         assert max(since) <= answer <= max(before)
 
 
-def test_what_is_remembered_stays_small_and_is_read_back() -> None:
-    known = Rates(1.5, 0.0, 4096.0, 9.5, 4000.0, 30.0)
+def test_the_state_stays_small_and_can_be_read_back() -> None:
+    state = Rates(1.5, 0.0, 4096.0, 9.5, 4000.0, 30.0)
     for need in range(5000, 0, -1):
-        known = with_need(known, need, 0.5, 300.0)
-    assert len(known.peaks) <= 22
-    assert Rates.read(json.loads(json.dumps(known.stored()))) == known
+        state = with_need(state, need, 0.5, 300.0)
+    assert len(state.peaks) <= 22
+    assert Rates.read(json.loads(json.dumps(state.stored()))) == state
     assert Rates.read({"not_known": 1}) == Rates()
 
 
@@ -140,49 +140,49 @@ def stream(per_second: float, seconds: int, seed: int) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_rate_of_arrivals_is_found_and_noise_does_not_flap(seed: int) -> None:
-    """3 jobs/s of 10 s ask for 48 busy slots, which is two workers' share: noise needs now two, now three."""
+def test_the_rate_of_arrivals_is_right_and_noise_causes_no_flapping(seed: int) -> None:
+    """3 jobs/s of 10 s need 48 slots, just two workers' share, so that noise needs two or three in turn."""
     measured = Rates(run_seconds=10.0, run_tokens=4096)
-    needed, asked, found = [], [], []
+    needed, peaks, found = [], [], []
     for arrived in stream(3.0, 4800, seed):
-        measured = next_rates(measured, Seen(arrived, 4096 * arrived), 1.0, 30)
+        measured = next_rates(measured, Observed(arrived, 4096 * arrived), 1.0, 30)
         needed.append(needed_workers(ModelDepth(), measured, WIDE))
         measured = with_need(measured, needed[-1], 1.0, 300.0)
-        asked.append(desired_workers(ModelDepth(), measured, WIDE))
+        peaks.append(desired_workers(ModelDepth(), measured, WIDE))
         found.append(measured.arrivals_per_second)
     assert sum(found[1200:]) / 3600 == pytest.approx(3.0, rel=0.05)
     assert changes(needed[1200:]) > 20
-    assert changes(asked[1200:]) <= 4
-    assert set(asked[1200:]) <= {2, 3}
+    assert changes(peaks[1200:]) <= 4
+    assert set(peaks[1200:]) <= {2, 3}
 
 
 def changes(numbers: list[int]) -> int:
-    """How often a number differs from the one before it."""
+    """How often a number differs from the previous one."""
     return sum(a != b for a, b in pairwise(numbers))
 
 
-def test_nothing_arrives_any_more_once_it_has_been_quiet() -> None:
-    measured = next_rates(Rates(), Seen(arrived=600), 60.0, None)
+def test_the_rate_is_zero_after_a_minute_without_an_arrival() -> None:
+    measured = next_rates(Rates(), Observed(arrived=600), 60.0, None)
     assert measured.arrivals_per_second > 1
     for _ in range(int(QUIET_SECONDS) - 1):
-        measured = next_rates(measured, Seen(), 1.0, None)
+        measured = next_rates(measured, Observed(), 1.0, None)
     assert measured.arrivals_per_second > 0
-    assert next_rates(measured, Seen(), 1.0, None).arrivals_per_second == 0
+    assert next_rates(measured, Observed(), 1.0, None).arrivals_per_second == 0
 
 
 @given(rates, st.floats(0, 1e5), st.floats(0, 1e4))
-def test_rates_stay_numbers(r: Rates, elapsed: float, arrived: float) -> None:
-    after = next_rates(r, Seen(arrived, arrived * 100, 3, 30.0, 300.0), elapsed, None)
+def test_rates_stay_finite(r: Rates, elapsed: float, arrived: float) -> None:
+    after = next_rates(r, Observed(arrived, arrived * 100, 3, 30.0, 300.0), elapsed, None)
     assert 0 <= after.arrivals_per_second < math.inf
     assert after.slots_per_worker == r.slots_per_worker
     assert after.run_seconds is not None
     assert after.run_seconds >= 0
 
 
-def test_seconds_per_token_follow_what_has_run_lately() -> None:
+def test_seconds_per_token_follow_the_latest_runs() -> None:
     measured = Rates()
     assert measured.service_seconds(8192) == 20.0
-    measured = next_rates(measured, Seen(succeeded=10, run_seconds=50.0, run_tokens=10_000), 1.0, None)
+    measured = next_rates(measured, Observed(succeeded=10, run_seconds=50.0, run_tokens=10_000), 1.0, None)
     assert measured.service_seconds(2000) == pytest.approx(10.0)
-    slower = next_rates(measured, Seen(succeeded=50, run_seconds=500.0, run_tokens=50_000), 1.0, None)
+    slower = next_rates(measured, Observed(succeeded=50, run_seconds=500.0, run_tokens=50_000), 1.0, None)
     assert slower.service_seconds(1000) == pytest.approx(7.5)

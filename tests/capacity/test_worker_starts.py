@@ -1,4 +1,4 @@
-"""Workers that start and die without finishing a job: it is known, and the jobs that wait say so."""
+"""Workers that die without finishing a job: the jobs that wait for them report it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from base.database import Database
 from capacity import queue_depth, worker_starts
 from capacity.scaling import ScalingSettings
 from jobs import read
-from tests.capacity.test_scale import change, look, runs
+from tests.capacity.test_scale import change, measure, runs
 from tests.jobs.conftest import NewWorker, Submit, end_lease, new_worker, submit
 from tests.jobs.test_sweep import rescue
 
@@ -19,14 +19,14 @@ __all__ = ["new_worker", "submit"]
 
 
 async def waiting_for(database: Database, tenant_id: uuid.UUID, job_id: uuid.UUID) -> str:
-    """What the job says after the steward's next look."""
-    await look(database)
+    """`waiting_for` of the job after the steward's next measurement."""
+    await measure(database)
     async with database.session() as session:
         return str((await read.show(session, tenant_id, job_id))["waiting_for"])
 
 
 async def start(database: Database, host: str = "a", ends: str = "failed", model: str = "default") -> None:
-    """A worker's start, and how it ends."""
+    """Record the start of a worker and its end; "killed" records none."""
     start_id = uuid.uuid4()
     async with database.session() as session:
         await worker_starts.begin(session, start_id, host, model)
@@ -43,7 +43,7 @@ async def reasons(database: Database) -> list[tuple[str, str | None]]:
         return [(row.host, row.why) for row in rows]
 
 
-async def test_a_job_waits_for_workers_that_fail_again_and_again(
+async def test_a_job_reports_workers_that_fail_again_and_again(
     database: Database, tenant_id: uuid.UUID, submit: Submit
 ) -> None:
     job_id = await submit()
@@ -58,7 +58,7 @@ async def test_a_job_waits_for_workers_that_fail_again_and_again(
     assert await waiting_for(database, tenant_id, job_id) == "cold_start"
 
 
-async def test_workers_that_die_with_their_first_jobs_are_failing_until_one_succeeds(
+async def test_workers_that_die_before_a_success_are_failing_until_one_succeeds(
     database: Database, tenant_id: uuid.UUID, submit: Submit, new_worker: NewWorker
 ) -> None:
     job_id = await submit()
@@ -75,10 +75,10 @@ async def test_workers_that_die_with_their_first_jobs_are_failing_until_one_succ
         assert (await read.show(session, tenant_id, other))["status"] == "succeeded"
 
 
-async def test_two_that_die_after_the_model_has_served_are_not_failing(
+async def test_two_workers_that_die_after_a_success_are_not_failing(
     database: Database, tenant_id: uuid.UUID, submit: Submit, new_worker: NewWorker
 ) -> None:
-    await look(database)
+    await measure(database)
     workers = [await new_worker() for _ in range(2)]
     await submit()
     await runs(database, workers[0], 1.0)
@@ -89,14 +89,14 @@ async def test_two_that_die_after_the_model_has_served_are_not_failing(
     assert await waiting_for(database, tenant_id, job_id) == "cold_start"
 
 
-async def test_a_start_that_was_never_heard_of_again_has_vanished(database: Database) -> None:
+async def test_an_unfinished_start_has_vanished_once_its_host_starts_another(database: Database) -> None:
     await start(database, ends="killed")
     await start(database, host="b", ends="killed")
     await start(database, ends="ready")
     assert await reasons(database) == [("a", "vanished"), ("b", None)]
 
 
-async def test_a_retry_waits_for_its_time_whoever_fails(
+async def test_a_scheduled_retry_reports_retry_though_workers_fail(
     database: Database, tenant_id: uuid.UUID, submit: Submit
 ) -> None:
     job_id = await submit()
@@ -107,7 +107,7 @@ async def test_a_retry_waits_for_its_time_whoever_fails(
 
 
 @pytest.mark.parametrize("ends", ["failed", "killed"])
-async def test_deaths_of_the_day_before_are_forgotten(database: Database, ends: str) -> None:
+async def test_starts_older_than_a_day_are_deleted(database: Database, ends: str) -> None:
     await start(database, ends=ends)
     for column in ("started_at", "ended_at"):
         await change(database, f"UPDATE worker_starts SET {column} = {column} - interval '25 h'")
@@ -117,7 +117,7 @@ async def test_deaths_of_the_day_before_are_forgotten(database: Database, ends: 
     assert await reasons(database) == [("b", "start_failed")]
 
 
-async def test_the_figures_say_which_models_workers_fail(database: Database) -> None:
+async def test_the_figures_report_failing_workers_by_model(database: Database) -> None:
     await start(database, model="large")
     await start(database, model="large")
     async with database.session() as session:

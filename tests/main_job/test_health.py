@@ -1,4 +1,4 @@
-"""How a worker and a steward are, asked on their metrics' port, as a supervisor or a cluster does."""
+"""Health of running workers and stewards, on their metrics port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.stack.processes import Process, Stack, day, until
 
 
 def faults(process: Process, path: str) -> list[str] | None:
-    """What is wrong; None while nobody answers. 200 and 503 agree with it."""
+    """The reported faults, after a check of the status code; None while the port does not answer."""
     try:
         answer = httpx.get(f"http://127.0.0.1:{process.metrics_port}{path}", timeout=5)
     except httpx.TransportError:
@@ -35,7 +35,7 @@ def test_a_worker_is_ready_once_it_consumes_and_not_while_it_drains(stack: Stack
         assert worker.stop(signal.SIGTERM) == 0
 
 
-def test_a_worker_whose_redis_does_not_answer_yet_does_not_consume(stack: Stack) -> None:
+def test_a_worker_without_redis_is_alive_and_not_ready(stack: Stack) -> None:
     worker = stack.start("worker", REDIS_URL="redis://127.0.0.1:1/0")
     until(lambda: faults(worker, "/readyz") == ["consumer"])
     assert faults(worker, "/healthz") == []
@@ -48,7 +48,7 @@ def test_a_steward_is_ready_once_it_has_written_figures(stack: Stack) -> None:
     assert "til_queue_figures_age_seconds" in steward.metrics()
 
 
-def test_a_steward_without_a_database_lives_and_is_not_ready(stack: Stack) -> None:
+def test_a_steward_without_a_database_is_alive_and_not_ready(stack: Stack) -> None:
     steward = stack.start("steward", DATABASE_URL="postgresql://til@127.0.0.1:1/til")
     until(lambda: faults(steward, "/healthz") == [])
     until(lambda: faults(steward, "/readyz") == ["figures"])

@@ -1,4 +1,4 @@
-"""The scaling signal of real processes: two apis and a steward export the same, and nothing that is stale."""
+"""The scaling signal of real processes: two apis and a steward export the same values, and no stale ones."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ EXPORTED = ("til_workers_desired", "til_jobs", "til_oldest_queued_seconds", "til
 
 
 def value(process: Process, series: str) -> float | None:
-    """What the process says of it; None: it has no such series."""
+    """The value that the process exports; None: it has no such series."""
     found = re.search(rf"^{re.escape(series)} (\S+)$", process.metrics(), re.MULTILINE)
     return float(found[1]) if found else None
 
 
 def age_the_figures(stack: Stack) -> None:
-    """As if the last had been written a minute ago."""
+    """Move the times of the stored figures back by a minute."""
 
     async def age() -> None:
         database = Database(stack.database_url, ADMIN)
@@ -32,7 +32,7 @@ def age_the_figures(stack: Stack) -> None:
     asyncio.run(age())
 
 
-def test_two_apis_and_the_steward_export_the_same_and_nothing_of_what_is_stale(stack: Stack) -> None:
+def test_two_apis_and_the_steward_export_the_same_values_and_no_stale_ones(stack: Stack) -> None:
     apis = [stack.api(), stack.api()]
     assert value(apis[0], "til_queue_figures_age_seconds") == float("inf")
     steward = stack.steward(TIL_SLOTS_PER_WORKER="2", TIL_WORKERS_MAX="7")
@@ -61,7 +61,7 @@ def code_of(worker: Process) -> int:
     return worker.popen.returncode
 
 
-def test_a_job_says_that_its_workers_fail_to_start(stack: Stack) -> None:
+def test_a_job_reports_that_its_workers_fail_to_start(stack: Stack) -> None:
     stack.api()
     stack.steward()
     with stack.client() as client:
@@ -74,7 +74,7 @@ def test_a_job_says_that_its_workers_fail_to_start(stack: Stack) -> None:
         assert client.get(path, params={"wait": 30}).json()["status"] == "succeeded"
 
 
-def test_a_job_says_that_its_workers_die_of_it(stack: Stack) -> None:
+def test_a_job_reports_that_its_workers_die_of_it(stack: Stack) -> None:
     stack.api()
     stack.steward(TIL_LEASE_SECONDS="2")
     with stack.client() as client:

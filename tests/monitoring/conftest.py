@@ -1,4 +1,4 @@
-"""Which of these tests there are on this machine, and a model's server."""
+"""Selects the tests that can run on this machine; a model server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ collect_ignore = [] if find("prometheus") and find("promtool") else ["test_prome
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say so where Prometheus is missing."""
+    """One line if Prometheus is missing."""
     if collect_ignore:
         terminalreporter.write_line(
             "Prometheus is missing (make deploy-check unpacks it): not tested with it"

@@ -20,9 +20,9 @@ SERIES = {
     "summary": ("", "_sum", "_count"),
 }
 WITH_VLLM = set(TIL_WITH_VLLM)
-"""What only a worker with the vllm engine tells: tests/vllm looks there."""
+"""Exported only by workers with the vllm engine; checked in tests/vllm."""
 VARIABLES = {"$__rate_interval": "1m", "${gpu_hour_price}": "1"}
-"""What Grafana fills in, and something that could stand there."""
+"""Grafana's variables with sample values."""
 
 
 def rule_expressions() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Debian's Prometheus programs, unpacked by `make deploy-check` or installed, and where their files lie."""
+"""Debian's Prometheus programs, unpacked by `make deploy-check` or installed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ DEBIAN = ROOT / ".venv-deploy" / "debian" / "usr" / "bin"
 
 
 def find(name: str) -> str | None:
-    """Where the program lies: unpacked, or on PATH."""
+    """The path of the program: unpacked, or on PATH."""
     unpacked = DEBIAN / name
     return str(unpacked) if unpacked.exists() else shutil.which(name)
 
 
 def run(name: str, *arguments: object, stdin: str = "") -> str:
-    """Run the program and return what it prints; fail with that where it refuses."""
+    """Run the program, which must succeed, and return its output."""
     program = find(name)
     assert program, f"{name} is missing: it comes with Debian's prometheus and prometheus-alertmanager"
     command = [program, *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, with a configuration of ours whose discovery is replaced."""
+"""A real Prometheus on loopback, with one of our configurations and static targets."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ INTERVALS = ("scrape_interval", "scrape_timeout", "evaluation_interval")
 
 
 def configuration(name: str, targets: dict[str, list[str]], folder: Path) -> dict[str, Any]:
-    """deploy/monitoring/prometheus/NAME with these addresses for each job; reads and evaluates every second.
+    """deploy/monitoring/prometheus/NAME with static targets by job, scraped and evaluated every second.
 
-    Jobs that have none here, and Alertmanager, are left out; labels, rules and all else stay.
+    Jobs without targets here, and Alertmanager, are removed; labels, rules and everything else stay.
     """
     config: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus" / name).read_text())
     config["global"] |= dict.fromkeys(INTERVALS, "1s")
@@ -36,7 +36,7 @@ def configuration(name: str, targets: dict[str, list[str]], folder: Path) -> dic
 
 
 def _every_second(rules: Path, folder: Path) -> Path:
-    """A copy of the rules whose groups have no interval of their own."""
+    """A copy of the rules without intervals of groups."""
     read = yaml.safe_load(rules.read_text())
     for group in read["groups"]:
         group.pop("interval", None)
@@ -47,7 +47,7 @@ def _every_second(rules: Path, folder: Path) -> Path:
 
 
 class Prometheus:
-    """One that runs until `stop`."""
+    """A Prometheus that runs until `stop`."""
 
     def __init__(self, config: dict[str, Any], port: int, folder: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -80,7 +80,7 @@ class Prometheus:
             return False
 
     def get(self, path: str, **parameters: str) -> Any:
-        """What the HTTP API answers under /api/v1, as `data`."""
+        """`data` of a response of the HTTP API under /api/v1."""
         query = urllib.parse.urlencode(parameters)
         with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=10) as answer:
             body = json.loads(answer.read())
@@ -88,7 +88,7 @@ class Prometheus:
         return body["data"]
 
     def ask(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """The series that an expression has now: labels and value of each."""
+        """Labels and value of each series of an instant query."""
         result = self.get("query", query=expression)["result"]
         return [(one["metric"], float(one["value"][1])) for one in result]
 

@@ -1,4 +1,4 @@
-"""What the processes log fits the index that it is stored in, and holds nothing of a request."""
+"""Log lines fit the index template and contain nothing of a request's content."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.stack.receiver import Receiver
 LOGGING = ROOT / "deploy" / "logging"
 TEMPLATE = json.loads((LOGGING / "index-template.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = TEMPLATE["template"]["mappings"]["properties"]["til"]["properties"]
-LEFT_OUT = {"timestamp"}
-"""Filebeat takes the time that Docker has put before the line."""
+NOT_STORED = {"timestamp"}
+"""Filebeat uses Docker's timestamp of the line instead."""
 FITS: dict[str, tuple[type, ...]] = {
     "keyword": (str, int, type(None)),
     "match_only_text": (str, type(None)),
@@ -32,7 +32,7 @@ MARK = "quince-marmalade"
 
 
 def logged_fields(path: Path) -> set[str]:
-    """The names of what `log.info(...)` and its kin are given in this file."""
+    """The keyword arguments of `log.info(...)` and other log calls in this file."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
@@ -41,14 +41,14 @@ def logged_fields(path: Path) -> set[str]:
     return found
 
 
-def test_every_field_that_is_logged_anywhere_is_in_the_index() -> None:
+def test_every_logged_field_is_in_the_index() -> None:
     files = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
     logged = {name for path in files for name in logged_fields(path)} - {"exc_info"}
     assert len(logged) > 25
     assert logged <= set(FIELDS), logged - set(FIELDS)
 
 
-def test_lines_of_running_processes_fit_the_index_and_hold_nothing_of_a_request(
+def test_lines_of_running_processes_fit_the_index_and_contain_no_request(
     stack: Stack, receiver: Receiver
 ) -> None:
     processes = [stack.api(), stack.steward(), stack.worker()]
@@ -65,18 +65,18 @@ def test_lines_of_running_processes_fit_the_index_and_hold_nothing_of_a_request(
     for process in processes:
         for line in process.log.read_text().splitlines():
             assert MARK not in line
-            if line.startswith("{"):  # The rest is libraries' own (Celery, of being root), stored as it is.
+            if line.startswith("{"):  # Other lines come from libraries and are stored as they are.
                 events.add(_fits(line)["event"])
     assert {"request", "submitted", "run_ended", "webhook", "worker_registered", "steward_started"} <= events
 
 
 def _fits(line: str) -> dict[str, Any]:
-    """The line as Elasticsearch would store it; fails where Filebeat or the index would not take it."""
+    """The fields of a line, after a check that Filebeat parses it and that the index accepts them."""
     steps = yaml.safe_load((LOGGING / "filebeat.yml").read_text())["processors"]
     (decode,) = [one["decode_json_fields"] for one in steps if "decode_json_fields" in one]
     assert re.search(decode["when"]["regexp"]["docker.log"], line), line
     fields: dict[str, Any] = json.loads(line)
     for name, value in fields.items():
-        if name not in LEFT_OUT:
+        if name not in NOT_STORED:
             assert isinstance(value, FITS[FIELDS[name]["type"]]), (name, value)
     return fields

@@ -1,4 +1,4 @@
-"""A real Prometheus reads running processes: targets, rules, the scaling signal, the dashboards' queries."""
+"""A real Prometheus scrapes running processes: targets, rules, the scaling signal, dashboard queries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.monitoring.server import Prometheus, configuration
 from tests.stack.processes import Process, Stack, day, until
 
 DESIRED = 'max(til_workers_desired{model="default"})'
-"""What the autoscalers ask."""
+"""The autoscalers' query."""
 Watch = Callable[[dict[str, Process]], Prometheus]
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
-    """Starts a Prometheus that reads these processes, each under its job's name."""
+    """Starts a Prometheus that scrapes these processes, by job name."""
     started: list[Prometheus] = []
 
     def start(processes: dict[str, Process]) -> Prometheus:
@@ -52,15 +52,13 @@ def up(prometheus: Prometheus) -> dict[str, float]:
     return {labels["job"]: value for labels, value in prometheus.ask("up")}
 
 
-def test_targets_are_up_every_rule_is_evaluated_and_the_scaling_signal_answers(
-    stack: Stack, watch: Watch
-) -> None:
+def test_targets_are_up_all_rules_are_evaluated_and_the_signal_is_there(stack: Stack, watch: Watch) -> None:
     prometheus = watch(processes_of(stack))
     until(lambda: up(prometheus) == {"api": 1, "steward": 1, "worker": 1})
     until(lambda: [value for _, value in prometheus.ask(DESIRED)] == [0])
     rules = until(lambda: _evaluated(all_rules(prometheus)), 90, 0.5)
     assert {rule["health"] for rule in rules} == {"ok"}
-    # Until the first answers have been read, the signal is absent.
+    # Before the first scrape the signal is absent.
     until(lambda: active(prometheus) == set())
     ((labels, value),) = prometheus.ask("model:til_workers_desired:max")
     assert (labels["model"], value) == ("default", 0)
@@ -70,7 +68,7 @@ def _evaluated(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rules if all(rule["health"] != "unknown" for rule in rules) else []
 
 
-def test_the_scaling_signal_rises_with_what_waits_and_is_absent_not_zero_when_nobody_tells_it(
+def test_the_signal_rises_with_the_queue_and_is_absent_not_zero_without_exporters(
     stack: Stack, watch: Watch
 ) -> None:
     processes = {"api": stack.api(), "steward": stack.steward()}
@@ -88,7 +86,7 @@ def test_the_scaling_signal_rises_with_what_waits_and_is_absent_not_zero_when_no
     until(lambda: active(prometheus) >= {"TilScalingSignalAbsent", "TilTargetDown"}, 40)
 
 
-def test_prometheus_answers_every_query_of_every_dashboard(
+def test_every_dashboard_query_returns_data(
     stack: Stack, watch: Watch, openai_engine: dict[str, str]
 ) -> None:
     prometheus = watch(processes_of(stack, **openai_engine))
@@ -104,7 +102,7 @@ def test_prometheus_answers_every_query_of_every_dashboard(
     assert set(ours) <= set(answered), set(ours) - set(answered)
 
 
-def test_promtool_finds_nothing_to_correct_in_what_the_processes_tell(stack: Stack) -> None:
+def test_promtool_accepts_the_exported_metrics(stack: Stack) -> None:
     for process in processes_of(stack).values():
         ours = [line for line in process.metrics().splitlines() if " til_" in line or line.startswith("til_")]
         assert len(ours) > 10

@@ -1,4 +1,4 @@
-"""What a worker says of itself, as time goes by."""
+"""Faults that a worker and a steward report after some time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.health import START_SECONDS, WorkerHealth
 
 
 class Clock:
-    """Goes when it is told to."""
+    """A clock that a test sets."""
 
     now = 0.0
 
@@ -18,7 +18,7 @@ class Clock:
         return self.now
 
 
-def test_a_start_that_does_not_end_is_no_life() -> None:
+def test_a_worker_that_does_not_finish_its_start_is_not_alive() -> None:
     clock = Clock()
     health = WorkerHealth(clock)
     clock.now = START_SECONDS
@@ -27,7 +27,7 @@ def test_a_start_that_does_not_end_is_no_life() -> None:
     assert health.alive() == ["starting"]
 
 
-async def test_an_event_loop_that_stands_still_is_told_by_its_name() -> None:
+async def test_a_stalled_event_loop_is_reported_by_name() -> None:
     clock, begun = Clock(), asyncio.Event()
     loops = Loops(lambda _: None, clock)
 

@@ -1,4 +1,4 @@
-# Two small api machines behind the balancer; L4 machines from 0 to 4, spot first, at least one in office hours.
+# Two small api VMs behind the load balancer; 0 to 4 L4 VMs, spot first, at least one in office hours.
 project     = "my-project"
 region      = "asia-northeast3"
 zones       = ["asia-northeast3-a", "asia-northeast3-b"]

@@ -1,4 +1,4 @@
-# Two L4 machines, each with api, steward and worker, both behind the balancer; the weights are in the image.
+# Two L4 VMs behind the load balancer, each with api, steward and worker; the weights are in the image.
 project     = "my-project"
 region      = "asia-northeast3"
 zones       = ["asia-northeast3-a", "asia-northeast3-b"]

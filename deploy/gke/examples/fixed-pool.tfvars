@@ -1,4 +1,4 @@
-# Two L4 nodes that are always there, a third when needed; drivers by hand, on the control plane's stable channel.
+# A fixed pool of two to three L4 nodes; drivers installed by hand; stable release channel.
 project         = "my-project"
 region          = "europe-west4"
 zones           = ["europe-west4-a", "europe-west4-b"]

@@ -1,4 +1,4 @@
-# Workers by the chart's ComputeClass, spot first: at most eight L4s in three zones.
+# GPU nodes for the chart's ComputeClass, spot first: at most eight L4s in three zones.
 project  = "my-project"
 region   = "europe-west4"
 zones    = ["europe-west4-a", "europe-west4-b", "europe-west4-c"]

@@ -1,4 +1,4 @@
-"""Grafana's dashboards as code: `python -m deploy.monitoring.dashboards` writes the JSON that Grafana reads.
+"""Grafana's dashboards as code: `python -m deploy.monitoring.dashboards` generates their JSON.
 
-It runs where grafana_foundation_sdk is (`.venv-deploy`); the JSON is checked in, and a test compares the two.
+Needs grafana_foundation_sdk (`.venv-deploy`). The JSON is checked in; a test checks that it is up to date.
 """

@@ -6,7 +6,7 @@ from deploy.monitoring.dashboards.files import FOLDER, all_dashboards
 
 
 def main() -> None:
-    """Write them, and say where."""
+    """Write the files and print their paths."""
     for name, text in all_dashboards().items():
         (FOLDER / name).write_text(text)
         print(FOLDER / name)

@@ -1,4 +1,4 @@
-"""The engines: what every worker tells, then vLLM's own metrics, then Triton's."""
+"""The engines: metrics of all workers, then vLLM's, then Triton's."""
 
 from __future__ import annotations
 
@@ -9,98 +9,98 @@ from deploy.monitoring.dashboards.panels import Board, quantiles, rate
 
 def board() -> Dashboard:
     """The dashboard."""
-    made = Board("til-engine", "til-queue: engine", "Tokens, sequences, KV cache and prefix cache.")
-    _workers(made)
-    _vllm(made)
-    _triton(made)
-    return made.made
+    board = Board("til-engine", "til-queue: engine", "Tokens, sequences, KV cache and prefix cache.")
+    _workers(board)
+    _vllm(board)
+    _triton(board)
+    return board.dashboard
 
 
-def _workers(made: Board) -> None:
-    made.row("Workers, whatever their engine")
-    made.graph(
+def _workers(board: Board) -> None:
+    board.row("All workers")
+    board.graph(
         "Calls",
-        "That the engine generates, and that wait in it.",
+        "Calls that the engine runs, and calls that wait in it.",
         "short",
         ("{{instance}} running", "til_engine_running"),
         ("{{instance}} waiting", "til_engine_waiting"),
     )
-    made.graph(
-        "Start",
-        "1: ready. Below, the seconds of each stage of the start.",
+    board.graph(
+        "Ready",
+        "1: ready.",
         "short",
         ("{{instance}} ready", "til_engine_ready"),
     )
-    made.graph("Start, by stage", "", "s", ("{{instance}} {{stage}}", "til_engine_load_seconds"))
-    made.graph(
+    board.graph("Start", "Seconds of each stage.", "s", ("{{instance}} {{stage}}", "til_engine_load_seconds"))
+    board.graph(
         "Tokens",
         "By worker.",
         "short",
         ("{{instance}} {{kind}}/s", rate("til_tokens_total", "instance, kind")),
     )
-    _odd(made)
+    _unusual(board)
 
 
-def _odd(made: Board) -> None:
-    made.graph(
+def _unusual(board: Board) -> None:
+    board.graph(
         "Backpressure",
-        "Calls that the model's server did not take, and seconds until calls are sent again.",
+        "Calls that the model server rejected, and the pause in seconds.",
         "short",
         ("{{instance}} calls/s", rate("til_engine_backpressure_total", "instance")),
         ("{{instance}} pause", "til_engine_backpressure_seconds"),
     )
-    made.graph(
-        "Proof of the model's server",
-        "What a server behind the openai engine was seen to do: 1 yes, 0 no, no line unknown.",
+    board.graph(
+        "Proof of the model server",
+        "Results of the proof of the openai engine: 1 yes, 0 no, none if unknown.",
         "short",
         ("{{instance}} {{what}}", "til_engine_proof"),
     )
-    made.graph(
+    board.graph(
         "Jobs found without a doorbell",
-        "More than a few mean that Redis drops doorbells.",
+        "If there are many, Redis loses doorbells.",
         "ops",
         ("{{instance}}", rate("til_self_claims_total", "instance")),
     )
 
 
-def _vllm(made: Board) -> None:
-    made.row("vLLM")
-    made.graph(
+def _vllm(board: Board) -> None:
+    board.row("vLLM")
+    board.graph(
         "Tokens",
-        "Prompts read, and text written.",
+        "Prompt tokens and generated tokens.",
         "short",
         ("{{instance}} prompt/s", rate("vllm:prompt_tokens_total", "instance")),
-        ("{{instance}} written/s", rate("vllm:generation_tokens_total", "instance")),
+        ("{{instance}} generated/s", rate("vllm:generation_tokens_total", "instance")),
     )
-    made.graph(
+    board.graph(
         "Sequences",
-        "In the batch, and waiting for room in it.",
+        "In the batch, and waiting for it.",
         "short",
         ("{{instance}} running", "sum by (instance) (vllm:num_requests_running)"),
         ("{{instance}} waiting", "sum by (instance) (vllm:num_requests_waiting)"),
     )
-    made.graph(
+    board.graph(
         "KV cache", "Used.", "percentunit", ("{{instance}}", "max by (instance) (vllm:kv_cache_usage_perc)")
     )
-    hits, asked = (rate(f"vllm:prefix_cache_{name}_total", "instance") for name in ("hits", "queries"))
-    made.graph(
+    hits, queries = (rate(f"vllm:prefix_cache_{name}_total", "instance") for name in ("hits", "queries"))
+    board.graph(
         "Prefix cache",
-        "Tokens of prompts that were there already.",
+        "Share of prompt tokens found in the cache.",
         "percentunit",
-        ("{{instance}}", f"{hits} / {asked}"),
+        ("{{instance}}", f"{hits} / {queries}"),
     )
-    _vllm_waits(made)
+    _vllm_waits(board)
 
 
-def _vllm_waits(made: Board) -> None:
-    made.graph(
+def _vllm_waits(board: Board) -> None:
+    board.graph(
         "Preemptions",
-        "Sequences that are computed again for lack of KV cache.",
+        "Sequences that are recomputed for lack of KV cache.",
         "ops",
         ("{{instance}}", rate("vllm:num_preemptions_total", "instance")),
     )
-    made.graph(
-        "First token, and each further one",
+    board.graph(
+        "Latency of the first and of further tokens",
         "",
         "s",
         *[(f"first {name}", query) for name, query in quantiles("vllm:time_to_first_token_seconds")],
@@ -108,18 +108,18 @@ def _vllm_waits(made: Board) -> None:
     )
 
 
-def _triton(made: Board) -> None:
-    made.row("Triton")
-    made.graph(
+def _triton(board: Board) -> None:
+    board.row("Triton")
+    board.graph(
         "Tokens",
-        "Read and written, with its TensorRT-LLM backend.",
+        "Prompt tokens and generated tokens (TensorRT-LLM backend).",
         "short",
         ("{{model}} prompt/s", rate("nv_llm_input_token_len_sum", "model")),
-        ("{{model}} written/s", rate("nv_llm_output_token_len_sum", "model")),
+        ("{{model}} generated/s", rate("nv_llm_output_token_len_sum", "model")),
     )
-    made.graph(
+    board.graph(
         "Requests",
-        "In the batch and waiting (TensorRT-LLM backend), and those that the server itself holds back.",
+        "In the batch and waiting (TensorRT-LLM backend), and pending in the server.",
         "short",
         ("{{model}} running", 'sum by (model) (nv_trt_llm_request_metrics{request_type="active"})'),
         ("{{model}} waiting", 'sum by (model) (nv_trt_llm_request_metrics{request_type="waiting"})'),
@@ -127,14 +127,14 @@ def _triton(made: Board) -> None:
     )
     blocks = "max by (model) (nv_trt_llm_kv_cache_block_metrics{{kv_cache_block_type={0!r}}})"
     used, most, reused = (blocks.format(kind).replace("'", '"') for kind in ("used", "max", "reused"))
-    made.graph("KV cache", "Used blocks.", "percentunit", ("{{model}}", f"{used} / {most}"))
-    made.graph("Prefix cache", "Blocks that were there already.", "short", ("{{model}}", reused))
-    _triton_answers(made)
+    board.graph("KV cache", "Used blocks.", "percentunit", ("{{model}}", f"{used} / {most}"))
+    board.graph("Prefix cache", "Reused blocks.", "short", ("{{model}}", reused))
+    _triton_responses(board)
 
 
-def _triton_answers(made: Board) -> None:
-    made.graph(
-        "Answers",
+def _triton_responses(board: Board) -> None:
+    board.graph(
+        "Responses",
         "",
         "reqps",
         ("{{model}} success", rate("nv_inference_request_success", "model")),
@@ -143,9 +143,9 @@ def _triton_answers(made: Board) -> None:
     seconds = rate("nv_inference_request_duration_us", "model")
     queued = rate("nv_inference_queue_duration_us", "model")
     answers = rate("nv_inference_request_success", "model")
-    made.graph(
+    board.graph(
         "Mean latency",
-        "Of a request, and its part in Triton's queue.",
+        "Of a request, and of its time in Triton's queue.",
         "µs",
         ("{{model}} request", f"{seconds} / {answers}"),
         ("{{model}} queue", f"{queued} / {answers}"),

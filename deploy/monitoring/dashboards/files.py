@@ -1,4 +1,4 @@
-"""Which dashboards there are, and their JSON."""
+"""All dashboards and their JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[1] / "grafana" / "dashboards"
 
 
 def all_dashboards() -> dict[str, str]:
-    """File name: JSON, as Grafana provisions it."""
+    """JSON for Grafana's provisioning, by file name."""
     boards = {"service": service.board(), "engine": engine.board(), "gpu": gpu.board(), "cost": cost.board()}
     return {
         f"{name}.json": json.dumps(one.build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"

@@ -1,4 +1,4 @@
-"""The GPUs, as dcgm-exporter sees them."""
+"""The GPUs, with metrics of dcgm-exporter."""
 
 from __future__ import annotations
 
@@ -11,31 +11,28 @@ NAME = "{{Hostname}} {{gpu}}"
 
 def board() -> Dashboard:
     """The dashboard."""
-    made = Board("til-gpu", "til-queue: GPU", "Utilisation, memory, temperature, power, errors.")
-    made.row("Now")
-    made.number("GPUs", "That report.", "short", "count(count by (UUID) (DCGM_FI_DEV_GPU_UTIL))")
-    made.number("Busy", "Mean utilisation.", "percent", "avg(DCGM_FI_DEV_GPU_UTIL)")
+    board = Board("til-gpu", "til-queue: GPU", "Utilisation, memory, temperature, power, errors.")
+    board.row("Now")
+    board.number("GPUs", "Reporting GPUs.", "short", "count(count by (UUID) (DCGM_FI_DEV_GPU_UTIL))")
+    board.number("Busy", "Mean utilisation.", "percent", "avg(DCGM_FI_DEV_GPU_UTIL)")
     memory = "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)"
-    made.number(
-        "Fullest memory", "Of any GPU.", "percentunit", f"max({memory})", [(None, "green"), (0.97, "red")]
-    )
-    made.number(
-        "Hottest", "Of any GPU.", "celsius", "max(DCGM_FI_DEV_GPU_TEMP)", [(None, "green"), (85.0, "red")]
-    )
-    made.number("Power", "Of all GPUs.", "watt", "sum(DCGM_FI_DEV_POWER_USAGE)")
+    hot, full = [(None, "green"), (85.0, "red")], [(None, "green"), (0.97, "red")]
+    board.number("Highest memory use", "Of any GPU.", "percentunit", f"max({memory})", full)
+    board.number("Highest temperature", "Of any GPU.", "celsius", "max(DCGM_FI_DEV_GPU_TEMP)", hot)
+    board.number("Power", "Sum of all GPUs.", "watt", "sum(DCGM_FI_DEV_POWER_USAGE)")
     errors = "count(DCGM_FI_DEV_XID_ERRORS > 0) or vector(0)"
-    made.number("With an Xid error", "GPUs.", "short", errors, [(None, "green"), (1.0, "red")])
-    made.row("Over time")
-    made.graph("Utilisation", "Some kernel ran.", "percent", (NAME, "DCGM_FI_DEV_GPU_UTIL"))
-    made.graph("Memory", "Used.", "percentunit", (NAME, memory))
-    made.graph("Memory used", "", "mbytes", (NAME, "DCGM_FI_DEV_FB_USED"))
-    made.graph("Temperature", "", "celsius", (NAME, "DCGM_FI_DEV_GPU_TEMP"))
-    made.graph("Power", "An L4 may take 72 W.", "watt", (NAME, "DCGM_FI_DEV_POWER_USAGE"))
-    made.graph(
+    board.number("GPUs with an Xid error", "", "short", errors, [(None, "green"), (1.0, "red")])
+    board.row("Over time")
+    board.graph("Utilisation", "Time with a running kernel.", "percent", (NAME, "DCGM_FI_DEV_GPU_UTIL"))
+    board.graph("Memory", "Used.", "percentunit", (NAME, memory))
+    board.graph("Memory used", "", "mbytes", (NAME, "DCGM_FI_DEV_FB_USED"))
+    board.graph("Temperature", "", "celsius", (NAME, "DCGM_FI_DEV_GPU_TEMP"))
+    board.graph("Power", "The limit of an L4 is 72 W.", "watt", (NAME, "DCGM_FI_DEV_POWER_USAGE"))
+    board.graph(
         "Clock",
-        "It falls where a GPU is too hot or takes too much power.",
+        "It drops when a GPU is too hot or at its power limit.",
         "hertz",
         (NAME, "DCGM_FI_DEV_SM_CLOCK * 1e6"),
     )
-    made.graph("Xid", "The number of the last error.", "short", (NAME, "DCGM_FI_DEV_XID_ERRORS"))
-    return made.made
+    board.graph("Xid", "The number of the last error.", "short", (NAME, "DCGM_FI_DEV_XID_ERRORS"))
+    return board.dashboard

@@ -1,4 +1,4 @@
-"""What the dashboards are made of: one look for all, and queries with legends."""
+"""Panels with a common style, and queries with legends."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from grafana_foundation_sdk.models.dashboard import (
 SOURCE = DataSourceRef("prometheus", "${datasource}")
 TAG = "til-queue"
 Query = tuple[str, str]
-"""A legend, in which {{label}} stands for a label's value, and PromQL."""
+"""(legend with {{label}} placeholders, PromQL)."""
 Steps = Sequence[tuple[float | None, str]]
-"""From which value on which colour; the first value is None."""
+"""Thresholds: (lower bound, colour); the first bound is None."""
 
 
 class Board:
-    """A dashboard that is filled from left to right and row by row; a line holds 24 columns."""
+    """A dashboard whose panels are placed from left to right, in lines of 24 columns."""
 
     def __init__(self, uid: str, title: str, description: str, since: str = "now-6h") -> None:
         self._ids = count(1)
         links = DashboardLink("til-queue").type(DashboardLinkType.DASHBOARDS).tags([TAG])
-        self.made = (
+        self.dashboard = (
             Dashboard(title)
             .uid(uid)
             .description(description)
@@ -59,13 +59,13 @@ class Board:
         )
 
     def row(self, title: str) -> None:
-        """Begin a row with a title."""
-        self.made.with_row(Row(title).id(next(self._ids)))
+        """Start a row with a title."""
+        self.dashboard.with_row(Row(title).id(next(self._ids)))
 
     def number(self, title: str, description: str, unit: str, query: str, steps: Steps = ()) -> None:
-        """One number, the last value of an instant query."""
+        """A panel with one number, the result of an instant query."""
         thresholds = [Threshold(value, color) for value, color in steps or [(None, "text")]]
-        self.made.with_panel(
+        self.dashboard.with_panel(
             Stat()
             .id(next(self._ids))
             .title(title)
@@ -81,7 +81,7 @@ class Board:
         )
 
     def graph(self, title: str, description: str, unit: str, *queries: Query, span: int = 8) -> None:
-        """Lines over time. What is not there is a gap, never a zero."""
+        """A time series panel. Missing values are gaps, not zeros."""
         panel = (
             TimeSeries()
             .id(next(self._ids))
@@ -101,7 +101,7 @@ class Board:
         for letter, (legend, expression) in zip("ABCDEFGH", queries, strict=False):
             target = Dataquery().expr(expression).legend_format(legend).range().ref_id(letter)
             panel.with_target(target.datasource(SOURCE))
-        self.made.with_panel(panel)
+        self.dashboard.with_panel(panel)
 
 
 def _legend() -> VizLegendOptions:
@@ -117,12 +117,12 @@ def _legend() -> VizLegendOptions:
 def quantiles(
     metric: str, by: str = "", *, matchers: str = "", of: Sequence[float] = (0.5, 0.95)
 ) -> list[Query]:
-    """Quantiles of a histogram, one query each; `by`: a label that is kept apart."""
+    """One query for each quantile of a histogram; `by`: a label to group by."""
     labels, legend = (f"le, {by}", f"{{{{{by}}}}} ") if by else ("le", "")
     rate = f"sum by ({labels}) (rate({metric}_bucket{{{matchers}}}[$__rate_interval]))"
     return [(f"{legend}p{round(q * 100)}", f"histogram_quantile({q}, {rate})") for q in of]
 
 
 def rate(metric: str, by: str, matchers: str = "") -> str:
-    """What a counter gains a second, over all processes, by a label."""
+    """Rate per second of a counter, summed over processes, grouped by labels."""
     return f"sum by ({by}) (rate({metric}{{{matchers}}}[$__rate_interval]))"

@@ -1,4 +1,4 @@
-"""The compose files: valid, and what they promise of every service."""
+"""The compose files: the schema, and rules that hold for every service."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def mounted(service: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("path", [COMPOSE, *INCLUDED], ids=lambda path: path.name)
-def test_the_file_fits_the_compose_specification(path: Path) -> None:
+def test_the_file_is_valid_by_the_compose_schema(path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_main_file_includes_the_others_with_its_own_paths() -> None:
+def test_the_main_file_includes_the_others_with_paths_relative_to_itself() -> None:
     assert [(ROOT / part["path"], part["project_directory"]) for part in MODELS[0]["include"]] == [
         (path, ".") for path in INCLUDED
     ]
 
 
-def test_the_profiles_are_those_that_the_example_names() -> None:
+def test_the_profiles_are_those_of_the_example() -> None:
     profiles: dict[str, set[str]] = {}
     for name, service in SERVICES.items():
         for profile in service.get("profiles", ["always"]):
@@ -56,12 +56,12 @@ def test_the_profiles_are_those_that_the_example_names() -> None:
     assert "gpu,monitoring,logging" in example
 
 
-def test_every_service_has_a_health_check_but_those_that_end_or_hold_no_other_program() -> None:
+def test_every_service_that_keeps_running_has_a_health_check_except_a_shellless_one() -> None:
     without = {name for name, service in SERVICES.items() if "healthcheck" not in service}
     assert without == {"migrate", "logging-setup", "dcgm-exporter"}
 
 
-def test_every_service_is_limited_and_confined() -> None:
+def test_every_service_has_limits_and_few_rights() -> None:
     writable = {name for name, service in SERVICES.items() if not service["read_only"]}
     assert writable == {"elasticsearch", "kibana"}
     for name, service in SERVICES.items():
@@ -79,7 +79,7 @@ def test_every_service_is_limited_and_confined() -> None:
     assert {name for name, service in SERVICES.items() if service.get("user") == "root"} == {"filebeat"}
 
 
-def test_what_is_waited_for_is_a_condition() -> None:
+def test_dependencies_wait_for_healthy_or_completed_services() -> None:
     for name, service in SERVICES.items():
         for other, wait in service.get("depends_on", {}).items():
             expected = "completed_successfully" if "healthcheck" not in SERVICES[other] else "healthy"
@@ -88,7 +88,7 @@ def test_what_is_waited_for_is_a_condition() -> None:
         assert SERVICES[name]["depends_on"].keys() == {"migrate", "redis"}
 
 
-def test_ports_are_on_loopback_unless_more_is_asked_for_and_none_is_of_a_service_that_scales() -> None:
+def test_ports_are_on_loopback_by_default_and_scaled_services_publish_none() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports.keys() == {"proxy", "flower", "prometheus", "alertmanager", "grafana", "kibana"}
     for name, published in ports.items():
@@ -96,7 +96,7 @@ def test_ports_are_on_loopback_unless_more_is_asked_for_and_none_is_of_a_service
             assert re.fullmatch(r"\$\{[A-Z_]+_BIND:-127\.0\.0\.1\}:\$\{[A-Z_]+_PORT:-\d+\}:\d+", port), name
 
 
-def test_the_databases_have_no_way_out_or_in() -> None:
+def test_the_databases_are_in_internal_networks() -> None:
     assert MODELS[0]["networks"]["data"] == {"internal": True}
     assert [SERVICES[name]["networks"] for name in ("postgres", "redis")] == [["data"], ["data"]]
     inside = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
@@ -104,7 +104,7 @@ def test_the_databases_have_no_way_out_or_in() -> None:
     assert SERVICES["elasticsearch"]["networks"] == ["logs"]
 
 
-def test_a_process_gets_the_time_that_it_takes_to_stop() -> None:
+def test_the_grace_period_is_long_enough_for_a_clean_stop() -> None:
     def seconds(name: str) -> int:
         return int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 
@@ -119,7 +119,7 @@ def test_a_process_gets_the_time_that_it_takes_to_stop() -> None:
     assert seconds("proxy") > int(hard_stop)
 
 
-def test_the_proxy_waits_longer_than_the_longest_wait_of_the_api() -> None:
+def test_the_timeouts_of_the_proxy_exceed_the_longest_long_poll() -> None:
     proxy = (ROOT / "deploy" / "compose" / "haproxy.cfg").read_text()
     times = dict(re.findall(r"timeout (client|server) (\d+)s", proxy))
     assert {int(time) > 60 for time in times.values()} == {True}
@@ -132,7 +132,7 @@ def test_the_gpu_is_reserved() -> None:
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
 
 
-def test_data_lies_in_named_volumes_and_all_else_is_mounted_read_only() -> None:
+def test_data_is_in_named_volumes_and_other_mounts_are_read_only() -> None:
     named = {name for model in MODELS for name in model["volumes"]}
     used = set()
     for name, service in SERVICES.items():
@@ -146,7 +146,7 @@ def test_data_lies_in_named_volumes_and_all_else_is_mounted_read_only() -> None:
     assert used == named
 
 
-def test_the_modules_it_starts_are_there() -> None:
+def test_the_started_modules_exist() -> None:
     for service in SERVICES.values():
         match service.get("command"):
             case ["python3", "-m", module]:

@@ -1,4 +1,4 @@
-"""`make compose-check` where no Docker can be had; what it does with one is its own check."""
+"""`make compose-check` without Docker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def compose_check(folder: Path, **programs: str) -> subprocess.CompletedProcess[str]:
-    """With shell scripts in the place of these programs."""
+    """Run it with these programs replaced by shell scripts."""
     for name, script in programs.items():
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
@@ -20,19 +20,19 @@ def compose_check(folder: Path, **programs: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=ROOT, env=values, check=False, capture_output=True, text=True)
 
 
-def test_it_says_that_it_was_left_out_where_nobody_may_start_an_engine(tmp_path: Path) -> None:
+def test_it_is_skipped_if_no_engine_can_be_started(tmp_path: Path) -> None:
     done = compose_check(tmp_path, docker="exit 1", id="echo 1000")
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
-    assert "compose-check: left out: no Docker runs here, and none can be started" in done.stdout
-    assert "an engine can be started by root only" in done.stderr
+    assert "compose-check: skipped: no Docker runs here, and none can be started" in done.stdout
+    assert "only root can start an engine" in done.stderr
     assert not (tmp_path / "home").exists()
 
 
-def test_it_says_so_where_compose_is_missing(tmp_path: Path) -> None:
+def test_it_is_skipped_if_the_compose_plugin_is_missing(tmp_path: Path) -> None:
     done = compose_check(tmp_path, docker='[ "$1" = info ] && echo 28.0.0')
     assert (done.returncode, done.stdout) == (
         0,
-        "compose-check: left out: Docker runs here, but its plugin compose is missing.\n",
+        "compose-check: skipped: Docker runs here, but its plugin compose is missing.\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""Secrets of the compose files: files only, made by deploy/secrets.sh, seen by those that need them."""
+"""Secrets of the compose files: files made by deploy/secrets.sh, mounted only where they are used."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_every_secret_is_a_file_of_its_name_that_the_script_makes(folder: Path) -> None:
+def test_every_secret_is_a_file_that_the_script_makes(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == SECRETS.keys()
     for name, secret in SECRETS.items():
         assert secret == {"file": f"${{TIL_SECRETS:-./deploy/secrets}}/{name}"}
     assert set().union(*(mounted(service) for service in SERVICES.values())) == SECRETS.keys()
 
 
-def test_the_folder_is_closed_and_its_files_are_readable_inside_containers(folder: Path) -> None:
+def test_the_folder_is_private_and_its_files_are_readable_inside_containers(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
 
 
-def test_the_secrets_fit_each_other_and_are_kept(folder: Path) -> None:
+def test_passwords_and_addresses_match_and_existing_files_are_kept(folder: Path) -> None:
     database = urlsplit((folder / "database_url").read_text().strip())
     assert database.password == (folder / "postgres_password").read_text().strip()
     redis = urlsplit((folder / "redis_url").read_text().strip())
@@ -59,7 +59,7 @@ def test_two_machines_have_different_secrets(folder: Path, tmp_path: Path) -> No
     assert sorted(same) == ["hf_token", "openai_key", "pagerduty_routing_key", "slack_url"]
 
 
-def test_no_secret_is_in_an_environment_or_in_what_git_or_an_image_takes() -> None:
+def test_no_secret_is_in_an_environment_or_in_git_or_an_image() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
             if re.search(r"PASSWORD|SECRET|KEY|TOKEN|_AUTH|_URL(_FILE)?$", variable):
@@ -69,7 +69,7 @@ def test_no_secret_is_in_an_environment_or_in_what_git_or_an_image_takes() -> No
     assert "!deploy/secrets" not in (ROOT / ".dockerignore").read_text()
 
 
-def test_a_service_sees_only_the_secrets_that_it_uses() -> None:
+def test_a_service_mounts_only_the_secrets_that_it_uses() -> None:
     seen = {name: mounted(SERVICES[name]) for name in OURS | {"postgres", "redis"}}
     servers = {"database_url", "redis_url"}
     assert seen == {

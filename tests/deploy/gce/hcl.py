@@ -1,4 +1,4 @@
-"""Terraform files as blocks: what they hold, and what their expressions name."""
+"""Parses Terraform files into blocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARK = "__is_block__"
 
 @dataclass
 class Block:
-    """`kind "label" ... { attributes, blocks }`. A value that is an expression is its text in `${...}`."""
+    """`kind "label" ... { attributes, blocks }`. The value of an expression is its text in `${...}`."""
 
     kind: str
     labels: tuple[str, ...]
@@ -28,27 +28,27 @@ class Block:
 
     @property
     def name(self) -> str:
-        """How error messages and expressions call it: `google_redis_instance.main`."""
+        """The name in expressions and error messages: `google_redis_instance.main`."""
         return ".".join(self.labels) or self.kind
 
     def child(self, kind: str) -> Block:
-        """The one block of this kind inside, written out or by `dynamic`. Raises ValueError."""
+        """The only nested block of this kind, plain or `dynamic`. Raises ValueError."""
         [found] = self.children(kind)
         return found
 
     def children(self, kind: str) -> list[Block]:
-        """The blocks of this kind inside; of a `dynamic` one its content."""
+        """The nested blocks of this kind; for a `dynamic` one its content."""
         return [block for block in map(undynamic, self.blocks) if block.kind == kind]
 
     def texts(self) -> Iterator[str]:
-        """Every string in it, keys of objects too."""
+        """Every string in the block, object keys too."""
         yield from strings(self.attributes)
         for block in self.blocks:
             yield from block.texts()
 
 
 def undynamic(block: Block) -> Block:
-    """What `dynamic "kind" { content { ... } }` makes, or the block as it is."""
+    """The block that `dynamic "kind" { content { ... } }` generates; any other block unchanged."""
     if block.kind != "dynamic":
         return block
     content = block.child("content")
@@ -56,7 +56,7 @@ def undynamic(block: Block) -> Block:
 
 
 def strings(value: object) -> Iterator[str]:
-    """Every string in a value of lists and objects."""
+    """Every string in nested lists and objects."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -70,7 +70,7 @@ def strings(value: object) -> Iterator[str]:
 
 @cache
 def parse(text: str) -> tuple[Block, ...]:
-    """The top-level blocks of a file; of a .tfvars file, one block `tfvars`."""
+    """The top-level blocks of a file; for a .tfvars file, one block `tfvars`."""
     top = _block("tfvars", (), hcl2.loads(text))
     return (top,) if top.attributes else tuple(top.blocks)
 
@@ -82,7 +82,7 @@ def read(folder: Path) -> tuple[Block, ...]:
 
 
 def only(folder: Path, kind: str, *labels: str) -> Block:
-    """The one block of that kind whose labels begin so. Raises ValueError."""
+    """The only block of this kind whose labels begin with `labels`. Raises ValueError."""
     [found] = [b for b in read(folder) if b.kind == kind and b.labels[: len(labels)] == labels]
     return found
 
@@ -94,7 +94,7 @@ def local_values(folder: Path) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value without the quotes that the parser keeps around a plain string, in lists and objects too."""
+    """The value without the quotes that the parser keeps around strings, in lists and objects too."""
     if isinstance(value, str):
         return value[1:-1] if value.startswith('"') else value
     if isinstance(value, list):
@@ -105,7 +105,7 @@ def plain(value: Any) -> Any:
 
 
 def named(texts: Iterator[str], pattern: str) -> set[Any]:
-    """What the pattern finds in any of the texts."""
+    """All matches of the pattern in the texts."""
     return {match for text in texts for match in re.findall(pattern, text)}
 
 
@@ -123,7 +123,7 @@ def _block(kind: str, labels: tuple[str, ...], body: dict[str, Any]) -> Block:
 
 
 def _labelled(item: object) -> tuple[tuple[str, ...], dict[str, Any]] | None:
-    """The labels and the body of a block, which the parser nests as objects; None for another value."""
+    """Labels and body of a block, which the parser nests as objects; None for any other value."""
     labels: list[str] = []
     while isinstance(item, dict):
         if MARK in item:

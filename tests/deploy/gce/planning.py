@@ -1,4 +1,4 @@
-"""`terraform plan` without a cloud: real Terraform and schema, a stand-in for the provider."""
+"""`terraform plan` without a cloud: the real Terraform and schema, with a stand-in for the provider."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSIONS = {"google": "8.7.0", "random": "3.7.2"}
 
 @dataclass(frozen=True)
 class Plan:
-    """`resources`: what is to be made, by address. `text`: all that the plan holds, as JSON."""
+    """`resources`: planned values by address. `text`: the whole plan as JSON."""
 
     resources: dict[str, dict[str, Any]]
     text: str
@@ -34,11 +34,11 @@ class Plan:
 
 
 class Refused(Exception):
-    """Terraform refused the configuration; its message says why."""
+    """Terraform refused the configuration. The message is Terraform's."""
 
 
 class Planner:
-    """A copy of deploy/gce, or of what uses its modules, initialised, with the stand-in as its providers."""
+    """An initialised copy of deploy/gce, or of a root that uses its modules, with stand-in providers."""
 
     def __init__(self, folder: Path, root: Path = GCE) -> None:
         self._root = folder / root.name
@@ -58,12 +58,12 @@ class Planner:
 
     @property
     def plan_file(self) -> Path:
-        """The newest plan, as Terraform keeps it."""
+        """The file of the latest plan."""
         return self._root / "plan"
 
     @contextmanager
     def changed(self, file: str, old: str, new: str) -> Iterator[None]:
-        """With another text in one file of the copy."""
+        """Replace a text in one file of the copy, within the block."""
         text = (self._root / file).read_text()
         assert old in text
         (self._root / file).write_text(text.replace(old, new))
@@ -73,11 +73,11 @@ class Planner:
             (self._root / file).write_text(text)
 
     def validate(self) -> None:
-        """Raises Refused."""
+        """Run `terraform validate`. Raises Refused."""
         self._run("validate")
 
     def plan(self, example: str, **changes: object) -> Plan:
-        """What would be made of an example with these variables changed. Raises Refused."""
+        """Plan an example with these variables changed. Raises Refused."""
         changed = self._root / "changes.tfvars.json"
         changed.write_text(json.dumps(changes))
         self._run(
@@ -114,7 +114,7 @@ def _modules(module: dict[str, Any]) -> list[list[dict[str, Any]]]:
 
 
 def _install(folder: Path, name: str, version: str) -> None:
-    """What Terraform takes for the provider: a script that runs the stand-in."""
+    """Install a script that runs the stand-in as the provider."""
     home = folder / "mirror" / "registry.terraform.io" / "hashicorp" / name / version / _platform()
     home.mkdir(parents=True)
     script = home / f"terraform-provider-{name}_v{version}"
@@ -125,14 +125,14 @@ def _install(folder: Path, name: str, version: str) -> None:
 
 
 def _platform() -> str:
-    told = subprocess.run(
+    version = subprocess.run(
         ["terraform", "version", "-json"], check=True, capture_output=True, text=True
     ).stdout
-    return str(json.loads(told)["platform"])
+    return str(json.loads(version)["platform"])
 
 
 def _write_schemas(folder: Path, root: Path) -> None:
-    """The schemas of what the configuration uses, and what a plan leaves unknown, for the stand-in."""
+    """Write, for the stand-in, the schemas of the used resources and the attributes unknown in a plan."""
     used = {block.labels[0] for one in (root, *MODULES) for block in read(one) if block.kind == "resource"}
     classes = {name: found for name in sorted(used) if (found := class_of("resource", name))}
     resources = {name: _block(f"{found}Config", computed(found), top=True) for name, found in classes.items()}
@@ -151,7 +151,7 @@ def _write_schemas(folder: Path, root: Path) -> None:
 
 
 def _unknown(class_name: str) -> list[str]:
-    """What is known after an apply only: what can't be set, and what the cloud has a default for."""
+    """Attributes that are known only after an apply: read-only ones, and optional ones with a default."""
     optional = {
         name
         for name, one in arguments(f"{class_name}Config").items()
@@ -161,7 +161,7 @@ def _unknown(class_name: str) -> list[str]:
 
 
 def _block(type_name: str, readable: dict[str, object], *, top: bool) -> bytes:
-    """The schema of a struct. Only on top a value may be left to the cloud."""
+    """The schema of a struct. Only top-level attributes can be computed."""
     known = arguments(type_name)
     plain = [
         wire.Attribute(name, one.kind, one.required, top and not name.endswith("_wo"), name.endswith("_wo"))

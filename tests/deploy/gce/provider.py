@@ -1,4 +1,4 @@
-"""What the Google provider's resources take, from the schema that its bindings were generated with."""
+"""The schema of the Google provider, read from its generated bindings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ EPHEMERAL = {
     "google_secret_manager_secret_version": ({"secret"}, {"project", "version", "is_secret_data_base64"}),
     "random_password": ({"length"}, {"special", "upper", "lower", "numeric", "override_special"}),
 }
-"""Ephemeral resources, which the bindings lack: required and optional arguments, from their documentation."""
+"""Ephemeral resources, which are not in the bindings: (required, optional) arguments, from their docs."""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """`block`: the type of a nested block, None of a plain argument. `many`: a list, a set, blocks.
+    """`block`: the type of a nested block; None for a plain argument. `many`: a list, a set or many blocks.
 
     `kind` is the type as Terraform writes it in JSON, such as `["list", "string"]`.
     """
@@ -35,14 +35,14 @@ class Argument:
 
 @cache
 def types() -> dict[str, Any]:
-    """The types of the bindings, by full name."""
+    """The types of the bindings by full name."""
     found: dict[str, Any] = json.loads(SCHEMA.read_text())["types"]
     return found
 
 
 @cache
 def resources() -> dict[str, str]:
-    """The full name of each resource's class, by its Terraform name without underscores, data sources too."""
+    """Full class names of resources and data sources, by Terraform name without underscores."""
     return {
         name.removeprefix(PACKAGE).split(".")[1].lower(): name
         for name, what in types().items()
@@ -52,14 +52,14 @@ def resources() -> dict[str, str]:
 
 
 def class_of(kind: str, resource: str) -> str | None:
-    """The class of `google_x_y`, resource or data source; None where the provider has none."""
+    """The class of the resource or data source `google_x_y`; None if the provider has no such resource."""
     name = resource.removeprefix("google_").replace("_", "")
     return resources().get(f"datagoogle{name}" if kind == "data" else name)
 
 
 @cache
 def arguments(type_name: str) -> dict[str, Argument]:
-    """The arguments of a struct, by their Terraform names."""
+    """The arguments of a struct by Terraform name."""
     found = {}
     for prop in types()[type_name].get("properties", []):
         nested = [ref for ref in _references(prop["type"]) if ref.startswith(PACKAGE)]
@@ -71,7 +71,7 @@ def arguments(type_name: str) -> dict[str, Argument]:
 
 @cache
 def computed(class_name: str) -> dict[str, object]:
-    """What can only be read of a resource: the types by Terraform name."""
+    """The read-only attributes of a resource: types by Terraform name."""
     taken = arguments(f"{class_name}Config")
     found = {
         _snake(prop["name"]): _kind(prop["type"])
@@ -83,13 +83,13 @@ def computed(class_name: str) -> dict[str, object]:
 
 @cache
 def readable(class_name: str) -> set[str]:
-    """What an expression may read of a resource, without underscores and in small letters."""
+    """The attributes that expressions can read, in lower case without underscores."""
     names = {prop["name"].lower() for prop in types()[class_name].get("properties", [])}
     return {name for name in names if not name.endswith("input")} | {"id"}
 
 
 def errors(block: Block) -> list[str]:
-    """What is wrong with a resource, data source or ephemeral resource; empty where nothing is."""
+    """Violations of the schema by a resource, data source or ephemeral resource."""
     kind = block.labels[0]
     if block.kind == "ephemeral":
         required, optional = EPHEMERAL[kind]
@@ -139,7 +139,7 @@ def _references(what: dict[str, Any]) -> list[str]:
 
 
 def _terraform_name(prop: dict[str, Any]) -> str:
-    """The link to the documentation ends with the name; without one it is made from the bindings' name."""
+    """The name at the end of the link to the documentation; without one, from the bindings' name."""
     docs = " ".join(prop.get("docs", {}).get(part, "") for part in ("summary", "remarks"))
     if found := re.search(r"#(\w+)\s+\w+#\w+\}", docs):
         return found[1]
@@ -151,7 +151,7 @@ def _snake(name: str) -> str:
 
 
 def _kind(what: dict[str, Any]) -> object:
-    """The type as Terraform writes it; `dynamic` where the bindings have a class of their own for it."""
+    """The type as Terraform writes it; `dynamic` for a class of the bindings."""
     if "union" in what:
         kinds = [_kind(one) for one in what["union"]["types"]]
         return next((one for one in kinds if one != "dynamic"), "dynamic")

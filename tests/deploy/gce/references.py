@@ -1,4 +1,4 @@
-"""What a module's expressions name, against what is there: variables, locals, modules, outputs, resources."""
+"""Checks that all names in a module's expressions are declared, and that all declared names are used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODULE_META = {"source", "for_each", "count", "depends_on", "providers"}
 
 
 def errors(folder: Path) -> list[str]:
-    """What is wrong in one module, with the modules that it calls; empty where nothing is."""
+    """Errors in one module and in its calls of other modules."""
     blocks = read(folder)
     return [f"{folder.name}: {error}" for error in _errors(blocks, folder)]
 
@@ -70,7 +70,7 @@ def _can_be_read(block: Block, kind: str, attribute: str) -> bool:
 
 
 def _loops(blocks: Sequence[Block]) -> Iterator[str]:
-    """`each` and `count` only where the block has them, and what has `count` is named by an index."""
+    """`each` and `count` only in blocks that have them; resources that have them need an index."""
     for block in blocks:
         if named(block.texts(), r"(?<![\w.])each\.(key|value)") and "for_each" not in block.attributes:
             yield f"{block.name} has no for_each"
@@ -97,7 +97,7 @@ def _outputs(blocks: Sequence[Block], folder: Path) -> Iterator[str]:
         for name, call in calls.items()
         for output in declared(read((folder / plain(call.attributes["source"])).resolve()), "output")
     }
-    yield from (f"module.{name}.{output} is not there" for name, output in sorted(used - known))
+    yield from (f"module.{name}.{output} is not declared" for name, output in sorted(used - known))
     sources = {name: plain(call.attributes["source"]) for name, call in calls.items()}
     in_use = {(sources[name], output) for name, output in used & known}
     unused = {(sources[name], output) for name, output in known} - in_use

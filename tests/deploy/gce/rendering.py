@@ -1,4 +1,4 @@
-"""The templates of cloud-init, rendered: by a small substitution of our own, and by Terraform itself."""
+"""Renders the cloud-init templates, with a simple substitution and with Terraform itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.deploy.gce.hcl import GCE, local_values
 CLOUD_INIT = GCE / "modules" / "cloud_init"
 PARTS = CLOUD_INIT / "parts"
 FILES = CLOUD_INIT / "files"
-PLACE = re.compile(r"\$\{(?:indent\((\d+), )?(\w+)\)?\}")
+PLACEHOLDER = re.compile(r"\$\{(?:indent\((\d+), )?(\w+)\)?\}")
 IMAGES = ("api", "worker", "node_exporter", "dcgm_exporter", "prometheus", "postgres", "valkey")
 MACHINES = {
     "api": (["api"], ["database-url", "redis-url", "secret-keys"]),
@@ -26,38 +26,38 @@ MACHINES = {
     "monitoring": (["monitoring"], ["redis-url", "flower-login"]),
     "data": (["data"], ["database-password", "redis-password"]),
 }
-"""What each kind of machine runs, and the secrets that it gets; a test holds main.tf to it."""
+"""Parts and secrets of each kind of VM; a test compares this with main.tf."""
 
 PATIENCE_SECONDS = 600
 ZONES = ["asia-northeast3-a", "asia-northeast3-b"]
 
 
 def used(template: Path) -> set[str]:
-    """The values that a template wants."""
-    return {name for _, name in PLACE.findall(template.read_text())}
+    """The names of a template's placeholders."""
+    return {name for _, name in PLACEHOLDER.findall(template.read_text())}
 
 
 def render(template: Path, values: dict[str, object]) -> str:
-    """The template with its values; it may hold `${name}` and `${indent(n, name)}`. Raises KeyError."""
+    """Replace `${name}` and `${indent(n, name)}` in a template. Raises KeyError."""
     text = template.read_text()
     assert "%{" not in text
-    assert "${" not in PLACE.sub("", text)
+    assert "${" not in PLACEHOLDER.sub("", text)
 
     def value(match: re.Match[str]) -> str:
         return str(values[match[2]]).replace("\n", "\n" + " " * int(match[1] or 0))
 
-    return PLACE.sub(value, text)
+    return PLACEHOLDER.sub(value, text)
 
 
 def scaling_rules() -> str:
-    """The rules of Prometheus that write what the autoscalers follow."""
+    """The recording rules for the series that the autoscalers follow."""
     samples = int(PATIENCE_SECONDS / 15 * 0.8)
     values: dict[str, object] = {"patience_seconds": PATIENCE_SECONDS, "patience_samples": samples}
     return render(FILES / "scaling.rules.yml.tftpl", values)
 
 
 def values() -> dict[str, object]:
-    """Stand-ins for what main.tf gives to the parts, and the real scripts."""
+    """Values for the parts: sample values in place of main.tf's, and the real scripts."""
     scripts = {
         f"{name}_script": _base64((FILES / f"{name}.sh").read_text())
         for name in ("secrets", "flower", "valkey", "disk")
@@ -72,23 +72,23 @@ def values() -> dict[str, object]:
 
 
 def prometheus_config() -> str:
-    """The configuration of Prometheus, looking into two zones."""
-    places = used(FILES / "prometheus.yml.tftpl")
+    """The configuration of Prometheus, for two zones."""
+    names = used(FILES / "prometheus.yml.tftpl")
     found = [
         {"project": "p", "zone": zone, "port": 9101, "filter": "labels.til-cluster = til"} for zone in ZONES
     ]
-    given = {name: json.dumps(found) if name.startswith("discover_") else name for name in places}
+    given = {name: json.dumps(found) if name.startswith("discover_") else name for name in names}
     return render(FILES / "prometheus.yml.tftpl", dict(given))
 
 
 def user_data(parts: list[str]) -> str:
-    """The cloud-config of a machine that runs these parts."""
+    """The cloud-config of a VM that runs these parts."""
     files = "".join(render(PARTS / f"{part}.yaml.tftpl", values()) for part in ["common", *parts])
     return render(FILES / "user-data.yaml.tftpl", {"files": files, "units": "til-node.service"})
 
 
 def written(config: str) -> dict[str, str]:
-    """The files that a cloud-config writes, by path."""
+    """The files that a cloud-config writes: contents by path."""
     files: list[dict[str, Any]] = yaml.safe_load(config)["write_files"]
     return {
         one["path"]: base64.b64decode(one["content"]).decode()
@@ -99,7 +99,7 @@ def written(config: str) -> dict[str, str]:
 
 
 def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str, str]:
-    """user_data and shutdown_script as Terraform renders them; the module needs no provider."""
+    """user_data and shutdown_script, rendered by Terraform; the module needs no provider."""
     shutil.copytree(CLOUD_INIT, folder / "cloud_init")
     given = {
         "parts": parts,
@@ -133,7 +133,7 @@ def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str
 
 
 def terraform(folder: Path, *arguments: str) -> str:
-    """What this Terraform command prints. Raises CalledProcessError."""
+    """Run a Terraform command that must succeed, and return its output."""
     program = shutil.which("terraform")
     assert program is not None
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """A stand-in for Google's provider, run by Terraform: stand_in_provider.py FOLDER NAME.
 
-It knows the real provider's schema (NAME.schema in the folder) and can plan: what is left open is unknown. It
-can't apply. An ephemeral resource opens with a value that must never be seen in a plan.
+It has the real provider's schema (NAME.schema in the folder). It can plan, not apply; unset computed values
+are unknown. Ephemeral resources return CANARY, which must never be in a plan.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tests.deploy.gce.wire import field, fields
 
 UNKNOWN = msgpack.ExtType(0, b"\x00")
 CANARY = "canary-of-a-secret"
-NOTHING = b""
-QUIET = (
+EMPTY = b""
+NO_OPERATION = (
     "ValidateResourceTypeConfig",
     "ValidateDataSourceConfig",
     "ValidateEphemeralResourceConfig",
@@ -34,7 +34,7 @@ QUIET = (
 
 
 class Provider(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
-    """The calls that a plan makes."""
+    """The gRPC calls of a plan."""
 
     def __init__(self, folder: Path, name: str, ended: threading.Event) -> None:
         self._schema = (folder / f"{name}.schema").read_bytes()
@@ -52,22 +52,22 @@ class Provider(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
             "PrepareProviderConfig": lambda request: field(1, fields(request)[1]),
             "PlanResourceChange": self._plan,
             "OpenEphemeralResource": self._open,
-            "Stop": lambda _: NOTHING,
+            "Stop": lambda _: EMPTY,
             "Shutdown": self._shut_down,
-        } | dict.fromkeys(QUIET, lambda _: NOTHING)
+        } | dict.fromkeys(NO_OPERATION, lambda _: EMPTY)
         if method not in answers:
             return None
         return grpc.unary_unary_rpc_method_handler(lambda request, _: answers[method](request))
 
     def _plan(self, request: bytes) -> bytes:
-        asked = fields(request)
-        wanted = _value(asked[3])
-        if wanted is not None:
-            for name in self._computed["resources"][asked[1].decode()]:
-                wanted[name] = UNKNOWN if wanted[name] is None else wanted[name]
-            # Write-only arguments are used and forgotten.
-            wanted |= {name: None for name in wanted if name.endswith("_wo")}
-        return field(1, _dynamic(wanted))
+        parts = fields(request)
+        proposed = _value(parts[3])
+        if proposed is not None:
+            for name in self._computed["resources"][parts[1].decode()]:
+                proposed[name] = UNKNOWN if proposed[name] is None else proposed[name]
+            # Write-only arguments are not stored.
+            proposed |= {name: None for name in proposed if name.endswith("_wo")}
+        return field(1, _dynamic(proposed))
 
     def _open(self, request: bytes) -> bytes:
         opened = _value(fields(request)[2])
@@ -77,7 +77,7 @@ class Provider(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
 
     def _shut_down(self, _: bytes) -> bytes:
         self._ended.set()
-        return NOTHING
+        return EMPTY
 
 
 def _value(dynamic: bytes) -> Any:
@@ -89,9 +89,9 @@ def _dynamic(value: object) -> bytes:
 
 
 def main() -> None:
-    """Serve on a free port of the loopback address until Terraform has had enough."""
+    """Serve on a free port of the loopback address until Terraform calls Shutdown."""
     if "TF_PLUGIN_MAGIC_COOKIE" not in os.environ:
-        raise SystemExit("This is run by Terraform.")
+        raise SystemExit("Only Terraform can run this.")
     ended = threading.Event()
     server = grpc.server(ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers([Provider(Path(sys.argv[1]), sys.argv[2], ended)])

@@ -1,4 +1,4 @@
-"""What an operator relies on: how requests are balanced and how workers scale."""
+"""Load balancing, autoscaling and autohealing: the settings that operators rely on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.deploy.gce.hcl import GCE, MODULES, Block, local_values, only, plain,
 MODULE = {path.name: path for path in MODULES}
 LONGEST_WAIT_SECONDS = 60
 LONGEST_RUN_SECONDS = 600
-"""The default of run_seconds: a stream follows a run."""
+"""The default of run_seconds; an event stream lasts as long as a run."""
 
 
 def resource(module: str, kind: str, name: str = "main") -> Block:
@@ -20,7 +20,7 @@ def resource(module: str, kind: str, name: str = "main") -> Block:
 
 
 def default(module: str, name: str) -> Any:
-    """The default of a field of the root's variables."""
+    """The default of a field of an object variable of the root module."""
     [found] = re.findall(
         rf"\b{name} = optional\(\w+(?:\(\w+\))?, ([^)]*)\)", str(only(GCE, "variable", module).attributes)
     )
@@ -33,19 +33,19 @@ def conditions(variable: str) -> list[str]:
     ]
 
 
-def test_the_balancer_fills_machines_to_four_fifths() -> None:
+def test_the_load_balancer_uses_backends_up_to_80_percent() -> None:
     backend = resource("load_balancer", "compute_backend_service").child("backend")
     assert plain(backend.attributes["balancing_mode"]) == "UTILIZATION"
     assert backend.attributes["max_utilization"] == 0.8
 
 
 @pytest.mark.parametrize("module", ["load_balancer", "api", "workers"])
-def test_machines_are_asked_for_healthz(module: str) -> None:
+def test_health_checks_use_healthz(module: str) -> None:
     check = resource(module, "compute_health_check").child("http_health_check")
     assert plain(check.attributes["request_path"]) == "/healthz"
 
 
-def test_an_answer_may_last_longer_than_a_wait_and_a_run() -> None:
+def test_the_timeout_exceeds_a_long_poll_and_a_run() -> None:
     service = resource("load_balancer", "compute_backend_service").attributes
     assert service["timeout_sec"] == "${var.stream_seconds}"
     assert service["connection_draining_timeout_sec"] == "${var.drain_seconds}"
@@ -55,7 +55,7 @@ def test_an_answer_may_last_longer_than_a_wait_and_a_run() -> None:
     assert "${var.balancer.drain_seconds > 60}" in conditions("balancer")
 
 
-def test_http_leads_to_https_with_a_managed_certificate_and_a_name() -> None:
+def test_http_redirects_to_https_with_a_managed_certificate_and_a_dns_record() -> None:
     redirect = (
         resource("load_balancer", "compute_url_map", "redirect").child("default_url_redirect").attributes
     )
@@ -73,7 +73,7 @@ def test_http_leads_to_https_with_a_managed_certificate_and_a_name() -> None:
     assert plain(resource("load_balancer", "dns_record_set").attributes["type"]) == "A"
 
 
-def test_a_client_address_is_limited() -> None:
+def test_requests_of_a_client_address_are_limited() -> None:
     policy = resource("load_balancer", "compute_security_policy")
     limit, rest = sorted(policy.children("rule"), key=lambda rule: int(rule.attributes["priority"]))
     options = limit.child("rate_limit_options")
@@ -86,7 +86,7 @@ def test_a_client_address_is_limited() -> None:
     assert service["security_policy"] == "${google_compute_security_policy.main.id}"
 
 
-def test_workers_follow_one_series_of_their_model_and_group() -> None:
+def test_workers_follow_exactly_one_series() -> None:
     policy = resource("workers", "compute_region_autoscaler").child("autoscaling_policy")
     metric = policy.child("metric").attributes
     assert plain(metric["name"]) == "prometheus.googleapis.com/til_workers_desired/gauge"
@@ -103,7 +103,7 @@ def test_workers_follow_one_series_of_their_model_and_group() -> None:
     assert signals["spot_first"]["standard"]["min"] == 0
 
 
-def test_workers_go_slowly_come_by_schedule_and_may_be_none() -> None:
+def test_workers_scale_in_slowly_to_zero_and_out_by_schedule() -> None:
     policy = resource("workers", "compute_region_autoscaler").child("autoscaling_policy")
     control = policy.child("scale_in_control")
     assert control.attributes["time_window_sec"] == "${var.scale_in.seconds}"
@@ -116,26 +116,26 @@ def test_workers_go_slowly_come_by_schedule_and_may_be_none() -> None:
     assert any(text.endswith("|| var.worker.min >= 1}") for text in conditions("worker"))
 
 
-def test_a_worker_is_left_alone_until_its_model_is_loaded() -> None:
+def test_autohealing_waits_until_the_model_is_loaded() -> None:
     healing = resource("workers", "compute_region_instance_group_manager").child("auto_healing_policies")
     assert healing.attributes["initial_delay_sec"] == "${var.boot_seconds * 2}"
     check = resource("workers", "compute_health_check").child("http_health_check")
     assert check.attributes["port"] == "${var.health_port}"
 
 
-def test_an_update_needs_no_more_gpus_than_there_are() -> None:
+def test_an_update_needs_no_additional_gpus() -> None:
     group = resource("workers", "compute_region_instance_group_manager")
     assert group.child("update_policy").attributes["max_surge_fixed"] == 0
     assert plain(default("worker", "machine_type")) == "g2-standard-8"
 
 
-def test_a_group_of_workers_has_a_shape_that_can_be_autoscaled() -> None:
+def test_the_shape_of_a_workers_group_can_be_autoscaled() -> None:
     group = resource("workers", "compute_region_instance_group_manager")
     assert plain(group.attributes["distribution_policy_target_shape"]) in {"EVEN", "BALANCED"}
     assert plain(group.child("update_policy").attributes["instance_redistribution_type"]) == "NONE"
 
 
-def test_every_group_is_managed_and_only_one_machine_writes_the_signal() -> None:
+def test_every_group_is_managed_and_only_one_vm_writes_the_signal() -> None:
     kinds = {block.labels[0] for folder in MODULES for block in read(folder) if block.kind == "resource"}
     assert "google_compute_instance_group" not in kinds
     group = resource("monitoring", "compute_region_instance_group_manager")

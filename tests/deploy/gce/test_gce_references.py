@@ -1,4 +1,4 @@
-"""Every name in an expression is declared, every declared name is used, and modules get what they ask for."""
+"""Every name in an expression is declared, every declared name is used, and module calls are complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXAMPLES = sorted((GCE / "examples").glob("*.tfvars"))
 
 
 @pytest.mark.parametrize("folder", [GCE, *MODULES], ids=lambda folder: folder.name)
-def test_all_names_fit(folder: Path) -> None:
+def test_all_names_are_declared_and_used(folder: Path) -> None:
     assert errors(folder) == []
 
 
@@ -35,7 +35,7 @@ def test_all_names_fit(folder: Path) -> None:
             "main.tf",
             "module.network.subnetwork",
             "module.network.subnet",
-            "module.network.subnet is not there",
+            "module.network.subnet is not declared",
         ),
         (
             "modules/api/main.tf",
@@ -59,7 +59,7 @@ def test_all_names_fit(folder: Path) -> None:
         ),
     ],
 )
-def test_a_name_that_does_not_fit_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
+def test_a_wrong_name_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
     copy = tmp_path / "gce"
     shutil.copytree(GCE, copy)
     text = (copy / file).read_text()
@@ -70,7 +70,7 @@ def test_a_name_that_does_not_fit_is_found(tmp_path: Path, file: str, old: str, 
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_gives_what_is_needed_and_nothing_else(example: Path) -> None:
+def test_an_example_sets_all_required_variables_and_no_unknown_ones(example: Path) -> None:
     [given] = parse(example.read_text())
     variables = {block.name: block for block in read(GCE) if block.kind == "variable"}
     needed = {name for name, block in variables.items() if "default" not in block.attributes}
@@ -91,7 +91,7 @@ def test_there_is_an_example_of_each_topology() -> None:
 
 
 @pytest.mark.parametrize("folder", [GCE, *MODULES], ids=lambda folder: folder.name)
-def test_variables_and_outputs_say_what_they_are(folder: Path) -> None:
-    told = [block for block in read(folder) if block.kind in {"variable", "output"}]
-    assert [block.name for block in told if not plain(block.attributes.get("description"))] == []
+def test_variables_and_outputs_have_descriptions(folder: Path) -> None:
+    described = [block for block in read(folder) if block.kind in {"variable", "output"}]
+    assert [block.name for block in described if not plain(block.attributes.get("description"))] == []
     assert declared(read(folder), "variable")

@@ -1,4 +1,4 @@
-"""What the machines run: valid cloud-config, scripts and units, and no secret's value anywhere."""
+"""The rendered cloud-config of each VM: valid scripts and units, and no secret values."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.deploy.gce.rendering import FILES, MACHINES, PARTS
 
 TERRAFORM = shutil.which("terraform")
 WAYS = ["ours", "terraform"] if TERRAFORM else ["ours"]
-"""Where no Terraform is installed, our own substitution alone renders."""
+"""Without Terraform, only the simple substitution is tested."""
 PUBLISHED = re.compile(r"--publish (?:127\.0\.0\.1:)?(\S+):(\d+)")
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
-    """The cloud-config of each kind of machine, by the way it was rendered."""
+    """The cloud-config by (way of rendering, kind of VM)."""
     made = {("ours", name): rendering.user_data(parts) for name, (parts, _) in MACHINES.items()}
     if TERRAFORM:
         for name, (parts, secrets) in MACHINES.items():
@@ -40,21 +40,21 @@ def units(config: str) -> dict[str, str]:
     return {Path(path).name: text for path, text in rendering.written(config).items() if "/systemd/" in path}
 
 
-def test_main_gives_each_machine_these_parts_and_secrets() -> None:
+def test_the_parts_and_secrets_are_those_of_main_tf() -> None:
     machines = local_values(GCE)["machines"]
     assert {name: (one["parts"], one["secrets"]) for name, one in machines.items()} == {
         name: what for name, what in MACHINES.items() if name != "data"
     }
 
 
-def test_the_templates_want_what_they_are_given_and_all_of_it() -> None:
+def test_the_templates_use_exactly_the_given_values() -> None:
     wanted = set[str]().union(*(rendering.used(path) for path in PARTS.glob("*.tftpl")))
     assert wanted == local_values(rendering.CLOUD_INIT)["values"].keys()
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("machine", MACHINES)
-def test_cloud_config_is_valid_and_its_scripts_too(
+def test_cloud_config_and_its_scripts_are_valid(
     rendered: dict[tuple[str, str], str], way: str, machine: str
 ) -> None:
     config = rendered[way, machine]
@@ -73,7 +73,7 @@ def test_cloud_config_is_valid_and_its_scripts_too(
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_units_need_only_what_is_there(rendered: dict[tuple[str, str], str], machine: str) -> None:
+def test_units_need_only_existing_files(rendered: dict[tuple[str, str], str], machine: str) -> None:
     config = rendered[WAYS[-1], machine]
     found, files = units(config), rendering.written(config)
     for name, text in found.items():
@@ -87,7 +87,7 @@ def test_units_need_only_what_is_there(rendered: dict[tuple[str, str], str], mac
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_every_unit_that_runs_on_is_upheld(rendered: dict[tuple[str, str], str], machine: str) -> None:
+def test_every_long_running_unit_is_upheld(rendered: dict[tuple[str, str], str], machine: str) -> None:
     if TERRAFORM is None:
         known = local_values(rendering.CLOUD_INIT)["units"]
         upheld = {unit for part in ["common", *MACHINES[machine][0]] for unit in known[part]}
@@ -98,7 +98,7 @@ def test_every_unit_that_runs_on_is_upheld(rendered: dict[tuple[str, str], str],
     assert lasting <= upheld <= found.keys()
 
 
-def test_two_containers_of_a_machine_do_not_share_a_port(rendered: dict[tuple[str, str], str]) -> None:
+def test_published_ports_of_a_vm_are_distinct(rendered: dict[tuple[str, str], str]) -> None:
     for (_, machine), config in rendered.items():
         ports = [port for text in units(config).values() for port, _ in PUBLISHED.findall(text)]
         assert len(ports) == len(set(ports)), machine
@@ -119,7 +119,7 @@ def test_our_containers_are_read_only_and_not_root(rendered: dict[tuple[str, str
             assert flag in run
 
 
-def test_a_worker_stops_within_the_notice_of_a_preemption() -> None:
+def test_a_worker_stops_within_the_preemption_notice() -> None:
     assert local_values(rendering.CLOUD_INIT)["stop_seconds"] == "${var.worker.drain_seconds + 3}"
     [limit] = [
         block.attributes["condition"]
@@ -132,7 +132,7 @@ def test_a_worker_stops_within_the_notice_of_a_preemption() -> None:
     assert "docker stop --time 27" in script
 
 
-def test_no_template_holds_a_secret_or_passes_one_on_a_command_line(
+def test_no_template_contains_a_secret_or_passes_one_on_a_command_line(
     rendered: dict[tuple[str, str], str],
 ) -> None:
     secret = re.compile(

@@ -1,4 +1,4 @@
-"""Who may do what, where secrets are, and what can be reached from where."""
+"""IAM, secrets, and network access."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def resources(*kinds: str) -> list[Block]:
 
 
 def inside(blocks: list[Block]) -> Iterator[Block]:
-    """These blocks and all within them."""
+    """These blocks and all nested ones."""
     for block in blocks:
         yield block
         yield from inside(block.blocks)
 
 
-def test_the_database_can_be_restored_to_a_second_and_is_private() -> None:
+def test_the_database_has_point_in_time_recovery_and_is_private() -> None:
     settings = only(DATA, "resource", "google_sql_database_instance").child("settings")
     backups = settings.child("backup_configuration").attributes
     assert backups["enabled"] is backups["point_in_time_recovery_enabled"] is True
@@ -38,7 +38,7 @@ def test_the_database_can_be_restored_to_a_second_and_is_private() -> None:
     assert "ssl=verify-ca" in local_values(DATA)["postgres"]
 
 
-def test_redis_asks_for_a_password_and_speaks_tls() -> None:
+def test_redis_requires_a_password_and_tls() -> None:
     redis = only(DATA, "resource", "google_redis_instance").attributes
     assert redis["auth_enabled"] is True
     assert plain(redis["transit_encryption_mode"]) == "SERVER_AUTHENTICATION"
@@ -47,7 +47,7 @@ def test_redis_asks_for_a_password_and_speaks_tls() -> None:
     assert "ssl_cert_reqs=required" in local_values(DATA)["redis_url"]
 
 
-def test_each_role_has_an_account_with_the_rights_that_it_needs() -> None:
+def test_each_role_has_a_service_account_with_only_these_rights() -> None:
     assert "google_service_account.main[role].email" in str(local_values(GCE)["accounts"])
     grants = {
         (plain(block.attributes["role"]), plain(block.attributes["member"]), "for_each" in block.attributes)
@@ -67,7 +67,7 @@ def test_each_role_has_an_account_with_the_rights_that_it_needs() -> None:
     assert plain(discover["permissions"]) == ["compute.instances.list"]
 
 
-def test_a_secret_is_read_by_those_that_need_it() -> None:
+def test_only_the_roles_that_need_a_secret_can_read_it() -> None:
     readers = local_values(DATA)["readers"]
     assert {name for name, roles in readers.items() if "worker" in roles} == {"database-url", "redis-url"}
     assert readers["secret-keys"] == ["api"]
@@ -76,7 +76,7 @@ def test_a_secret_is_read_by_those_that_need_it() -> None:
         assert all(role in readers[secret] for secret in machine["secrets"]), name
 
 
-def test_no_value_of_a_secret_is_kept_in_the_state() -> None:
+def test_no_secret_value_is_in_the_state() -> None:
     versions = resources("secret_manager_secret_version")
     assert len(versions) == len(local_values(DATA)["readers"])
     for block in versions:
@@ -96,18 +96,18 @@ def test_the_first_sealing_key_is_32_bytes_in_base64() -> None:
     assert stored["secret_data_wo"] == "${base64encode(ephemeral.random_password.sealing.result)}"
 
 
-def test_no_output_tells_a_secret() -> None:
+def test_no_output_contains_a_secret() -> None:
     secret = r"(ephemeral\.|auth_string|password|secret_data|random_\w+)"
     for block in every("output"):
         assert named(block.texts(), secret) == set(), block.name
     root = [block for block in read(GCE) if block.kind == "output"]
     assert named(iter(['"${ephemeral.random_password.a.result}"']), secret)
     assert {block.name for block in root if "secrets" in block.name} == {"secrets"}
-    told = only(DATA, "output", "secrets").attributes["value"]
-    assert "secret.secret_id" in told
+    output = only(DATA, "output", "secrets").attributes["value"]
+    assert "secret.secret_id" in output
 
 
-def test_no_machine_has_an_address_on_the_internet() -> None:
+def test_no_vm_has_an_external_address() -> None:
     machines = resources("compute_instance", "compute_region_instance_template")
     assert len(machines) == 4
     for block in machines:
@@ -118,7 +118,7 @@ def test_no_machine_has_an_address_on_the_internet() -> None:
         assert "service_account" in {inner.kind for inner in block.blocks}
 
 
-def test_what_is_not_allowed_in_is_denied() -> None:
+def test_other_ingress_is_denied() -> None:
     rules = resources("compute_firewall")
     [deny] = [rule for rule in rules if rule.children("deny")]
     assert plain(deny.attributes["source_ranges"]) == [ANYWHERE]

@@ -1,4 +1,4 @@
-"""The rules that write what the autoscalers follow, evaluated by Prometheus' own tool."""
+"""The recording rules for the autoscalers, evaluated with promtool."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def desired(values: str) -> dict[str, str]:
-    """Each api and each steward exports the same figure."""
+    """Every api and steward exports the same value."""
     return {DESIRED.format(job=job, instance=instance): values for job, instance in EXPORTERS}
 
 
 def evaluated(folder: Path, series: dict[str, str], expected: dict[str, float | None], minutes: int) -> str:
-    """Empty where each group's series has the expected value then; else what promtool says."""
+    """promtool's error output; empty if each group's series has the expected value after `minutes`."""
     (folder / "rules.yml").write_text(rendering.scaling_rules())
     tests: list[dict[str, Any]] = [
         {
@@ -88,28 +88,28 @@ def test_the_rules_and_the_configuration_are_valid(tmp_path: Path) -> None:
         pytest.param(
             desired(steady(2)) | {READY.format(n): steady(1) for n in "abc"},
             {"first": 2, "fallback": 0},
-            id="more are ready than are wanted",
+            id="more are ready than desired",
         ),
         pytest.param(
             desired(steady(1)) | {READY.format("a"): f"0x{MINUTES * 4 - 8} {steady(1)}"},
             {"first": 1, "fallback": 0},
             id="a spot machine has just got ready",
         ),
-        pytest.param(desired(steady(0)), {"first": 0, "fallback": 0}, id="nothing is wanted"),
+        pytest.param(desired(steady(0)), {"first": 0, "fallback": 0}, id="no worker is desired"),
         pytest.param(
             desired(f"0x{MINUTES * 4 - 8} {steady(4)}"),
             {"first": 4, "fallback": 0},
             id="spot has time to boot",
         ),
-        pytest.param({READY.format("a"): steady(1)}, {"first": None, "fallback": None}, id="no figure"),
+        pytest.param({READY.format("a"): steady(1)}, {"first": None, "fallback": None}, id="no series"),
         pytest.param(
             desired(f"4x{MINUTES * 4 - 16} stale _x20"),
             {"first": None, "fallback": None},
-            id="the figure has gone stale",
+            id="the series is stale",
         ),
     ],
 )
-def test_each_group_has_one_series_however_many_export_it(
+def test_each_group_has_exactly_one_series(
     tmp_path: Path, series: dict[str, str], expected: dict[str, float | None]
 ) -> None:
     assert evaluated(tmp_path, series, expected, MINUTES) == ""
@@ -119,7 +119,7 @@ def test_a_wrong_expectation_is_found(tmp_path: Path) -> None:
     assert evaluated(tmp_path, desired(steady(3)), {"first": 12}, MINUTES) != ""
 
 
-def test_the_metrics_that_the_rules_read_are_those_of_the_product() -> None:
+def test_the_metrics_of_the_rules_exist() -> None:
     named = {word for word in rendering.scaling_rules().replace("(", " ").split() if word.startswith("til_")}
     names = {word.split("{")[0].split("[")[0].rstrip(")") for word in named}
     assert {"til_workers_desired", "til_engine_ready"} <= names

@@ -1,4 +1,4 @@
-"""Every resource takes what the provider's schema says, and nothing else."""
+"""Every resource is valid by the provider's schema."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def all_resources() -> list[Block]:
     return [block for folder in (GCE, *MODULES) for block in read(folder) if block.kind in RESOURCES]
 
 
-def test_every_resource_has_the_arguments_and_blocks_of_the_schema() -> None:
+def test_every_resource_is_valid() -> None:
     assert [error for block in all_resources() for error in errors(block)] == []
 
 
-def test_there_is_something_to_check() -> None:
+def test_all_resources_are_checked() -> None:
     kinds = {block.labels[0] for block in all_resources()}
     assert len(all_resources()) > 60
     assert {"google_sql_database_instance", "google_compute_region_autoscaler"} <= kinds
@@ -73,6 +73,6 @@ def test_a_violation_is_found(text: str, error: str) -> None:
     assert any(found.endswith(f": {error}") for found in checked(text)), checked(text)
 
 
-def test_a_resource_that_is_right_passes() -> None:
+def test_a_valid_resource_passes() -> None:
     assert checked(HEALTH_CHECK % "check_interval_sec = 5\nhttp_health_check {\nport = 80\n}") == []
     assert checked(POLICY % "max_replicas = 1\nscale_in_control {\ntime_window_sec = 60\n}") == []

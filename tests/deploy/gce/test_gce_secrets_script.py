@@ -1,4 +1,4 @@
-"""secrets.sh really run, against a metadata server and a Secret Manager on the loopback address."""
+"""Runs secrets.sh against a metadata server and a Secret Manager on the loopback address."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ VALUES = {"til-database-url": "postgresql://til:pw@10.0.0.3:5432/til\n", "til-em
 
 
 class Google(BaseHTTPRequestHandler):
-    """Tokens, and the newest version of a secret for who shows the token."""
+    """Serves tokens, and secrets to requests with the token."""
 
     def do_GET(self) -> None:
-        """Answer as the real ones do."""
+        """Respond as Google's servers do."""
         secret = self.path.split("/secrets/")[-1].split("/versions/")[0]
         if self.path.endswith("/token") and self.headers["Metadata-Flavor"] == "Google":
             self._answer({"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"})
@@ -40,7 +40,7 @@ class Google(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(body, indent=2).encode())
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """No log."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def google() -> Iterator[str]:
 
 
 def run(google: str, folder: Path, *pairs: str) -> subprocess.CompletedProcess[str]:
-    """The script with other addresses, another folder and this user in place of the containers'."""
+    """Run the script with local addresses, another folder and the present user."""
     text = (FILES / "secrets.sh").read_text()
     for old, new in {
         "http://metadata.google.internal": google,
@@ -73,7 +73,7 @@ def run(google: str, folder: Path, *pairs: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_each_secret_becomes_a_file_that_nobody_else_reads(google: str, tmp_path: Path) -> None:
+def test_each_secret_becomes_a_private_file(google: str, tmp_path: Path) -> None:
     done = run(google, tmp_path, "til-database-url=database-url")
     assert done.returncode == 0, done.stderr
     file = tmp_path / "secrets" / "database-url"
@@ -83,7 +83,7 @@ def test_each_secret_becomes_a_file_that_nobody_else_reads(google: str, tmp_path
 
 
 @pytest.mark.parametrize("secret", ["til-unknown", "til-empty"])
-def test_a_secret_that_is_not_there_fails_and_prints_nothing_of_it(
+def test_a_missing_or_empty_secret_fails_without_printing_values(
     google: str, tmp_path: Path, secret: str
 ) -> None:
     done = run(google, tmp_path, "til-database-url=database-url", f"{secret}=other")

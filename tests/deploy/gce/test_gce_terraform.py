@@ -1,4 +1,4 @@
-"""What the real Terraform says: its formatter, its validation, and its plan of both topologies."""
+"""The real Terraform: format, validation, and a plan of both topologies."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def autoscaler(plan: Plan, group: str) -> dict[str, Any]:
     return dict(policy)
 
 
-def test_it_would_format_nothing(tmp_path: Path) -> None:
+def test_all_files_are_formatted(tmp_path: Path) -> None:
     assert unformatted(GCE) == []
     (tmp_path / "main.tf").write_text('variable  "a" {}\n')
     assert unformatted(tmp_path) != []
 
 
-def test_it_finds_the_configuration_valid(planner: Planner) -> None:
+def test_the_configuration_is_valid(planner: Planner) -> None:
     planner.validate()
 
 
-def test_split_has_small_machines_behind_the_balancer_and_workers_of_two_kinds(split: Plan) -> None:
+def test_split_has_small_api_vms_and_two_groups_of_workers(split: Plan) -> None:
     template = split.values("module.api[0].google_compute_region_instance_template.main")
     assert template["machine_type"] == "e2-standard-2"
     groups = {address.split('"')[1] for address in split.resources if address.startswith("module.workers[")}
@@ -65,7 +65,7 @@ def test_split_has_small_machines_behind_the_balancer_and_workers_of_two_kinds(s
     assert not any("named_port" in str(one) for one in autoscaler(split, "spot"))
 
 
-def test_spot_machines_are_wanted_first_and_those_on_demand_for_what_is_missing(split: Plan) -> None:
+def test_spot_vms_come_first_and_on_demand_vms_replace_missing_ones(split: Plan) -> None:
     first, fallback = autoscaler(split, "spot"), autoscaler(split, "standard")
     assert (first["min_replicas"], first["max_replicas"], first["cooldown_period"]) == (0, 4, 600)
     assert fallback["min_replicas"] == 0
@@ -80,7 +80,7 @@ def test_spot_machines_are_wanted_first_and_those_on_demand_for_what_is_missing(
     assert fallback["scaling_schedules"] == []
 
 
-def test_together_has_two_machines_with_gpus_behind_the_balancer(together: Plan) -> None:
+def test_together_has_two_gpu_vms_behind_the_load_balancer(together: Plan) -> None:
     assert not [address for address in together.resources if address.startswith("module.api")]
     group = together.values('module.workers["standard"].google_compute_region_instance_group_manager.main')
     assert group["named_port"] == [{"name": "http", "port": 8000}]
@@ -96,7 +96,7 @@ def test_together_has_two_machines_with_gpus_behind_the_balancer(together: Plan)
     assert backend["timeout_sec"] == 3600
 
 
-def test_the_servers_are_managed_or_on_a_machine_of_ours(planner: Planner, split: Plan) -> None:
+def test_the_servers_are_managed_or_on_a_vm(planner: Planner, split: Plan) -> None:
     managed = {
         address.split(".")[2].split("[")[0]
         for address in split.resources
@@ -118,20 +118,20 @@ def test_no_secret_is_in_a_plan(planner: Planner, split: Plan, together: Plan) -
         assert not any(CANARY.encode() in stored.read(name) for name in stored.namelist())
 
 
-def test_a_secret_that_would_be_kept_is_refused(planner: Planner) -> None:
+def test_a_secret_that_would_be_stored_is_refused(planner: Planner) -> None:
     changed = planner.changed("modules/data/secrets.tf", "secret_data_wo         =", "secret_data =")
     with changed, pytest.raises(Refused, match="Ephemeral values are not valid"):
         planner.plan("split")
 
 
 def refusal(planner: Planner, example: str, **changes: object) -> str:
-    """What Terraform says, on one line. It looks at every variable before it gives up."""
+    """Terraform's message on one line. It reports the errors of all variables."""
     with pytest.raises(Refused) as refused:
         planner.plan(example, **changes)
     return " ".join(str(refused.value).split())
 
 
-def test_settings_that_can_not_work_are_refused(planner: Planner) -> None:
+def test_invalid_settings_are_refused(planner: Planner) -> None:
     said = refusal(
         planner,
         "split",
@@ -141,12 +141,12 @@ def test_settings_that_can_not_work_are_refused(planner: Planner) -> None:
         balancer={"stream_seconds": 30, "drain_seconds": 30},
     )
     for message in (
-        "3 to 20 small letters",
+        "3 to 20 lower-case letters",
         "managed or vm",
-        "drain within 24",
-        "Autohealing waits for an hour",
-        "More than a wait of 60 s",
-        "More than the longest wait",
+        "drain_seconds must be at most 24",
+        "Autohealing waits for at most an hour",
+        "stream_seconds must be more than",
+        "drain_seconds must be more than",
     ):
         assert message in said
 
@@ -155,7 +155,7 @@ def test_there_are_two_topologies(planner: Planner) -> None:
     assert "split or together" in refusal(planner, "split", topology="apart")
 
 
-def test_machines_that_hold_the_api_are_neither_none_nor_spot(planner: Planner) -> None:
+def test_together_refuses_zero_vms_and_spot(planner: Planner) -> None:
     said = refusal(planner, "together", worker={"min": 0, "spot": True})
-    assert "a group without machines has no api" in said
-    assert "no spot machines" in said
+    assert "a group without VMs has no api" in said
+    assert "spot must be false" in said

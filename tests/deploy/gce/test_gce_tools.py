@@ -1,4 +1,4 @@
-"""What checkov says, and how long the files are."""
+"""checkov's findings and the length of the files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_LINES = 220
 
 
 def failed(folder: Path) -> set[str]:
-    """The checks of checkov that fail, without asking anybody on the network."""
+    """The failed checks of checkov, without network access."""
     done = subprocess.run(
         [CHECKOV, "-d", folder, "--framework", "terraform", "--quiet", "--compact", "-o", "json"],
         check=False,
@@ -34,7 +34,7 @@ def test_checkov_finds_nothing() -> None:
     assert failed(GCE) == set()
 
 
-def test_checkov_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_checkov_finds_deliberate_faults(tmp_path: Path) -> None:
     text = SKIP.sub("", (GCE / "modules" / "data" / "managed.tf").read_text())
     for old, new in {"ipv4_enabled    = false": "ipv4_enabled    = true", "local.managed": "1"}.items():
         assert old in text
@@ -43,13 +43,13 @@ def test_checkov_finds_what_is_wrong(tmp_path: Path) -> None:
     assert {name.split()[0] for name in failed(tmp_path)} >= {"CKV_GCP_6", "CKV_GCP_60"}
 
 
-def test_every_finding_that_is_let_be_has_its_reason() -> None:
+def test_every_suppressed_finding_has_a_reason() -> None:
     skips = [found for path in GCE.rglob("*.tf") for found in SKIP.findall(path.read_text())]
     assert len(skips) == sum(path.read_text().count("checkov:skip") for path in GCE.rglob("*.tf"))
     assert [name for name, reason in skips if len(reason.split()) < 5] == []
 
 
-def test_files_are_short_enough_to_be_read_whole() -> None:
+def test_files_are_short() -> None:
     texts = {str(path.relative_to(GCE)): path.read_text() for path in GCE.rglob("*") if path.is_file()}
     assert len(texts) > 5 * len(MODULES)
     assert {name: n for name, text in texts.items() if (n := len(text.splitlines())) > MOST_LINES} == {}

@@ -1,4 +1,4 @@
-"""What systemd itself says of the units."""
+"""The units, checked by systemd-analyze."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from tests.deploy.gce import rendering
 from tests.deploy.gce.rendering import MACHINES
 
-ELSEWHERE = "is not executable: No such file"
-"""Programs of Container-Optimized OS are not on this machine."""
+NOT_INSTALLED = "is not executable: No such file"
+"""Message for programs of Container-Optimized OS that are not installed here."""
 
 
-def complaints(folder: Path, units: dict[str, str]) -> list[str]:
+def errors(folder: Path, units: dict[str, str]) -> list[str]:
     for name, text in units.items():
         (folder / name).write_text(text)
     done = subprocess.run(
@@ -26,7 +26,7 @@ def complaints(folder: Path, units: dict[str, str]) -> list[str]:
         timeout=60,
         env=os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"},
     )
-    return [line for line in done.stderr.splitlines() if ELSEWHERE not in line]
+    return [line for line in done.stderr.splitlines() if NOT_INSTALLED not in line]
 
 
 def units_of(parts: list[str]) -> dict[str, str]:
@@ -35,13 +35,13 @@ def units_of(parts: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_systemd_understands_every_unit(tmp_path: Path, machine: str) -> None:
+def test_every_unit_is_valid(tmp_path: Path, machine: str) -> None:
     units = units_of(MACHINES[machine][0])
     assert len(units) > 4
-    assert complaints(tmp_path, units) == []
+    assert errors(tmp_path, units) == []
 
 
-def test_a_wrong_unit_is_found(tmp_path: Path) -> None:
+def test_an_invalid_unit_is_found(tmp_path: Path) -> None:
     units = units_of(["api"])
     units["til-api.service"] = units["til-api.service"].replace("Restart=always", "Restrat=always")
-    assert any("Unknown key 'Restrat'" in line for line in complaints(tmp_path, units))
+    assert any("Unknown key 'Restrat'" in line for line in errors(tmp_path, units))

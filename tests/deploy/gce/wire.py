@@ -1,4 +1,4 @@
-"""The few messages of Terraform's plugin protocol 5 that a stand-in for a provider needs, in protobuf."""
+"""Protobuf encoding of the messages of Terraform's plugin protocol 5 that the stand-in needs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 LIST = 2
-"""How nested blocks are kept (NestingMode)."""
+"""NestingMode of nested blocks."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One argument or readable value. `kind`: a type as Terraform writes it in JSON, e.g. `"string"`."""
+    """An argument or a read-only attribute. `kind`: its type in Terraform's JSON, e.g. `"string"`."""
 
     name: str
     kind: object
@@ -57,7 +57,7 @@ def schemas(provider: bytes, resources: dict[str, bytes], ephemeral: dict[str, b
 
 
 def field(number: int, value: bytes | str | int) -> bytes:
-    """One field of a message: a number or truth value as varint, else with its length. 0 is left out."""
+    """One field: an integer or a bool as varint, anything else length-delimited. 0 is omitted."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value) if value else b""
     data = value.encode() if isinstance(value, str) else value
@@ -65,7 +65,7 @@ def field(number: int, value: bytes | str | int) -> bytes:
 
 
 def fields(message: bytes) -> dict[int, bytes]:
-    """The fields of a message that have a length, by number; the last of each."""
+    """The length-delimited fields of a message by number; the last one of each number."""
     return dict(_fields(message))
 
 

@@ -1,4 +1,4 @@
-"""What the cluster is, who may do what in it, and that the chart understands what it is told of it."""
+"""The cluster's settings and IAM, and the chart rendered with the values from Terraform."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_cluster_is_regional_private_and_on_a_release_channel() -> None:
     assert CLUSTER.child("workload_identity_config").attributes["workload_pool"] == "${local.workload_pool}"
 
 
-def test_gpu_nodes_take_only_what_asks_for_a_gpu_and_are_replaced_without_a_spare() -> None:
+def test_gpu_nodes_are_tainted_and_upgraded_without_additional_gpus() -> None:
     config = pool("gpu").child("node_config")
     taint = {key: plain(value) for key, value in config.child("taint").attributes.items()}
     assert taint == {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
@@ -54,7 +54,7 @@ def test_gpu_nodes_take_only_what_asks_for_a_gpu_and_are_replaced_without_a_spar
     assert local_values(GKE)["drivers"]["daemonset"] == "INSTALLATION_DISABLED"
 
 
-def test_what_gke_creates_by_itself_is_limited() -> None:
+def test_auto_provisioning_is_limited() -> None:
     scaling = CLUSTER.child("cluster_autoscaling")
     limits = {plain(block.attributes["resource_type"]) for block in scaling.children("resource_limits")}
     assert limits == {"cpu", "memory", "${var.gpu.type}"}
@@ -63,14 +63,14 @@ def test_what_gke_creates_by_itself_is_limited() -> None:
 
 
 @pytest.mark.parametrize("block", [CLUSTER.child("node_config"), pool("services"), pool("gpu")])
-def test_nodes_have_an_account_of_their_own_and_hide_it_from_pods(block: Block) -> None:
+def test_nodes_have_their_own_service_account_and_hide_it_from_pods(block: Block) -> None:
     config = block if block.kind == "node_config" else block.child("node_config")
     assert config.attributes["service_account"] == "${google_service_account.nodes.email}"
     assert plain(config.child("workload_metadata_config").attributes["mode"]) == "GKE_METADATA"
     assert config.child("shielded_instance_config").attributes["enable_secure_boot"] is True
 
 
-def test_each_role_may_do_what_it_needs_and_nothing_else() -> None:
+def test_the_grants_are_exactly_these() -> None:
     grants = {
         (block.labels[0].removeprefix("google_"), plain(block.attributes["role"])): plain(
             block.attributes["member"]
@@ -95,12 +95,12 @@ def test_each_role_may_do_what_it_needs_and_nothing_else() -> None:
     }
 
 
-def test_no_output_and_no_value_tells_a_secret() -> None:
+def test_no_output_and_no_value_contains_a_secret() -> None:
     secret = r"(ephemeral\.|auth_string|password|secret_data|random_\w+)"
-    told = [block for block in read(GKE) if block.kind == "output"]
-    told += [block for block in read(GKE) if block.kind == "locals" and "helm_values" in block.attributes]
-    assert len(told) > 5
-    for block in told:
+    blocks = [block for block in read(GKE) if block.kind == "output"]
+    blocks += [block for block in read(GKE) if block.kind == "locals" and "helm_values" in block.attributes]
+    assert len(blocks) > 5
+    for block in blocks:
         assert named(block.texts(), secret) == set(), block.name
     assert named(iter(["${module.data.password}"]), secret)
 
@@ -131,11 +131,11 @@ SAMPLES: dict[str, Any] = {
         for process, role in local_values(GKE)["processes"].items()
     },
 }
-"""What Terraform would put in place of each expression of helm_values."""
+"""Sample results of the expressions in helm_values."""
 
 
 def filled(value: Any) -> Any:
-    """The value with samples for its expressions. Raises KeyError for one that is not known here."""
+    """Replace expressions by samples. Raises KeyError for one without a sample."""
     match value:
         case dict():
             return {key: filled(item) for key, item in value.items()}
@@ -152,29 +152,29 @@ def filled(value: Any) -> Any:
 
 @cache
 def rendered() -> list[Object]:
-    """The chart with what Terraform tells it, and one model."""
+    """The chart rendered with Terraform's values and one model."""
     values = filled(local_values(GKE)["helm_values"])
     values["workers"] = {"gemma": {"weights": {"path": "gemma-3-12b"}, "profile": "l4-gemma-3-12b"}}
     return parse(render(values))
 
 
-def test_the_chart_understands_what_terraform_tells_it() -> None:
+def test_the_chart_is_valid_with_the_values_from_terraform() -> None:
     found = rendered()
     assert [wrong for one in found for wrong in problems(one, VERSIONS[-1])] == []
     checks = [triggers, targets, endings, placement, confinement, secrets, accounts, denied, servers]
     assert [wrong for check in checks for wrong in check(found)] == []
 
 
-def test_the_pods_act_as_the_accounts_that_terraform_made() -> None:
+def test_the_pods_use_the_service_accounts_from_terraform() -> None:
     processes = local_values(GKE)["processes"]
     for process, role in processes.items():
         account = found_by(rendered(), "ServiceAccount", f"-{process}")
         google = account["metadata"]["annotations"]["iam.gke.io/gcp-service-account"]
         assert google == f"til-gke-{role}@my-project.iam.gserviceaccount.com"
-        assert account["metadata"]["name"] == f"til-queue-{process}", "as workloadIdentityUser is given to"
+        assert account["metadata"]["name"] == f"til-queue-{process}", "the name that has workloadIdentityUser"
 
 
-def test_the_secrets_that_are_mounted_are_those_that_terraform_makes() -> None:
+def test_the_mounted_secrets_are_those_from_terraform() -> None:
     readers = local_values(ROOT / "deploy" / "gce" / "modules" / "data")["readers"]
     processes = local_values(GKE)["processes"]
     for process, role in processes.items():

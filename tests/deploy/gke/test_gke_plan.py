@@ -1,4 +1,4 @@
-"""What the real Terraform makes of both examples, with a stand-in for the provider."""
+"""Plans of both examples by the real Terraform, with a stand-in for the provider."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def fixed(planner: Planner) -> Plan:
 
 
 def limits(plan: Plan) -> dict[str, Any]:
-    """What GKE may create by itself."""
+    """The limits of node auto-provisioning."""
     [scaling] = plan.values(CLUSTER)["cluster_autoscaling"]
     return {one["resource_type"]: one["maximum"] for one in scaling["resource_limits"]}
 
 
-def test_it_finds_the_configuration_valid(planner: Planner) -> None:
+def test_the_configuration_is_valid(planner: Planner) -> None:
     planner.validate()
 
 
-def test_it_finds_what_is_no_number(planner: Planner) -> None:
+def test_a_wrong_type_is_found(planner: Planner) -> None:
     fault = planner.changed("pools.tf", "max_surge       = 0", 'max_surge       = "none"')
     with fault, pytest.raises(Refused, match="a number is required"):
         planner.validate()
@@ -56,7 +56,7 @@ def test_nodes_come_from_a_compute_class_within_limits(l4: Plan) -> None:
     assert l4.values("google_dns_record_set.main[0]")["name"] == "til.example.com."
 
 
-def test_a_fixed_pool_has_gpus_and_nothing_else_makes_any(fixed: Plan) -> None:
+def test_gpus_are_only_in_the_fixed_pool(fixed: Plan) -> None:
     assert limits(fixed) == {"cpu": 96, "memory": 384}
     pool = fixed.values(POOL)
     [scaling], [config] = pool["autoscaling"], pool["node_config"]
@@ -69,7 +69,7 @@ def test_a_fixed_pool_has_gpus_and_nothing_else_makes_any(fixed: Plan) -> None:
     assert not [address for address in fixed.resources if address.startswith("google_dns_record_set")]
 
 
-def test_each_process_may_act_as_its_account(l4: Plan) -> None:
+def test_each_process_may_use_its_service_account(l4: Plan) -> None:
     name = "google_service_account_iam_member.processes"
     members = {address: one["member"] for address, one in l4.resources.items() if address.startswith(name)}
     assert members == {
@@ -78,7 +78,7 @@ def test_each_process_may_act_as_its_account(l4: Plan) -> None:
     }
 
 
-def test_the_database_and_redis_are_made_and_no_secret_is_in_the_plan(l4: Plan, fixed: Plan) -> None:
+def test_the_database_and_redis_are_created_and_no_secret_is_in_the_plan(l4: Plan, fixed: Plan) -> None:
     made = {
         address.split(".")[2].split("[")[0] for address in l4.resources if address.startswith("module.data")
     }
@@ -87,16 +87,16 @@ def test_the_database_and_redis_are_made_and_no_secret_is_in_the_plan(l4: Plan, 
         assert CANARY not in plan.text
 
 
-def test_settings_that_can_not_work_are_refused(planner: Planner) -> None:
+def test_invalid_settings_are_refused(planner: Planner) -> None:
     with pytest.raises(Refused) as refused:
         planner.plan(
             "l4", name="Til", zones=["a"], release="til", release_channel="FAST", gpu={"driver": "none"}
         )
     said = " ".join(str(refused.value).split())
     for message in (
-        "3 to 20 small letters",
-        "Two zones or more",
-        "name it so that it has it",
+        "3 to 20 lower-case letters",
+        "At least two zones",
+        "The name must contain til-queue",
         "RAPID, REGULAR or STABLE",
         "default, latest or daemonset",
     ):

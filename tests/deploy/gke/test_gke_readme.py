@@ -1,4 +1,4 @@
-"""What the two READMEs tell an operator to run."""
+"""The commands and names in the READMEs of deploy/gke and of the chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ READMES = ["deploy/gke/README.md", "deploy/helm/til-queue/README.md"]
 
 
 def commands(name: str) -> list[str]:
-    """The commands of the first block, one each."""
+    """The commands of the first code block."""
     [block, *_] = re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
     return [line for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
@@ -23,7 +23,7 @@ def test_it_is_installed_in_under_ten_commands(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_what_it_names_is_there(name: str) -> None:
+def test_the_outputs_variables_and_links_exist(name: str) -> None:
     text = (ROOT / name).read_text()
     outputs = {block.name for block in read(ROOT / "deploy" / "gke") if block.kind == "output"}
     assert set(re.findall(r"output (?:-raw )?(\w+)", text)) <= outputs
@@ -33,6 +33,6 @@ def test_what_it_names_is_there(name: str) -> None:
     assert [link for link in links if not (folder / link).exists()] == []
     variables = {block.name for block in read(ROOT / "deploy" / "gke") if block.kind == "variable"}
     if name == READMES[0]:
-        said = set(re.findall(r"`(gpu|gpu_pool|auto_provisioning|zones|scaler)\b", text))
-        assert said
-        assert said <= variables
+        mentioned = set(re.findall(r"`(gpu|gpu_pool|auto_provisioning|zones|scaler)\b", text))
+        assert mentioned
+        assert mentioned <= variables

@@ -1,4 +1,4 @@
-"""Terraform of the cluster: the provider's schema, names, format, and what checkov says."""
+"""Terraform of the cluster: the provider's schema, names, format, and checkov."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TERRAFORM = [found] if (found := shutil.which("terraform")) else []
 
 
 def schema_errors(folder: Path) -> list[str]:
-    """What the provider's schema refuses."""
+    """Violations of the provider's schema."""
     return [error for block in read(folder) if block.kind in RESOURCES for error in provider.errors(block)]
 
 
@@ -34,7 +34,7 @@ def broken(tmp_path: Path, file: str, old: str, new: str) -> Path:
     return copy
 
 
-def test_every_resource_has_the_arguments_and_blocks_of_the_schema() -> None:
+def test_every_resource_is_valid() -> None:
     assert schema_errors(GKE) == []
     kinds = [block.labels[0] for block in read(GKE) if block.kind in RESOURCES]
     assert {"google_container_cluster", "google_container_node_pool"} <= set(kinds)
@@ -57,14 +57,14 @@ def test_every_resource_has_the_arguments_and_blocks_of_the_schema() -> None:
         ("storage.tf", 'resource "google_storage_bucket"', 'resource "google_bucket"', "no such resource"),
     ],
 )
-def test_a_fault_against_the_schema_is_found(
+def test_a_violation_of_the_schema_is_found(
     tmp_path: Path, file: str, old: str, new: str, error: str
 ) -> None:
     found = schema_errors(broken(tmp_path, file, old, new))
     assert any(error in one for one in found), found
 
 
-def test_all_names_fit() -> None:
+def test_all_names_are_declared_and_used() -> None:
     assert references.errors(GKE) == []
 
 
@@ -80,16 +80,16 @@ def test_all_names_fit() -> None:
             "google_compute_address.main.address",
             "not declared",
         ),
-        ("outputs.tf", "module.data.secrets", "module.data.secret", "module.data.secret is not there"),
+        ("outputs.tf", "module.data.secrets", "module.data.secret", "module.data.secret is not declared"),
     ],
 )
-def test_a_name_that_does_not_fit_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
+def test_a_wrong_name_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
     found = references.errors(broken(tmp_path, file, old, new))
     assert any(error in one for one in found), found
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_gives_what_is_needed_and_nothing_else(example: Path) -> None:
+def test_an_example_sets_all_required_variables_and_no_unknown_ones(example: Path) -> None:
     [given] = parse(example.read_text())
     variables = {block.name: block for block in read(GKE) if block.kind == "variable"}
     needed = {name for name, block in variables.items() if "default" not in block.attributes}
@@ -101,14 +101,14 @@ def test_an_example_gives_what_is_needed_and_nothing_else(example: Path) -> None
 
 
 @pytest.mark.parametrize("program", TERRAFORM)
-def test_terraform_would_format_nothing(program: str) -> None:
+def test_all_files_are_formatted(program: str) -> None:
     command = [program, "fmt", "-check", "-recursive", str(GKE)]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
 
 
-def test_checkov_finds_nothing_but_the_fault_that_was_put_in(tmp_path: Path) -> None:
+def test_checkov_finds_only_the_deliberate_fault(tmp_path: Path) -> None:
     copy = broken(tmp_path, "storage.tf", "bucket_level_access = true", "bucket_level_access = false")
-    shutil.rmtree(tmp_path / "gce")  # its modules have a test of their own
+    shutil.rmtree(tmp_path / "gce")  # its modules have their own test
     command = [str(ROOT / ".venv-deploy/checkov/bin/checkov"), "--directory", str(copy)]
     command += ["--framework", "terraform", "--quiet", "--compact", "--output", "json", "--skip-download"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -119,13 +119,13 @@ def test_checkov_finds_nothing_but_the_fault_that_was_put_in(tmp_path: Path) -> 
     assert report["summary"]["resource_count"] > 20
 
 
-def test_every_finding_that_is_let_be_has_its_reason() -> None:
+def test_every_suppressed_finding_has_a_reason() -> None:
     texts = [path.read_text() for path in GKE.rglob("*.tf")]
     skips = [found for text in texts for found in re.findall(r"checkov:skip=(CKV\w+):(.*)", text)]
     assert len(skips) == sum(text.count("checkov:skip") for text in texts)
     assert [name for name, reason in skips if len(reason.split()) < 5] == []
 
 
-def test_variables_and_outputs_say_what_they_are() -> None:
-    told = [block for block in read(GKE) if block.kind in {"variable", "output"}]
-    assert [block.name for block in told if not plain(block.attributes.get("description"))] == []
+def test_variables_and_outputs_have_descriptions() -> None:
+    described = [block for block in read(GKE) if block.kind in {"variable", "output"}]
+    assert [block.name for block in described if not plain(block.attributes.get("description"))] == []

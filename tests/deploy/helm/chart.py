@@ -1,4 +1,4 @@
-"""The chart, the value sets that are checked in, and what each renders to."""
+"""The chart, the checked-in value sets, and their rendered objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy" / "helm" / "til-queue"
 SETS = sorted(path.stem for path in (ROOT / "deploy" / "helm" / "values").glob("*.yaml"))
 VERSIONS = ["1.31", "1.32", "1.33", "1.34", "1.35"]
-"""Of Kubernetes. No template asks which: what is rendered has to suit all of them."""
+"""Kubernetes versions. Templates do not depend on them: the objects must be valid in all."""
 RELEASE = "til-queue"
 NAMESPACE = "til"
 
@@ -30,43 +30,43 @@ def chart() -> Chart:
 
 
 def values(name: str) -> Values:
-    """One of the value sets, a copy of its own."""
+    """A fresh copy of a value set."""
     loaded = yaml.safe_load((ROOT / "deploy" / "helm" / "values" / f"{name}.yaml").read_text())
     assert isinstance(loaded, dict)
     return loaded
 
 
 def render(given: Values) -> dict[str, str]:
-    """Each template's text, by its path in the chart. Raises HelmError where values or a template refuse."""
+    """Rendered templates by path in the chart. Raises HelmError for invalid values."""
     files: dict[str, str] = chart().render(given, name=RELEASE, namespace=NAMESPACE)
     prefix = "til-queue/templates/"
     return {name.removeprefix(prefix): text for name, text in sorted(files.items())}
 
 
 def parse(files: dict[str, str]) -> list[Object]:
-    """All objects of a render, hooks and the test's pod included."""
+    """All rendered objects, hooks and the test's pod included."""
     documents = [yaml.safe_load_all(text) for name, text in files.items() if name.endswith(".yaml")]
     return [found for document in documents for found in document if found]
 
 
 def objects(name: str) -> list[Object]:
-    """What a value set renders to; fresh ones, so that a test may break them."""
+    """A fresh copy of a value set's objects, which a test may change."""
     return copy.deepcopy(_objects(name))
 
 
 def of_kind(found: list[Object], *kinds: str) -> list[Object]:
-    """Those of one or more kinds."""
+    """The objects of these kinds."""
     return [one for one in found if one["kind"] in kinds]
 
 
 def named(found: list[Object], kind: str, name: str) -> Object:
-    """The one of that kind whose name ends so."""
+    """The only object of that kind whose name ends with `name`."""
     (one,) = [one for one in of_kind(found, kind) if one["metadata"]["name"].endswith(name)]
     return one
 
 
 def pods(found: list[Object]) -> dict[str, Object]:
-    """The specification of every pod, by kind and name."""
+    """The spec of every pod, by kind and name."""
     specs = {}
     for one in of_kind(found, "Deployment", "Job", "Pod"):
         spec = one["spec"] if one["kind"] == "Pod" else one["spec"]["template"]["spec"]

@@ -1,4 +1,4 @@
-"""What each value set renders to, checked in. Renew: make generated"""
+"""Checked-in renders of each value set. Update: make generated"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 def text(name: str) -> str:
-    """A value set's manifests in one file, each template's name before them."""
+    """A value set's manifests in one file, each with its template's name."""
     parts = [
         f"# {template}\n{rendered.strip().removeprefix('---').strip()}\n"
         for template, rendered in render(values(name)).items()
@@ -20,12 +20,12 @@ def text(name: str) -> str:
 
 
 def notes(name: str) -> str:
-    """What an operator reads after the installation."""
+    """The notes shown after the installation."""
     return render(values(name))["NOTES.txt"].strip() + "\n"
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write the files of all value sets."""
     for name in SETS:
         (FOLDER / f"{name}.yaml").write_text(text(name))
         (FOLDER / f"{name}.notes.txt").write_text(notes(name))

@@ -1,4 +1,4 @@
-"""What the network policies let through. Each check lists what is wrong."""
+"""Rules for the network policies. Each check returns the violations."""
 
 from __future__ import annotations
 
@@ -9,73 +9,73 @@ COMPONENTS = ("api", "worker", "steward", "flower", "migrate", "test")
 
 
 def denied(found: list[Object]) -> list[str]:
-    """By default nothing comes in and nothing goes out, of every pod of the release."""
-    everyone = {"app.kubernetes.io/name": "til-queue", "app.kubernetes.io/instance": RELEASE}
+    """The default for every pod of the release is deny, ingress and egress."""
+    release_labels = {"app.kubernetes.io/name": "til-queue", "app.kubernetes.io/instance": RELEASE}
     denying = [
         one
         for one in of_kind(found, "NetworkPolicy")
-        if one["spec"]["podSelector"] == {"matchLabels": everyone}
+        if one["spec"]["podSelector"] == {"matchLabels": release_labels}
         and set(one["spec"]["policyTypes"]) == {"Ingress", "Egress"}
         and not {"ingress", "egress"} & set(one["spec"])
     ]
     wrong = [] if denying else ["nothing is denied by default"]
     for one in of_kind(found, "Deployment", "Job", "Pod"):
         pod = one if one["kind"] == "Pod" else one["spec"]["template"]
-        if not everyone.items() <= pod["metadata"]["labels"].items():
+        if not release_labels.items() <= pod["metadata"]["labels"].items():
             wrong.append(f"{one['metadata']['name']}: no policy selects it")
     return wrong
 
 
-def entrances(found: list[Object]) -> list[str]:
-    """Who may come in: the balancer to the api, monitoring to the metrics, nobody to Flower."""
+def ingress(found: list[Object]) -> list[str]:
+    """Ingress: the load balancer to the api, monitoring namespaces to the metrics, nothing to Flower."""
     wrong = []
     for one in of_kind(found, "NetworkPolicy"):
         for rule in one["spec"].get("ingress", []):
             ports = [port["port"] for port in rule.get("ports", [])]
             if not rule.get("from") or {} in rule["from"]:
-                wrong.append(f"{one['metadata']['name']}: lets everybody in")
+                wrong.append(f"{one['metadata']['name']}: allows any source")
             if any(
                 source.get("ipBlock", {}).get("cidr") in ("0.0.0.0/0", "::/0")
                 for source in rule.get("from", [])
             ):
-                wrong.append(f"{one['metadata']['name']}: lets the world in")
+                wrong.append(f"{one['metadata']['name']}: allows the internet")
             if ports not in (["http"], ["metrics"], ["triton"]):
                 wrong.append(f"{one['metadata']['name']}: opens {ports}")
             if ports != ["http"] and any(
                 "namespaceSelector" not in source for source in rule.get("from", [])
             ):
-                wrong.append(f"{one['metadata']['name']}: lets more than a namespace at metrics")
+                wrong.append(f"{one['metadata']['name']}: allows more than a namespace to the metrics")
             if ports == ["http"] and _of(one) != {"api"}:
                 wrong.append(f"{one['metadata']['name']}: opens the http port of {sorted(_of(one))}")
     return wrong
 
 
-def exits(found: list[Object]) -> list[str]:
-    """Who may go out: into the world only stewards and workers, and not into private networks that way."""
+def egress(found: list[Object]) -> list[str]:
+    """Egress: only stewards and workers to the internet, without private networks."""
     wrong = []
     for one in of_kind(found, "NetworkPolicy"):
         name, pods = one["metadata"]["name"], _of(one)
         for rule in one["spec"].get("egress", []):
             if not rule.get("to"):
-                wrong.append(f"{name}: lets everything out")
+                wrong.append(f"{name}: allows any destination")
             for target in rule.get("to", []):
                 block = target.get("ipBlock", {})
                 if block.get("cidr") in ("0.0.0.0/0", "::/0"):
-                    wrong += _world(name, pods, rule, block)
+                    wrong += _internet(name, pods, rule, block)
     return wrong
 
 
-def _world(name: str, pods: set[str], rule: Object, block: Object) -> list[str]:
-    wrong = [] if pods <= {"steward", "worker"} else [f"{name}: lets {sorted(pods)} into the world"]
+def _internet(name: str, pods: set[str], rule: Object, block: Object) -> list[str]:
+    wrong = [] if pods <= {"steward", "worker"} else [f"{name}: allows {sorted(pods)} to the internet"]
     if block["cidr"] == "0.0.0.0/0" and set(block.get("except", [])) != PRIVATE:
-        wrong.append(f"{name}: reaches private networks")
+        wrong.append(f"{name}: allows private networks")
     if pods == {"worker"} and [port["port"] for port in rule.get("ports", [])] != [443]:
-        wrong.append(f"{name}: lets workers out by other ports than 443")
+        wrong.append(f"{name}: allows workers other ports than 443")
     return wrong
 
 
 def servers(found: list[Object]) -> list[str]:
-    """Every process reaches the servers that it needs."""
+    """Every process may connect to the servers that it needs."""
     reached: dict[str, int] = {}
     for one in of_kind(found, "NetworkPolicy"):
         for rule in one["spec"].get("egress", []):
@@ -84,8 +84,8 @@ def servers(found: list[Object]) -> list[str]:
                 for name in _of(one):
                     reached[name] = reached.get(name, 0) + any(port in (5432, 6378, 6379) for port in ports)
     needed = {"api": 2, "worker": 2, "steward": 2, "migrate": 2, "flower": 1}
-    there = {component(one) for one in of_kind(found, "Deployment", "Job")}
-    return [name for name, count in needed.items() if name in there and reached.get(name, 0) != count]
+    existing = {component(one) for one in of_kind(found, "Deployment", "Job")}
+    return [name for name, count in needed.items() if name in existing and reached.get(name, 0) != count]
 
 
 def _of(policy: Object) -> set[str]:

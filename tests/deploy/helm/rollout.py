@@ -1,15 +1,15 @@
-"""What has to hold of pods that start, are upgraded, evicted and ended. Each check lists what is wrong."""
+"""Rules for start, upgrade, eviction and termination of pods. Each check returns the violations."""
 
 from __future__ import annotations
 
 from tests.deploy.helm.chart import Object, component, containers, named, of_kind, pods
 
 SPOT_SECONDS = 15
-"""That a pod gets on a spot node of GKE before it is killed."""
+"""Time from SIGTERM to SIGKILL on a spot node of GKE."""
 
 
 def upgrades(found: list[Object]) -> list[str]:
-    """Workers are replaced one after the other, the old one first; all else the other way round."""
+    """Workers: old pod first, one at a time. Api and steward: new pod first."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         name, strategy = one["metadata"]["name"], one["spec"].get("strategy", {}).get("rollingUpdate", {})
@@ -20,7 +20,7 @@ def upgrades(found: list[Object]) -> list[str]:
 
 
 def endings(found: list[Object]) -> list[str]:
-    """From SIGTERM to SIGKILL is longer than the drain; on a spot node the drain fits into what there is."""
+    """The grace period is longer than the drain, and on spot nodes the drain takes less than SPOT_SECONDS."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         pod = one["spec"]["template"]["spec"]
@@ -29,14 +29,14 @@ def endings(found: list[Object]) -> list[str]:
         before = main.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         drain = int(environment.get("TIL_DRAIN_SECONDS", 2))
         if pod.get("terminationGracePeriodSeconds", 30) <= before + drain:
-            wrong.append(f"{name}: ends after {before} + {drain} s")
+            wrong.append(f"{name}: has less than {before} + {drain} s to end")
         if _on_spot(pod, found) and before + drain >= SPOT_SECONDS:
             wrong.append(f"{name}: drains for {before} + {drain} s on spot nodes")
     return wrong
 
 
 def probes(found: list[Object]) -> list[str]:
-    """A worker may load for 20 minutes, is ready when its engine is, and alive while its loops go round."""
+    """The probes have these paths, and a worker may load for 20 minutes."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         name, kind = one["metadata"]["name"], component(one)
@@ -62,7 +62,7 @@ PROBES = {
 
 
 def budgets(found: list[Object]) -> list[str]:
-    """Each Deployment of several pods has one disruption budget, which lets one pod go at a time."""
+    """Each Deployment but Flower has one disruption budget with maxUnavailable 1."""
     wrong = []
     budgets = of_kind(found, "PodDisruptionBudget")
     for one in of_kind(found, "Deployment"):
@@ -74,7 +74,7 @@ def budgets(found: list[Object]) -> list[str]:
 
 
 def placement(found: list[Object]) -> list[str]:
-    """Pods spread over zones and nodes; one GPU a worker, on GPU nodes only; a priority class that exists."""
+    """Pods spread over zones and nodes, have one GPU only if needed, and an existing priority class."""
     wrong = []
     classes = {one["metadata"]["name"] for one in of_kind(found, "PriorityClass")}
     for one in of_kind(found, "Deployment"):
@@ -95,13 +95,13 @@ def _gpu(pod: Object) -> list[str]:
     amounts = [one.get("resources", {}).get("limits", {}).get("nvidia.com/gpu", 0) for one in containers(pod)]
     tolerated = any(one.get("key") == "nvidia.com/gpu" for one in pod.get("tolerations", []))
     if sum(amounts) == 0:
-        return ["tolerates GPU nodes without need"] if tolerated or pod.get("nodeSelector") else []
+        return ["tolerates GPU nodes without a GPU"] if tolerated or pod.get("nodeSelector") else []
     wrong = [] if sum(amounts) == 1 else [f"{sum(amounts)} GPUs"]
     if not tolerated:
         wrong.append("does not tolerate the taint of GPU nodes")
     selected = set(pod.get("nodeSelector", {}))
     if not selected & {"cloud.google.com/gke-accelerator", "cloud.google.com/compute-class"}:
-        wrong.append("chooses no GPU nodes")
+        wrong.append("does not select GPU nodes")
     return wrong
 
 
@@ -113,7 +113,7 @@ def _on_spot(pod: Object, found: list[Object]) -> bool:
 
 
 def sidecars(found: list[Object]) -> list[str]:
-    """A server beside a worker starts before it and ends after it: an init container that is restarted."""
+    """Init containers are sidecars: restartPolicy Always, with a startup probe."""
     return [
         f"{name}: {one['name']}"
         for name, pod in pods(found).items()

@@ -1,4 +1,4 @@
-"""What has to hold of the autoscalers. Each check lists what is wrong."""
+"""Rules for the autoscalers. Each check returns the violations."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from tests.deploy.helm.chart import Object, of_kind
 
 
 def triggers(found: list[Object]) -> list[str]:
-    """KEDA follows til_workers_desired of the model that its workers serve, and no missing figure is a 0."""
+    """KEDA follows til_workers_desired of the workers' model, and a missing series is not 0."""
     wrong = []
     for one in of_kind(found, "ScaledObject"):
         name, spec = one["metadata"]["name"], one["spec"]
         (trigger,) = spec["triggers"]
-        told = trigger["metadata"]
+        metadata = trigger["metadata"]
         expected = {"threshold": "1", "activationThreshold": "0", "ignoreNullValues": "false"}
-        if trigger["metricType"] != "AverageValue" or not expected.items() <= told.items():
+        if trigger["metricType"] != "AverageValue" or not expected.items() <= metadata.items():
             wrong.append(f"{name}: {trigger}")
-        if (problem := _one_figure(told["query"], one)) is not None:
+        if (problem := _query_problem(metadata["query"], one)) is not None:
             wrong.append(f"{name}: {problem}")
         fallback = spec.get("fallback", {})
         if fallback.get("behavior") != "currentReplicasIfHigher" or fallback.get("replicas", 0) < 1:
@@ -26,7 +26,7 @@ def triggers(found: list[Object]) -> list[str]:
 
 
 def hpas(found: list[Object]) -> list[str]:
-    """An HPA of workers follows one series that exists: it would add up several."""
+    """An HPA of workers follows exactly one existing series, because it adds up several."""
     wrong = []
     recorded = {
         f"prometheus.googleapis.com|{rule['record']}|gauge": rule["expr"]
@@ -40,18 +40,18 @@ def hpas(found: list[Object]) -> list[str]:
     }
     for one in _of_workers(found, "HorizontalPodAutoscaler"):
         (metric,) = one["spec"]["metrics"]
-        told = metric["external"]
-        query = recorded.get(told["metric"]["name"], "")
-        if told["target"] != {"type": "AverageValue", "averageValue": "1"} or not query.startswith("max"):
-            wrong.append(f"{one['metadata']['name']}: {told}")
-        of_model = told["metric"].get("selector", {}).get("matchLabels", {}).get("metric.labels.model")
+        external = metric["external"]
+        query = recorded.get(external["metric"]["name"], "")
+        if external["target"] != {"type": "AverageValue", "averageValue": "1"} or not query.startswith("max"):
+            wrong.append(f"{one['metadata']['name']}: {external}")
+        of_model = external["metric"].get("selector", {}).get("matchLabels", {}).get("metric.labels.model")
         if of_model != _model(one) and f'model="{_model(one)}"' not in query:
             wrong.append(f"{one['metadata']['name']}: follows the model {of_model}")
     return wrong
 
 
 def speed(found: list[Object]) -> list[str]:
-    """Out at once; in slowly: five minutes of calm at least, and one worker in five minutes."""
+    """Scale-out at once; scale-in with a window of at least 5 minutes, one worker per 5 minutes at most."""
     wrong = []
     for one in _of_workers(found, "ScaledObject", "HorizontalPodAutoscaler"):
         spec = one["spec"]
@@ -68,12 +68,12 @@ def speed(found: list[Object]) -> list[str]:
 
 
 def targets(found: list[Object]) -> list[str]:
-    """Each Deployment has one autoscaler at most, and then no number of replicas of its own."""
+    """Each Deployment has either one autoscaler or `replicas`."""
     wrong = []
     scalers = of_kind(found, "ScaledObject", "HorizontalPodAutoscaler")
     scaled = [one["spec"]["scaleTargetRef"]["name"] for one in scalers]
     deployments = {one["metadata"]["name"]: one["spec"] for one in of_kind(found, "Deployment")}
-    wrong += [f"{name}: scaled, not there" for name in scaled if name not in deployments]
+    wrong += [f"{name}: autoscaled but missing" for name in scaled if name not in deployments]
     for name, spec in deployments.items():
         if scaled.count(name) + ("replicas" in spec) != 1:
             wrong.append(f"{name}: {scaled.count(name)} autoscalers, replicas {spec.get('replicas')}")
@@ -81,18 +81,18 @@ def targets(found: list[Object]) -> list[str]:
 
 
 def authentication(found: list[Object]) -> list[str]:
-    """What a trigger authenticates with is there."""
-    there = {one["metadata"]["name"] for one in of_kind(found, "TriggerAuthentication")}
+    """Each TriggerAuthentication that a trigger refers to exists."""
+    existing = {one["metadata"]["name"] for one in of_kind(found, "TriggerAuthentication")}
     wanted = [
         trigger["authenticationRef"]["name"]
         for one in of_kind(found, "ScaledObject")
         for trigger in one["spec"]["triggers"]
         if "authenticationRef" in trigger
     ]
-    return [name for name in wanted if name not in there]
+    return [name for name in wanted if name not in existing]
 
 
-def _one_figure(query: str, one: Object) -> str | None:
+def _query_problem(query: str, one: Object) -> str | None:
     try:
         parse(query)
     except ValueError as error:

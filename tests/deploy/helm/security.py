@@ -1,4 +1,4 @@
-"""What no pod may do, and where no secret may stand. Each check lists what is wrong."""
+"""Rules for confinement, secrets and service accounts. Each check returns the violations."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SECRETS = {
     "flower": {"REDIS_URL", "FLOWER_BASIC_AUTH"},
     "migrate": {"DATABASE_URL", "REDIS_URL"},
 }
-"""What each kind of process may read."""
+"""The secrets that each kind of process may mount."""
 
 LOOKS_SECRET = re.compile(
     r"(postgres(ql)?|rediss?)://[^\s\"]*@|BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[A-Z0-9]{16}|\bAIza[\w-]{35}"
     r"|\bhf_[A-Za-z]{30,}|\bghp_\w{30,}|\btil_\w{32,}|[A-Za-z0-9_-]{43}=|password\s*[:=]",
     re.IGNORECASE,
 )
-"""Addresses with a login, keys of the usual makers, and Fernet keys, as TIL_SECRET_KEYS holds them."""
+"""URLs with a login, well-known API keys, and Fernet keys (TIL_SECRET_KEYS)."""
 
 
 def confinement(found: list[Object]) -> list[str]:
-    """Nobody is root, writes to the root file system, or asks the cluster's API."""
+    """No pod is root, writes to its root file system, or has a token for the cluster's API."""
     wrong = []
     for name, pod in pods(found).items():
         security = pod.get("securityContext", {})
@@ -34,9 +34,9 @@ def confinement(found: list[Object]) -> list[str]:
         if security.get("seccompProfile", {}).get("type") != "RuntimeDefault":
             wrong.append(f"{name}: no seccomp profile")
         if pod.get("automountServiceAccountToken") is not False:
-            wrong.append(f"{name}: has a token of the cluster")
+            wrong.append(f"{name}: has a token for the cluster")
         if any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
-            wrong.append(f"{name}: is on its host")
+            wrong.append(f"{name}: uses a namespace of its host")
         wrong += [
             f"{name}: {one['name']} {problem}" for one in containers(pod) for problem in _container(one)
         ]
@@ -46,7 +46,7 @@ def confinement(found: list[Object]) -> list[str]:
 def _container(one: Object) -> list[str]:
     security = one.get("securityContext", {})
     expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": True}
-    wrong = [] if expected.items() <= security.items() else [f"may do too much: {security}"]
+    wrong = [] if expected.items() <= security.items() else [f"has too many rights: {security}"]
     if security.get("capabilities") != {"drop": ["ALL"]} or security.get("privileged"):
         wrong.append("has capabilities")
     resources = one.get("resources", {})
@@ -58,7 +58,7 @@ def _container(one: Object) -> list[str]:
 
 
 def secrets(found: list[Object]) -> list[str]:
-    """A secret stands in no manifest; each process mounts those that it needs, and gets them as files."""
+    """No secret is in a manifest; each process mounts only its own secrets, as files."""
     wrong = [f"Secret/{one['metadata']['name']}" for one in of_kind(found, "Secret")]
     wrong += [f"looks like a secret: {match.group()}" for match in LOOKS_SECRET.finditer(json.dumps(found))]
     for one in of_kind(found, "Deployment", "Job"):
@@ -68,7 +68,7 @@ def secrets(found: list[Object]) -> list[str]:
             wrong.append(f"{name}: mounts {sorted(mounted)}")
         for entry in [entry for main in containers(pod) for entry in main.get("env", [])]:
             if re.search(r"(URL|KEYS?|TOKEN|PASSWORD|AUTH|SECRET)$", entry["name"]) and not _harmless(entry):
-                wrong.append(f"{name}: {entry['name']} is given in plain sight")
+                wrong.append(f"{name}: {entry['name']} is in plain text")
     return wrong
 
 
@@ -91,11 +91,11 @@ def _mounted(pod: Object, found: list[Object]) -> set[str]:
 
 
 def accounts(found: list[Object]) -> list[str]:
-    """Each kind of process has an account of its own, which exists and holds no token."""
-    there = {one["metadata"]["name"]: one for one in of_kind(found, "ServiceAccount")}
-    wrong = [f"{name}: has a token" for name, one in there.items() if one.get("automountServiceAccountToken")]
+    """Each kind of process has its own existing service account without a token."""
+    existing = {one["metadata"]["name"]: one for one in of_kind(found, "ServiceAccount")}
+    wrong = [f"{name}: token" for name, one in existing.items() if one.get("automountServiceAccountToken")]
     for one in of_kind(found, "Deployment", "Job"):
         account = one["spec"]["template"]["spec"].get("serviceAccountName", "default")
-        if account not in there or not account.endswith(f"-{component(one)}"):
+        if account not in existing or not account.endswith(f"-{component(one)}"):
             wrong.append(f"{one['metadata']['name']}: runs as {account}")
     return wrong

@@ -1,4 +1,4 @@
-"""Lint, the schema of the values, and that what the chart names exists in the product."""
+"""Lint, the schema of the values, and names that must exist in the product."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_unknown_and_wrong_values_are_refused(given: dict[str, Any], named_in_me
         chart().validate_schema(given)
 
 
-def test_the_schema_knows_every_value_and_no_other() -> None:
+def test_the_schema_has_exactly_the_values() -> None:
     schema = chart().schema
     assert schema is not None
     loaded = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -68,7 +68,7 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
 
 
 def _open_objects(schema: Any, path: str = "") -> Any:
-    """Places of the schema where an object's unknown members would be let through."""
+    """Paths of the schema that allow unknown members."""
     if isinstance(schema, dict):
         if "properties" in schema and schema.get("additionalProperties") is not False and path:
             yield path
@@ -83,14 +83,14 @@ MISSING: list[tuple[dict[str, Any], str]] = [
     ({"worker": {"engine": "outline", "triton": {"enabled": True}}}, "triton needs the engine openai"),
     ({"worker": {"engine": "outline"}, "scaling": {"by": "keda"}}, "scaling.keda.prometheus"),
     ({"worker": {"engine": "outline"}, "ingress": {"enabled": True}}, "ingress.host"),
-    ({"worker": {"engine": "outline"}, "defaultModel": "b"}, "none of the workers' aliases"),
+    ({"worker": {"engine": "outline"}, "defaultModel": "b"}, "is not an alias in workers"),
     ({"worker": {"engine": "outline", "scaling": {"minReplicas": 9}}}, "minReplicas is above maxReplicas"),
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), MISSING)
-def test_values_that_can_not_work_are_refused_with_one_sentence(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(HelmError, match=said):
+@pytest.mark.parametrize(("given", "message"), MISSING)
+def test_invalid_combinations_are_refused_with_a_message(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError, match=message):
         render(given)
 
 
@@ -119,11 +119,11 @@ def test_every_process_and_profile_that_is_started_exists(name: str) -> None:
 
 
 def balancer(found: list[Object]) -> Any:
-    """What the balancer's backend is told."""
+    """The spec of the BackendConfig."""
     return named(found, "BackendConfig", "-api")["spec"]
 
 
-def test_the_balancer_waits_longer_than_any_request_and_asks_what_an_outage_does_not_change() -> None:
+def test_the_load_balancer_uses_healthz_and_a_timeout_longer_than_any_request() -> None:
     found = objects("l4-keda")
     assert balancer(found)["timeoutSec"] > 60
     assert balancer(found)["healthCheck"]["requestPath"] == "/healthz"
@@ -140,7 +140,7 @@ def test_the_balancer_waits_longer_than_any_request_and_asks_what_an_outage_does
         assert named(found, kind, "-api")["metadata"]["name"] == ingress[annotation]
 
 
-def test_nodes_are_spot_first_and_on_demand_after() -> None:
+def test_nodes_are_spot_first_then_on_demand() -> None:
     spec = named(objects("l4-keda"), "ComputeClass", "-l4")["spec"]
     assert [rule["spot"] for rule in spec["priorities"]] == [True, False]
     assert {rule["location"]["locationPolicy"] for rule in spec["priorities"]} == {"ANY"}
@@ -148,7 +148,7 @@ def test_nodes_are_spot_first_and_on_demand_after() -> None:
     assert spec["whenUnsatisfiable"] == "DoNotScaleUp"
 
 
-def test_the_migration_runs_before_what_it_migrates_for() -> None:
+def test_the_migration_runs_before_the_other_pods() -> None:
     found = objects("l4-keda")
     hooks = {
         one["kind"]: one["metadata"]["annotations"]
@@ -160,7 +160,7 @@ def test_the_migration_runs_before_what_it_migrates_for() -> None:
     assert all(weights["Job"] > weights[kind] for kind in set(hooks) - {"Job"})
 
 
-def test_helm_test_asks_the_api_through_its_service() -> None:
+def test_helm_test_uses_the_service_of_the_api() -> None:
     pod = named(objects("l4-keda"), "Pod", "-test")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (program,) = pod["spec"]["containers"][0]["args"]
@@ -168,7 +168,7 @@ def test_helm_test_asks_the_api_through_its_service() -> None:
     assert re.search(r'"http://(\S+?)"', program)[1] == "til-queue-api"  # type: ignore[index]
 
 
-def test_weights_in_the_image_have_an_image_of_their_own() -> None:
+def test_weights_in_the_image_use_their_own_tag() -> None:
     given = values("l4-hpa")
     given["worker"]["weights"] = {"from": "image"}
     given["workers"] = {"gemma": {}}
@@ -179,10 +179,10 @@ def test_weights_in_the_image_have_an_image_of_their_own() -> None:
     (api,) = named(found, "Deployment", "-api")["spec"]["template"]["spec"]["containers"]
     assert worker["image"].endswith("/til-queue-worker:0.1.0-weights")
     assert api["image"].endswith("/til-queue-api:0.1.0")
-    assert "TIL_MODEL" not in {entry["name"] for entry in worker["env"]}, "the image says where they are"
+    assert "TIL_MODEL" not in {entry["name"] for entry in worker["env"]}, "the image sets it"
 
 
-def test_api_and_steward_know_the_models_that_workers_serve() -> None:
+def test_api_and_steward_get_the_models_of_the_workers() -> None:
     given = values("l4-hpa")
     for first, expected in {"": "gemma,small", "gemma": "gemma,small", "small": "small,gemma"}.items():
         found = parse(render(given | {"defaultModel": first}))

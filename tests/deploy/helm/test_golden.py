@@ -1,4 +1,4 @@
-"""A change of what is deployed is seen in a change of these files."""
+"""The rendered value sets are equal to the checked-in files, so that a diff shows each change."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 from tests.deploy.helm.chart import SETS
 from tests.deploy.helm.golden import FOLDER, notes, text
 
-RENEW = "run make generated"
+UPDATE = "run make generated"
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_value_set_renders_as_checked_in(name: str) -> None:
-    assert text(name) == (FOLDER / f"{name}.yaml").read_text(), RENEW
-    assert notes(name) == (FOLDER / f"{name}.notes.txt").read_text(), RENEW
+    assert text(name) == (FOLDER / f"{name}.yaml").read_text(), UPDATE
+    assert notes(name) == (FOLDER / f"{name}.notes.txt").read_text(), UPDATE
 
 
-def test_there_is_one_file_for_each_set() -> None:
+def test_each_value_set_has_a_file() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == SETS

@@ -1,4 +1,4 @@
-"""Starting, upgrading, evicting and ending pods."""
+"""Start, upgrade, eviction and termination of pods."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ CHECKS: list[Check] = [
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", SETS)
-def test_nothing_is_wrong(name: str, check: Check) -> None:
+def test_there_are_no_violations(name: str, check: Check) -> None:
     assert check(objects(name)) == []
 
 
 def worker(found: list[Object]) -> Any:
-    """The pod of the workers for gemma."""
+    """The pod spec of gemma's workers."""
     return named(found, "Deployment", "-gemma")["spec"]["template"]["spec"]
 
 
 def main(found: list[Object]) -> Any:
-    """Their container."""
+    """Its container."""
     return worker(found)["containers"][0]
 
 
 def surge(found: list[Object]) -> Any:
-    """What an upgrade of them may do."""
+    """The strategy of their Deployment."""
     return named(found, "Deployment", "-gemma")["spec"]["strategy"]["rollingUpdate"]
 
 
@@ -87,7 +87,7 @@ def test_a_fault_is_found(check: Check, name: str, break_it: Callable[[list[Obje
     assert check(found) != []
 
 
-def test_an_ending_grows_with_the_drain() -> None:
+def test_the_grace_period_grows_with_the_drain() -> None:
     given = values("l4-hpa")
     given["worker"] |= {"drainSeconds": 300, "preStopSeconds": 10, "marginSeconds": 20}
     found = parse(render(given))
@@ -101,7 +101,7 @@ def test_a_long_drain_on_spot_nodes_is_found() -> None:
     assert rollout.endings(parse(render(given))) != []
 
 
-def test_an_alias_sets_what_it_wants_differently_and_nothing_else() -> None:
+def test_an_alias_overrides_only_its_own_values() -> None:
     given = values("l4-hpa")
     given["workers"]["small"] = {"weights": {"path": "b"}, "scaling": {"minReplicas": 0}, "engine": "vllm"}
     given["scaling"]["hpa"] = {"metric": "autoscalingMetric"}

@@ -1,4 +1,4 @@
-"""Autoscalers of workers."""
+"""The autoscalers of workers."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ CHECKS: list[Check] = [
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", SETS)
-def test_nothing_is_wrong(name: str, check: Check) -> None:
+def test_there_are_no_violations(name: str, check: Check) -> None:
     assert check(objects(name)) == []
 
 
 def keda(found: list[Object]) -> Any:
-    """The specification of gemma's ScaledObject."""
+    """The spec of gemma's ScaledObject."""
     return named(found, "ScaledObject", "-gemma")["spec"]
 
 
-def told(found: list[Object]) -> Any:
-    """What its trigger asks."""
+def trigger(found: list[Object]) -> Any:
+    """The metadata of its trigger."""
     return keda(found)["triggers"][0]["metadata"]
 
 
 def external(found: list[Object]) -> Any:
-    """What gemma's HPA follows."""
+    """The external metric of gemma's HPA."""
     return named(found, "HorizontalPodAutoscaler", "-gemma")["spec"]["metrics"][0]["external"]
 
 
 def behavior(found: list[Object]) -> Any:
-    """How fast KEDA's HPA scales."""
+    """The scaling behaviour of KEDA's HPA."""
     return keda(found)["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
 
 
 FAULTS: list[tuple[Check, str, Callable[[list[Object]], Any]]] = [
-    (scaling.triggers, "l4-keda", lambda found: told(found).update(ignoreNullValues="true")),
-    (scaling.triggers, "l4-keda", lambda found: told(found).pop("ignoreNullValues")),
-    (scaling.triggers, "l4-keda", lambda found: told(found).update(threshold="2")),
-    (scaling.triggers, "l4-keda", lambda found: told(found).update(query="max(til_workers_desired{")),
-    (scaling.triggers, "l4-keda", lambda found: told(found).update(query="sum(til_workers_desired)")),
+    (scaling.triggers, "l4-keda", lambda found: trigger(found).update(ignoreNullValues="true")),
+    (scaling.triggers, "l4-keda", lambda found: trigger(found).pop("ignoreNullValues")),
+    (scaling.triggers, "l4-keda", lambda found: trigger(found).update(threshold="2")),
+    (scaling.triggers, "l4-keda", lambda found: trigger(found).update(query="max(til_workers_desired{")),
+    (scaling.triggers, "l4-keda", lambda found: trigger(found).update(query="sum(til_workers_desired)")),
     (scaling.triggers, "l4-keda", lambda found: keda(found)["triggers"][0].update(metricType="Value")),
     (scaling.triggers, "l4-keda", lambda found: keda(found)["fallback"].update(behavior="static")),
     (scaling.triggers, "l4-keda", lambda found: keda(found).pop("fallback")),
@@ -89,7 +89,7 @@ def test_a_fault_is_found(check: Check, name: str, break_it: Callable[[list[Obje
     assert check(found) != []
 
 
-def test_each_alias_has_an_autoscaler_of_its_own() -> None:
+def test_each_alias_has_an_autoscaler() -> None:
     found = of_kind(objects("l4-hpa"), "HorizontalPodAutoscaler")
     assert sorted(one["spec"]["scaleTargetRef"]["name"] for one in found) == [
         "til-queue-api",
@@ -98,7 +98,7 @@ def test_each_alias_has_an_autoscaler_of_its_own() -> None:
     ]
 
 
-def test_an_hpa_may_go_to_zero_by_gkes_own_metric() -> None:
+def test_an_hpa_can_scale_to_zero_with_autoscaling_metric() -> None:
     given = values("l4-hpa") | {"scaling": {"by": "hpa", "hpa": {"metric": "autoscalingMetric"}}}
     given["workers"]["gemma"]["scaling"] = {"minReplicas": 0}
     found = parse(render(given))
@@ -107,24 +107,24 @@ def test_an_hpa_may_go_to_zero_by_gkes_own_metric() -> None:
     assert [wrong for one in found for wrong in problems(one, VERSIONS[-1])] == []
 
 
-def test_an_hpa_may_not_go_to_zero_otherwise() -> None:
+def test_an_hpa_can_not_scale_to_zero_otherwise() -> None:
     given = values("l4-hpa")
     given["workers"]["gemma"]["scaling"] = {"minReplicas": 0}
-    with pytest.raises(HelmError, match="reaches zero by"):
+    with pytest.raises(HelmError, match="scale to zero only with"):
         render(given)
 
 
-def test_an_operator_is_told_that_keda_wakes_no_fleet_at_zero() -> None:
+def test_the_notes_warn_of_zero_workers_with_keda() -> None:
     assert "WARNING: at 0 workers" in render(values("triton"))["NOTES.txt"]
     assert "WARNING" not in render(values("l4-keda"))["NOTES.txt"]
 
 
-def test_an_operator_is_told_that_nobody_reads_the_metrics() -> None:
+def test_the_notes_warn_if_metrics_are_not_scraped() -> None:
     given = values("l4-keda") | {"monitoring": {"by": "none"}}
-    assert "nothing here lets Prometheus read" in render(given)["NOTES.txt"]
+    assert "does not configure Prometheus" in render(given)["NOTES.txt"]
 
 
-def test_the_figures_are_found_by_other_labels_where_wanted() -> None:
+def test_the_labels_of_the_query_can_be_set() -> None:
     given = values("l4-keda")
     given["scaling"]["labels"] = 'cluster="a"'
     query = keda(parse(render(given)))["triggers"][0]["metadata"]["query"]

@@ -1,4 +1,4 @@
-"""Confinement, secrets, accounts and network policies."""
+"""Confinement, secrets, service accounts and network policies."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ CHECKS: list[Check] = [
     security.secrets,
     security.accounts,
     network.denied,
-    network.entrances,
-    network.exits,
+    network.ingress,
+    network.egress,
     network.servers,
 ]
 
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", SETS)
-def test_nothing_is_wrong(name: str, check: Check) -> None:
+def test_there_are_no_violations(name: str, check: Check) -> None:
     assert check(objects(name)) == []
 
 
 def pod(found: list[Object], ending: str) -> Any:
-    """The pod of a Deployment."""
+    """The pod spec of a Deployment."""
     return named(found, "Deployment", ending)["spec"]["template"]["spec"]
 
 
@@ -46,12 +46,12 @@ def main(found: list[Object], ending: str) -> Any:
 
 
 def policy(found: list[Object], ending: str) -> Any:
-    """What a network policy says."""
+    """The spec of a network policy."""
     return named(found, "NetworkPolicy", ending)["spec"]
 
 
 def give(found: list[Object], name: str, value: str) -> None:
-    """One variable more for the api."""
+    """Add a variable to the api."""
     main(found, "-api")["env"].append({"name": name, "value": value})
 
 
@@ -85,16 +85,16 @@ FAULTS: list[tuple[Check, Callable[[list[Object]], Any]]] = [
     (security.accounts, lambda found: found.remove(named(found, "ServiceAccount", "-worker"))),
     (network.denied, lambda found: found.remove(named(found, "NetworkPolicy", "-default-deny"))),
     (network.denied, lambda found: policy(found, "-default-deny").update(policyTypes=["Ingress"])),
-    (network.entrances, lambda found: policy(found, "-api")["ingress"][0].pop("from")),
-    (network.entrances, lambda found: policy(found, "-api")["ingress"][0].pop("ports")),
-    (network.entrances, lambda found: policy(found, "-flower").update(ingress=[{"from": [{}]}])),
+    (network.ingress, lambda found: policy(found, "-api")["ingress"][0].pop("from")),
+    (network.ingress, lambda found: policy(found, "-api")["ingress"][0].pop("ports")),
+    (network.ingress, lambda found: policy(found, "-flower").update(ingress=[{"from": [{}]}])),
     (
-        network.entrances,
+        network.ingress,
         lambda found: policy(found, "-metrics")["ingress"][0]["from"].append({"podSelector": {}}),
     ),
-    (network.exits, lambda found: policy(found, "-webhooks")["egress"][0]["to"][0]["ipBlock"].pop("except")),
-    (network.exits, lambda found: policy(found, "-models")["egress"][0].pop("ports")),
-    (network.exits, lambda found: policy(found, "-basics")["egress"].append({})),
+    (network.egress, lambda found: policy(found, "-webhooks")["egress"][0]["to"][0]["ipBlock"].pop("except")),
+    (network.egress, lambda found: policy(found, "-models")["egress"][0].pop("ports")),
+    (network.egress, lambda found: policy(found, "-basics")["egress"].append({})),
     (network.servers, lambda found: policy(found, "-servers")["egress"].pop()),
     (network.servers, lambda found: found.remove(named(found, "NetworkPolicy", "-flower"))),
 ]
@@ -107,21 +107,21 @@ def test_a_fault_is_found(check: Check, break_it: Callable[[list[Object]], Any])
     assert check(found) != []
 
 
-def test_private_networks_are_reached_only_where_an_operator_names_them() -> None:
+def test_webhooks_reach_only_configured_private_networks() -> None:
     given = values("l4-hpa")
     given["network"] = {"webhookCidrs": ["10.9.0.0/16"]}
     found = parse(render(given))
     (rule,) = policy(found, "-webhooks")["egress"]
     assert [target["ipBlock"]["cidr"] for target in rule["to"]] == ["0.0.0.0/0", "::/0", "10.9.0.0/16"]
-    told = {"name": "TIL_WEBHOOK_ALLOWED_NETWORKS", "value": "10.9.0.0/16"}
-    assert [told in main(found, ending)["env"] for ending in ("-api", "-steward", "-gemma")] == [
+    setting = {"name": "TIL_WEBHOOK_ALLOWED_NETWORKS", "value": "10.9.0.0/16"}
+    assert [setting in main(found, ending)["env"] for ending in ("-api", "-steward", "-gemma")] == [
         True,
         True,
         False,
     ]
 
 
-def test_checkov_finds_nothing_but_the_fault_that_was_put_in(tmp_path: Path) -> None:
+def test_checkov_finds_only_the_deliberate_fault(tmp_path: Path) -> None:
     for path in FOLDER.glob("*.yaml"):
         shutil.copy(path, tmp_path)
     fault = copy.deepcopy(named(objects("l4-hpa"), "Deployment", "-api"))

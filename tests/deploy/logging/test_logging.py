@@ -1,4 +1,4 @@
-"""Filebeat's configuration, the index template, Kibana's objects: they fit each other. None of them runs."""
+"""Filebeat's configuration, the index template and Kibana's objects are consistent (static checks)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def leaves(properties: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 FIELDS = dict(leaves(TEMPLATE["template"]["mappings"]["properties"]))
 
 
-def test_the_template_makes_a_data_stream_that_forgets_and_takes_no_field_that_it_does_not_know() -> None:
+def test_the_template_defines_a_data_stream_with_retention_and_fixed_fields() -> None:
     assert TEMPLATE["data_stream"] == {}
     assert TEMPLATE["template"]["mappings"]["dynamic"] is False
     assert re.fullmatch(r"\d+d", TEMPLATE["template"]["lifecycle"]["data_retention"])
@@ -40,7 +40,7 @@ def test_the_template_makes_a_data_stream_that_forgets_and_takes_no_field_that_i
     assert FIELDS["@timestamp"] == "date"
 
 
-def test_filebeat_writes_into_the_stream_of_the_template_and_puts_it_there() -> None:
+def test_filebeat_installs_the_template_and_writes_to_its_data_stream() -> None:
     (pattern,) = TEMPLATE["index_patterns"]
     index, setup = FILEBEAT["output.elasticsearch"]["index"], FILEBEAT["setup.template"]
     assert re.fullmatch(pattern.replace("*", ".*"), index)
@@ -57,7 +57,7 @@ def processors() -> dict[str, Any]:
     return {name: one for processor in FILEBEAT["processors"] for name, one in processor.items()}
 
 
-def test_filebeat_reads_dockers_lines_leaves_out_its_own_and_keeps_what_is_no_json() -> None:
+def test_filebeat_parses_dockers_lines_drops_its_own_and_keeps_plain_text() -> None:
     (source,) = FILEBEAT["filebeat.inputs"]
     assert source["parsers"] == [{"ndjson": {"target": "docker", "ignore_decoding_error": True}}]
     steps = processors()
@@ -70,7 +70,7 @@ def test_filebeat_reads_dockers_lines_leaves_out_its_own_and_keeps_what_is_no_js
     assert written <= set(FIELDS)
 
 
-def test_every_reference_among_kibanas_objects_is_to_one_of_them() -> None:
+def test_references_between_kibanas_objects_exist() -> None:
     known = {(one["type"], one["id"]) for one in OBJECTS}
     assert len(known) == len(OBJECTS) == 5
     for one in OBJECTS:
@@ -79,7 +79,7 @@ def test_every_reference_among_kibanas_objects_is_to_one_of_them() -> None:
     assert [view["attributes"]["title"]] == TEMPLATE["index_patterns"]
 
 
-def test_every_field_that_kibana_asks_for_is_in_the_template() -> None:
+def test_every_field_that_kibana_uses_is_in_the_template() -> None:
     for one in OBJECTS:
         text = json.dumps(one["attributes"])
         assert set(FIELD.findall(text)) <= set(FIELDS), one["id"]
@@ -87,7 +87,7 @@ def test_every_field_that_kibana_asks_for_is_in_the_template() -> None:
             assert source in FIELDS or source in BUILT_IN
 
 
-def test_a_lens_draws_columns_that_it_has_and_a_formula_says_what_its_parts_compute() -> None:
+def test_the_columns_and_formulas_of_a_lens_are_consistent() -> None:
     for one in OBJECTS:
         if one["type"] != "lens":
             continue
@@ -103,7 +103,7 @@ def test_a_lens_draws_columns_that_it_has_and_a_formula_says_what_its_parts_comp
             assert column["params"]["formula"] == " / ".join(f"count(kql='{part}')" for part in parts)
 
 
-def test_the_dashboard_shows_each_object_once_in_a_place_of_its_own() -> None:
+def test_the_dashboard_shows_each_object_once_without_overlap() -> None:
     (board,) = [one for one in OBJECTS if one["type"] == "dashboard"]
     panels = json.loads(board["attributes"]["panelsJSON"])
     names = {f"{panel['panelIndex']}:{panel['panelRefName']}" for panel in panels}

@@ -1,4 +1,4 @@
-"""The files of deploy/monitoring, and the rules in them."""
+"""Reads the files of deploy/monitoring and their rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNIT_TESTS = sorted((Path(__file__).parent / "rules").glob("*.yml"))
 
 
 def load(path: Path) -> Any:
-    """A YAML file."""
+    """The content of a YAML file."""
     return yaml.safe_load(path.read_text())
 
 
@@ -28,12 +28,12 @@ def rules() -> Iterator[dict[str, Any]]:
 
 
 def alerts() -> dict[str, dict[str, Any]]:
-    """Every alert by its name."""
+    """All alerts by name."""
     return {rule["alert"]: rule for rule in rules() if "alert" in rule}
 
 
 def metrics_of(expression: str) -> set[str]:
-    """The metrics that an expression asks for; fails where it does not parse."""
+    """The metrics that an expression selects. Raises ValueError if it does not parse."""
     found: set[str] = set()
 
     def visit(node: Any) -> None:

@@ -1,4 +1,4 @@
-"""Scrape configurations, Alertmanager's routes, the charts' values: what the programs say of them."""
+"""Scrape configurations, Alertmanager's routes and the charts' values, checked by promtool and amtool."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROLES = {"pod", "service", "endpoints", "endpointslice", "ingress", "node"}
 
 
 def without_kubernetes(node: Any) -> Any:
-    """The same without discovery by Kubernetes' API, which Debian's Prometheus lacks: it is checked here."""
+    """Replace Kubernetes discovery, which Debian's Prometheus lacks, after a check of its fields."""
     if isinstance(node, list):
         return [without_kubernetes(one) for one in node]
     if not isinstance(node, dict):
@@ -39,7 +39,9 @@ def without_kubernetes(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", SCRAPES, ids=lambda path: path.name)
-def test_promtool_accepts_the_scrape_configuration_and_finds_every_rule(path: Path, tmp_path: Path) -> None:
+def test_promtool_accepts_the_scrape_configuration_and_finds_all_rule_files(
+    path: Path, tmp_path: Path
+) -> None:
     config = without_kubernetes(load(path))
     assert config["rule_files"] == ["/etc/prometheus/rules/*.yml"]
     config["rule_files"] = [str(MONITORING / "rules" / "*.yml")]
@@ -52,7 +54,7 @@ FIXED = [MONITORING / "prometheus" / "compose.yml", MONITORING / "prometheus" / 
 
 
 @pytest.mark.parametrize("path", FIXED, ids=lambda path: path.name)
-def test_the_alert_of_dead_targets_finds_every_process_of_ours_by_label_and_name(path: Path) -> None:
+def test_every_process_is_scraped_with_the_labels_of_the_alert_on_down_targets(path: Path) -> None:
     jobs = {job["job_name"]: job for job in load(path)["scrape_configs"]}
     assert {"api", "steward", "worker", "node", "gpu"} <= jobs.keys()
     label = {"target_label": "app", "replacement": app_and_job()[0]}
@@ -61,13 +63,13 @@ def test_the_alert_of_dead_targets_finds_every_process_of_ours_by_label_and_name
 
 
 def app_and_job() -> tuple[str, str]:
-    """What the alert of dead targets asks of the labels `app` (equal) and `job` (a pattern)."""
+    """The value of `app` and the pattern of `job` in the alert on down targets."""
     found = re.search(r'up\{app="([^"]+)", job=~"([^"]+)"\}', alerts()["TilTargetDown"]["expr"])
     assert found
     return found[1], found[2]
 
 
-def test_the_chart_labels_every_process_of_ours_for_the_alert_of_dead_targets() -> None:
+def test_the_chart_sets_the_labels_of_the_alert_on_down_targets() -> None:
     pods = "app.kubernetes.io/name"
     managed = golden("l4-keda.yaml", "PodMonitoring")
     assert len(managed) == 3
@@ -94,7 +96,7 @@ def routed(config: Path, **labels: str) -> str:
     return run("amtool", "config", "routes", "test", f"--config.file={config}", *pairs).split()[0]
 
 
-def test_a_page_wakes_somebody_a_ticket_nobody_and_the_watchdog_is_not_told() -> None:
+def test_pages_go_to_the_pager_tickets_to_slack_and_the_watchdog_nowhere() -> None:
     config = MONITORING / "alertmanager.yml"
     assert "SUCCESS" in run("amtool", "check-config", config)
     for severity, receiver in {
@@ -106,13 +108,13 @@ def test_a_page_wakes_somebody_a_ticket_nobody_and_the_watchdog_is_not_told() ->
         assert routed(config, alertname="Any", severity=severity) == receiver
 
 
-def test_an_alert_that_silences_others_and_those_that_it_silences_exist() -> None:
+def test_the_alerts_of_inhibit_rules_exist() -> None:
     for rule in load(MONITORING / "alertmanager.yml")["inhibit_rules"]:
         for one in (*rule["source_matchers"], *rule["target_matchers"]):
             assert set(re.findall(r'"(.*)"', one)[0].split("|")) <= set(alerts())
 
 
-def test_the_clusters_rules_and_routes_are_those_of_the_files() -> None:
+def test_the_generated_cluster_files_are_up_to_date() -> None:
     stale = [path.name for path, text in files().items() if path.read_text() != text]
     assert not stale, f"run make generated: {stale}"
 
@@ -121,7 +123,7 @@ def counted(printed: str) -> int:
     return sum(map(int, re.findall(r"(\d+) rules found", printed)))
 
 
-def test_promtool_and_amtool_accept_what_the_clusters_get(tmp_path: Path) -> None:
+def test_promtool_and_amtool_accept_the_generated_cluster_files(tmp_path: Path) -> None:
     for name, groups in STACK_RULES["additionalPrometheusRulesMap"].items():
         (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(groups))
     assert counted(run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))) == len(list(rules()))
@@ -131,7 +133,7 @@ def test_promtool_and_amtool_accept_what_the_clusters_get(tmp_path: Path) -> Non
     assert counted(run("promtool", "check", "rules", tmp_path / "managed.yml")) == len(list(rules()))
 
 
-def test_managed_prometheus_gets_rules_for_the_whole_cluster_each_group_with_an_interval() -> None:
+def test_managed_prometheus_gets_cluster_rules_with_intervals() -> None:
     kind = (MANAGED["apiVersion"], MANAGED["kind"], MANAGED["metadata"])
     assert kind == ("monitoring.googleapis.com/v1", "ClusterRules", {"name": "til-queue"})
     assert MANAGED.keys() == {"apiVersion", "kind", "metadata", "spec"}
@@ -142,7 +144,7 @@ def test_managed_prometheus_gets_rules_for_the_whole_cluster_each_group_with_an_
             assert rule.keys() <= {"record", "alert", "expr", "for", "labels", "annotations"}
 
 
-def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> None:
+def test_the_secrets_of_the_receivers_are_mounted() -> None:
     config = json.dumps(STACK_RULES["alertmanager"]["config"])
     files = re.findall(r"/etc/alertmanager/secrets/([^/\"]+)/([^/\"]+)", config)
     assert {secret for secret, _ in files} == set(STACK["alertmanager"]["alertmanagerSpec"]["secrets"])
@@ -151,23 +153,23 @@ def test_the_clusters_secrets_are_mounted_where_the_routes_look_for_them() -> No
         assert f"--from-file={key}" in comment
 
 
-def test_the_exporter_of_gpus_tells_all_that_rules_and_dashboards_ask() -> None:
+def test_dcgm_exporter_exports_all_used_metrics() -> None:
     lines = (MONITORING / "dcgm" / "counters.csv").read_text().splitlines()
-    told = {line.split(",")[0] for line in lines}
-    asked = set(
+    exported = {line.split(",")[0] for line in lines}
+    used = set(
         re.findall(r"DCGM_\w+", "".join([*(rule["expr"] for rule in rules()), *all_dashboards().values()]))
     )
-    assert len(asked) >= 6
-    assert asked <= told
+    assert len(used) >= 6
+    assert used <= exported
     for line in lines:
         assert re.fullmatch(r"DCGM_FI_[A-Z_]+, (gauge|counter), [^,]+", line)
 
 
-def test_the_chart_of_the_exporter_gets_the_same_list_of_metrics() -> None:
+def test_the_chart_of_dcgm_exporter_gets_the_same_list_of_metrics() -> None:
     assert DCGM["customMetrics"] == (MONITORING / "dcgm" / "counters.csv").read_text()
 
 
-def test_the_address_that_users_call_is_asked_the_same_way_everywhere() -> None:
+def test_the_public_address_is_probed_the_same_way_everywhere() -> None:
     values_file = load(MONITORING / "values" / "blackbox-exporter.yaml")
     assert values_file["config"] == load(MONITORING / "blackbox.yml")
     scrapes = [
@@ -181,7 +183,7 @@ def test_the_address_that_users_call_is_asked_the_same_way_everywhere() -> None:
         assert job["params"]["module"][0] in values_file["config"]["modules"]
 
 
-def test_grafana_in_the_cluster_gets_the_dashboards_by_the_name_that_is_made_for_them() -> None:
+def test_grafana_in_the_cluster_mounts_the_dashboards() -> None:
     grafana = STACK["grafana"]
     (provider,) = grafana["dashboardProviders"]["til-queue.yaml"]["providers"]
     assert provider["options"]["path"] == f"/var/lib/grafana/dashboards/{provider['name']}"

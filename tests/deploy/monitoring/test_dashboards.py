@@ -1,4 +1,4 @@
-"""The dashboards that Grafana reads are those that the code makes, and every query in them parses."""
+"""The checked-in dashboards are up to date, and all their queries parse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.monitoring.programs import MONITORING, ROOT
 
 NAMES = sorted(all_dashboards())
 VARIABLES = {"$__rate_interval": "5m", "${gpu_hour_price}": "1"}
-"""What Grafana fills in, and something that could stand there."""
+"""Grafana's variables with sample values."""
 
 
 def board(name: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def board(name: str) -> dict[str, Any]:
 
 
 def panels(name: str) -> list[dict[str, Any]]:
-    """Those that show something; rows only part them."""
+    """All panels except rows."""
     return [panel for panel in board(name)["panels"] if panel["type"] != "row"]
 
 
@@ -37,14 +37,14 @@ def expressions(name: str) -> list[str]:
     return found
 
 
-def test_the_checked_in_dashboards_are_those_that_the_code_makes() -> None:
+def test_the_checked_in_dashboards_are_up_to_date() -> None:
     checked_in = {path.name: path.read_text() for path in FOLDER.iterdir()}
-    made = all_dashboards()
-    stale = sorted(name for name in checked_in | made if checked_in.get(name) != made.get(name))
+    generated = all_dashboards()
+    stale = sorted(name for name in checked_in | generated if checked_in.get(name) != generated.get(name))
     assert not stale, f"run make generated: {stale}"
 
 
-def test_make_generated_renews_everything_that_is_compared_with_what_is_checked_in() -> None:
+def test_make_generated_updates_everything_that_is_compared_with_checked_in_files() -> None:
     make = ["make", "--dry-run", "--directory", str(ROOT), "generated"]
     printed = subprocess.run(make, check=True, capture_output=True, text=True, timeout=60).stdout
     modules = set(re.findall(r"^\.venv-deploy/bin/python -m ((?:deploy|tests)\.\S+)$", printed, re.MULTILINE))
@@ -52,16 +52,16 @@ def test_make_generated_renews_everything_that_is_compared_with_what_is_checked_
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_query_parses_and_what_it_asks_of_records_is_recorded(name: str) -> None:
+def test_every_query_parses_and_its_recorded_metrics_exist(name: str) -> None:
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     for expression in expressions(name):
-        asked = metrics_of(expression)
-        assert asked, expression
-        assert {one for one in asked if ":" in one and not one.startswith("vllm:")} <= recorded
+        used = metrics_of(expression)
+        assert used, expression
+        assert {one for one in used if ":" in one and not one.startswith("vllm:")} <= recorded
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_panel_has_a_title_a_query_the_chosen_source_and_a_place_of_its_own(name: str) -> None:
+def test_panels_have_a_title_a_query_the_datasource_variable_and_do_not_overlap(name: str) -> None:
     for panel in panels(name):
         assert panel["title"]
         assert panel["targets"]
@@ -77,12 +77,12 @@ def overlap(one: dict[str, int], two: dict[str, int]) -> bool:
     return across and one["y"] < two["y"] + two["h"] and two["y"] < one["y"] + one["h"]
 
 
-def test_no_two_dashboards_have_one_address() -> None:
-    addresses = [board(name)["uid"] for name in NAMES]
-    assert len(addresses) == len(set(addresses)) == 4
+def test_dashboards_have_distinct_uids() -> None:
+    uids = [board(name)["uid"] for name in NAMES]
+    assert len(uids) == len(set(uids)) == 4
 
 
-def test_grafana_is_told_of_the_source_and_of_the_folder_of_dashboards() -> None:
+def test_grafana_provisions_the_datasource_and_the_dashboards() -> None:
     provisioning = MONITORING / "grafana" / "provisioning"
     (source,) = load(provisioning / "datasources" / "prometheus.yml")["datasources"]
     assert (source["type"], source["isDefault"], source["uid"]) == ("prometheus", True, "prometheus")

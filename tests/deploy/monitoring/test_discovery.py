@@ -1,4 +1,4 @@
-"""Which pods of a cluster the plain Prometheus of gke.yml reads, and under which names: a real one says."""
+"""The targets and job names that a real Prometheus derives from the pods of a cluster with gke.yml."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PODS = [
     {NAME: "kube-state-metrics", "container_port_number": "8080", "name": "state"},
     {NAME: "somebody-else", "container_port_name": "metrics", "container_port_number": "9100", "name": "x"},
 ]
-"""As Kubernetes tells them, one for each port of a container; the names without __meta_kubernetes_pod_."""
+"""Discovered pods, one for each container port; label names without the prefix __meta_kubernetes_pod_."""
 
 
 def free_port() -> int:
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 def discovered() -> list[dict[str, Any]]:
-    """The pods as fixed targets; nobody listens at their addresses."""
+    """The pods as static targets with unused addresses."""
     return [
         {
             "targets": [f"127.0.0.1:{n + 1}"],
@@ -65,7 +65,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
 
 
 def found(prometheus: Prometheus) -> list[dict[str, str]]:
-    """The labels of every target, once Prometheus has read its configuration."""
+    """The labels of all active targets."""
     deadline = time.monotonic() + 20
     while not (active := prometheus.get("targets", state="active")["activeTargets"]):
         assert time.monotonic() < deadline
@@ -73,7 +73,7 @@ def found(prometheus: Prometheus) -> list[dict[str, str]]:
     return [target["labels"] for target in active]
 
 
-def test_the_charts_pods_are_read_where_they_have_metrics_and_each_exporter_once(
+def test_pods_with_metrics_ports_and_exporters_are_scraped_once(
     prometheus: Prometheus,
 ) -> None:
     labels = found(prometheus)

@@ -1,4 +1,4 @@
-# Small machines without a GPU, each with an api and a steward.
+# Small VMs without a GPU, each with an api and a steward.
 
 resource "google_compute_region_instance_template" "main" {
   name_prefix  = "${var.name}-api-"
@@ -74,7 +74,7 @@ resource "google_compute_region_instance_group_manager" "main" {
     initial_delay_sec = var.boot_seconds * 2
   }
 
-  # New machines first, then the old ones go. A regional group counts by zone.
+  # Create new VMs before old ones are deleted. The surge of a regional group is 0 or at least the number of zones.
   update_policy {
     type                  = "PROACTIVE"
     minimal_action        = "REPLACE"

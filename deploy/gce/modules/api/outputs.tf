@@ -1,4 +1,4 @@
 output "instance_group" {
-  description = "The group that the balancer sends requests to."
+  description = "Instance group, the backend of the load balancer."
   value       = google_compute_region_instance_group_manager.main.instance_group
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Prefix of every resource's name."
+  description = "Prefix of all resource names."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "zones" {
 }
 
 variable "subnetwork" {
-  description = "Subnet of the machines."
+  description = "Subnet of the VMs."
   type        = string
 }
 
@@ -34,12 +34,12 @@ variable "machine_type" {
 }
 
 variable "min" {
-  description = "Machines at least. Two, so that one may go."
+  description = "Minimum number of VMs. At least two, so that one may fail."
   type        = number
 }
 
 variable "max" {
-  description = "Machines at most."
+  description = "Maximum number of VMs."
   type        = number
 }
 
@@ -49,21 +49,21 @@ variable "port" {
 }
 
 variable "boot_seconds" {
-  description = "From the start of a machine to the first answer of the api."
+  description = "Seconds from the creation of a VM to the first response of the api."
   type        = number
 }
 
 variable "user_data" {
-  description = "What cloud-init does."
+  description = "User data for cloud-init."
   type        = string
 }
 
 variable "shutdown_script" {
-  description = "What runs when the machine is told to stop."
+  description = "Script that runs when a VM is stopped."
   type        = string
 }
 
 variable "labels" {
-  description = "Labels of the machines."
+  description = "Labels of the VMs."
   type        = map(string)
 }

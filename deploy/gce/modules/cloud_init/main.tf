@@ -1,7 +1,7 @@
-# The user data of a Container-Optimized OS machine: systemd units that run containers. It holds no secret.
+# User data for Container-Optimized OS: systemd units that run containers. It holds no secret.
 
 locals {
-  # From SIGTERM to SIGKILL: the drain and what it takes to write it down. All within 30 s, the notice of a preemption.
+  # From SIGTERM to SIGKILL: the drain, and 3 s to store its results. A preempted VM is stopped after 30 s.
   stop_seconds = var.worker.drain_seconds + 3
 
   units = {
@@ -37,7 +37,7 @@ locals {
   })
   scaling_rules = templatefile("${path.module}/files/scaling.rules.yml.tftpl", {
     patience_seconds = var.patience_seconds
-    # 15 s apart; a fifth may be missing.
+    # Samples are 15 s apart; up to a fifth of them may be missing.
     patience_samples = floor(var.patience_seconds / 15 * 0.8)
   })
   tls_script = templatefile("${path.module}/files/tls.sh.tftpl", {

@@ -1,5 +1,5 @@
 variable "parts" {
-  description = "What the machine runs: api, worker, monitoring or data, in files of the folder parts."
+  description = "What the VM runs: api, worker, monitoring, data (files in the folder parts)."
   type        = list(string)
 }
 
@@ -14,22 +14,22 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region that the figures are stored in."
+  description = "Region in which metrics are stored."
   type        = string
 }
 
 variable "zones" {
-  description = "Zones in which Prometheus looks for machines."
+  description = "Zones in which Prometheus discovers VMs."
   type        = list(string)
 }
 
 variable "secrets" {
-  description = "Ids in Secret Manager, by the name of the file that the value goes to."
+  description = "Secret Manager ids, by the name of the file on the VM."
   type        = map(string)
 }
 
 variable "authorities" {
-  description = "PEM certificates of the authorities of PostgreSQL and Redis; empty where there is no TLS."
+  description = "PEM certificates of the CAs of PostgreSQL and Redis; empty without TLS."
   type = object({
     postgres = string
     redis    = string
@@ -42,22 +42,22 @@ variable "images" {
 }
 
 variable "registry" {
-  description = "Host of the registry that the machine logs in to."
+  description = "Host of the registry that the VM logs in to."
   type        = string
 }
 
 variable "ports" {
-  description = "Ports on the machine."
+  description = "Ports on the VM."
   type        = map(number)
 }
 
 variable "api_environment" {
-  description = "Further settings of the api and the steward (docs/operate.md), none of them secret."
+  description = "Further settings of api and steward (docs/operate.md), no secrets."
   type        = map(string)
 }
 
 variable "worker" {
-  description = "The worker: model alias, seconds to drain, version of the GPU's driver, further settings, none of them secret."
+  description = "Settings of the worker: model alias, seconds to drain, version of the GPU driver, further settings (no secrets)."
   type = object({
     model         = string
     drain_seconds = number
@@ -67,6 +67,6 @@ variable "worker" {
 }
 
 variable "patience_seconds" {
-  description = "How long spot machines may be missing before machines on demand step in."
+  description = "How long spot VMs may be missing before on-demand VMs are created."
   type        = number
 }

@@ -1,14 +1,14 @@
-# Where the servers are. What is secret in an address is joined to it in secrets.tf only.
+# Addresses of the servers.
 
 locals {
-  # asyncpg's own parameter; it finds the CA by PGSSLROOTCERT.
+  # `ssl` is a parameter of asyncpg, which reads the CA certificate from PGSSLROOTCERT.
   postgres = (
     var.kind == "managed"
     ? "${google_sql_database_instance.main[0].private_ip_address}:5432/til?ssl=verify-ca"
     : "${google_compute_address.data[0].address}:5432/til"
   )
 
-  # Memorystore's certificate names no address that we could check: its CA signs for this one instance alone.
+  # The host name can't be checked: Memorystore's certificate has none. Its CA is only for this instance.
   redis_url = (
     var.kind == "managed"
     ? join("", [
@@ -19,7 +19,7 @@ locals {
     : "redis://:${ephemeral.google_secret_manager_secret_version.redis_password.secret_data}@${google_compute_address.data[0].address}:6379/0"
   )
 
-  # Public: certificates of the servers' own authorities.
+  # CA certificates of the servers, which are public.
   postgres_ca = one(google_sql_database_instance.main[*].server_ca_cert[0].cert)
   redis_ca    = one([for redis in google_redis_instance.main : join("\n", redis.server_ca_certs[*].cert)])
 }

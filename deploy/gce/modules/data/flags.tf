@@ -1,5 +1,5 @@
-# What PostgreSQL logs: connections, waits and checkpoints; never the values of a statement, they hold source code.
-# The product's processes set their own time limits on each connection.
+# Flags of PostgreSQL. It logs connections, lock waits and checkpoints, but never parameters of statements: they contain
+# source code. The processes set their own timeouts on each connection.
 
 locals {
   flags = {

@@ -1,11 +1,11 @@
-# Cloud SQL and Memorystore: private addresses, TLS, and for the database a restore to any second of the last days.
+# Cloud SQL with point-in-time recovery, and Memorystore; both with private addresses and TLS.
 
 locals {
   managed = var.kind == "managed" ? 1 : 0
 }
 
 resource "google_sql_database_instance" "main" {
-  # checkov:skip=CKV_GCP_6:TLS is required of every client; they log in by a password and have no certificates of their own
+  # checkov:skip=CKV_GCP_6:TLS is required; clients authenticate by password and have no client certificates
   count               = local.managed
   name                = var.name
   region              = var.region
@@ -89,7 +89,7 @@ resource "google_redis_instance" "main" {
   deletion_protection     = var.protected
   labels                  = var.labels
 
-  # With allkeys-* a full Redis drops doorbells.
+  # With an allkeys-* policy a full Redis would evict doorbells.
   redis_configs = {
     maxmemory-policy = "volatile-ttl"
   }

@@ -1,9 +1,8 @@
-# Secrets live in Secret Manager. Their values pass through Terraform as ephemeral and write-only values: neither the
-# plan nor the state holds one, with one exception: Memorystore's own AUTH string is an attribute of its resource, so
-# whoever reads the state can read it. The bucket of the state is private for that reason.
+# Secrets in Secret Manager. Terraform handles them as ephemeral and write-only values, so that neither plan nor state
+# contains one. The exception is Memorystore's AUTH string, an attribute of its resource: keep the state private.
 
 locals {
-  # Who may read what. With topology together the workers run under the api's account.
+  # The roles that may read each secret. With topology together the workers run with the api's service account.
   readers = {
     database-password = ["data"]
     redis-password    = ["data"]
@@ -40,7 +39,7 @@ resource "google_secret_manager_secret_iam_member" "readers" {
   member    = "serviceAccount:${var.accounts[each.value.role]}"
 }
 
-# Letters and digits only: they become part of an address.
+# Letters and digits only, because passwords become part of URLs.
 ephemeral "random_password" "database" {
   length  = 40
   special = false
@@ -73,7 +72,7 @@ resource "google_secret_manager_secret_version" "redis_password" {
   secret_data_wo_version = var.password_version
 }
 
-# Read back, so that what the server and the address get is what is stored, also after an apply that failed half-way.
+# Read back, so that the server and the URLs get the stored password also after a partly failed apply.
 ephemeral "google_secret_manager_secret_version" "database_password" {
   secret  = google_secret_manager_secret_version.database_password.secret
   version = google_secret_manager_secret_version.database_password.version
@@ -96,8 +95,8 @@ resource "google_secret_manager_secret_version" "redis_url" {
   secret_data_wo_version = var.password_version
 }
 
-# The first key that seals webhook secrets (a Fernet key: 32 bytes in base64). Later ones are added by hand, as
-# docs/operate.md says: this version never changes.
+# The first key that encrypts webhook secrets (a Fernet key: 32 bytes in base64). It never changes; operators add more
+# keys by hand (docs/operate.md).
 resource "google_secret_manager_secret_version" "secret_keys" {
   secret                 = google_secret_manager_secret.main["secret-keys"].id
   secret_data_wo         = base64encode(ephemeral.random_password.sealing.result)

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Prefix of every resource's name."
+  description = "Prefix of all resource names."
   type        = string
 }
 
@@ -9,7 +9,7 @@ variable "region" {
 }
 
 variable "kind" {
-  description = "managed: Cloud SQL and Memorystore. vm: PostgreSQL and Valkey on one virtual machine."
+  description = "managed: Cloud SQL and Memorystore. vm: PostgreSQL and Valkey on one VM."
   type        = string
 }
 
@@ -19,7 +19,7 @@ variable "network" {
 }
 
 variable "postgres" {
-  description = "The database: version of Cloud SQL, machine, GB of disk, REGIONAL (a standby in another zone) or ZONAL."
+  description = "The database: Cloud SQL version, machine tier, disk in GB, availability REGIONAL (a standby in another zone) or ZONAL."
   type = object({
     version      = string
     tier         = string
@@ -31,22 +31,22 @@ variable "postgres" {
 }
 
 variable "redis_gb" {
-  description = "Memory of Redis in GB. It holds doorbells and live text only."
+  description = "Memory of Redis in GB. It holds only doorbells and live text."
   type        = number
 }
 
 variable "redis_tier" {
-  description = "STANDARD_HA (a replica in another zone) or BASIC. Losing all of Redis loses no job."
+  description = "STANDARD_HA (a replica in another zone) or BASIC. No job depends on the data in Redis."
   type        = string
 }
 
 variable "protected" {
-  description = "Whether Terraform and the console refuse to delete what holds data."
+  description = "Whether Terraform and the console refuse to delete resources that hold data."
   type        = bool
 }
 
 variable "password_version" {
-  description = "Raise by one to replace the database's password; where kind is vm, give PostgreSQL the new one too (README)."
+  description = "Increase to replace the database's password; with kind vm, change it in PostgreSQL too (README)."
   type        = number
 }
 
@@ -56,7 +56,7 @@ variable "accounts" {
 }
 
 variable "machine" {
-  description = "Where kind is vm: its machine type, zone, subnet, image and user data."
+  description = "The VM with kind vm: machine type, zone, subnet, image and user data."
   type = object({
     type       = string
     zone       = string
@@ -67,6 +67,6 @@ variable "machine" {
 }
 
 variable "labels" {
-  description = "Labels of every resource that can have some."
+  description = "Labels for all resources that support them."
   type        = map(string)
 }

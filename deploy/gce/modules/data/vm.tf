@@ -1,5 +1,5 @@
-# PostgreSQL and Valkey on one virtual machine: cheap, for trials. Its disk is copied every hour; there is no restore to
-# a second, no standby and no TLS between machines of the network.
+# PostgreSQL and Valkey on one VM: cheap, for trials. The disk has hourly snapshots; there is no point-in-time recovery,
+# no standby and no TLS.
 
 locals {
   vm = var.kind == "vm" ? 1 : 0
@@ -14,7 +14,7 @@ resource "google_compute_address" "data" {
 }
 
 resource "google_compute_disk" "data" {
-  # checkov:skip=CKV_GCP_37:encrypted with a key of Google's; a key of our own would have to lie in the state
+  # checkov:skip=CKV_GCP_37:encrypted with a key of Google; a customer-supplied key would be in the state
   count  = local.vm
   name   = "${var.name}-data"
   zone   = var.machine.zone
@@ -51,7 +51,7 @@ resource "google_compute_disk_resource_policy_attachment" "hourly" {
 }
 
 resource "google_compute_instance" "data" {
-  # checkov:skip=CKV_GCP_38:encrypted with a key of Google's; a key of our own would have to lie in the state
+  # checkov:skip=CKV_GCP_38:encrypted with a key of Google; a customer-supplied key would be in the state
   count                     = local.vm
   name                      = "${var.name}-data"
   zone                      = var.machine.zone

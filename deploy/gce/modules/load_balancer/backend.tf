@@ -1,7 +1,7 @@
-# Which machine answers a request, for how long, and how many requests a client may send.
+# Backend service, its health check, and a rate limit for each client address.
 
-# /healthz: whether the process lives. While the database is away it still is 200, so the api itself answers
-# 503 database_unavailable with Retry-After; by /readyz every machine would leave, and the balancer answer 502.
+# /healthz is 200 also while the database is unavailable, so that the api itself responds 503 database_unavailable with
+# Retry-After. With /readyz all backends would be unhealthy, and the load balancer would respond 502.
 resource "google_compute_health_check" "main" {
   name                = "${var.name}-balancer"
   check_interval_sec  = 5
@@ -42,10 +42,10 @@ resource "google_compute_backend_service" "main" {
   }
 }
 
-# The api has limits for each tenant; this one keeps a flood from it. No rule looks into bodies: they hold source code,
-# and would be taken for attacks.
+# Flood protection; the api has limits for each tenant. No rule inspects bodies: they contain source code, which would
+# look like attacks.
 resource "google_compute_security_policy" "main" {
-  # checkov:skip=CKV_GCP_73:nothing here runs on Java, and the rule would refuse commits that are about such attacks
+  # checkov:skip=CKV_GCP_73:nothing here runs on Java, and the rule would refuse source code that mentions such attacks
   name = var.name
 
   rule {
@@ -74,7 +74,7 @@ resource "google_compute_security_policy" "main" {
   }
 
   rule {
-    description = "All else"
+    description = "Everything else"
     action      = "allow"
     priority    = 2147483647
 

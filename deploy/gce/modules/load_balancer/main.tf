@@ -1,4 +1,4 @@
-# A global external HTTPS load balancer: address, certificate, DNS, and HTTP that points to HTTPS.
+# A global external HTTPS load balancer: address, certificate, DNS record, and redirect from HTTP.
 
 resource "google_compute_global_address" "main" {
   name = var.name
@@ -13,7 +13,7 @@ resource "google_dns_record_set" "main" {
   rrdatas      = [google_compute_global_address.main.address]
 }
 
-# Valid some 15 to 60 minutes after the domain points to the address.
+# Becomes valid 15 to 60 minutes after the domain points to the address.
 resource "google_compute_managed_ssl_certificate" "main" {
   name = "${var.name}-${replace(var.domain, ".", "-")}"
 

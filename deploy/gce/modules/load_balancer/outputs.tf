@@ -1,4 +1,4 @@
 output "address" {
-  description = "Address that the domain has to point to."
+  description = "IP address for the domain's A record."
   value       = google_compute_global_address.main.address
 }

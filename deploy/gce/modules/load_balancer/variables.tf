@@ -1,15 +1,15 @@
 variable "name" {
-  description = "Prefix of every resource's name."
+  description = "Prefix of all resource names."
   type        = string
 }
 
 variable "domain" {
-  description = "Name that clients use, e.g. til.example.com."
+  description = "Domain name of the api, e.g. til.example.com."
   type        = string
 }
 
 variable "dns_zone" {
-  description = "Name of the Cloud DNS zone that the domain lies in; empty: its A record is made elsewhere."
+  description = "Name of the Cloud DNS zone of the domain; empty: create its A record elsewhere."
   type        = string
 }
 
@@ -24,16 +24,16 @@ variable "port" {
 }
 
 variable "stream_seconds" {
-  description = "An answer, an event stream too, is cut off after so long; a client resumes it with Last-Event-ID."
+  description = "Timeout of a response, event streams included; a client resumes a stream with Last-Event-ID."
   type        = number
 }
 
 variable "drain_seconds" {
-  description = "A machine that leaves gets no new requests, and so long to answer those that it has."
+  description = "Connection draining: time that a removed VM has to finish its requests."
   type        = number
 }
 
 variable "requests_per_minute" {
-  description = "Requests of one client address in a minute; more are answered 429."
+  description = "Limit of requests per minute for each client address; more get 429."
   type        = number
 }

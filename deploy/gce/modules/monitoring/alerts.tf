@@ -1,4 +1,4 @@
-# Three alerts that nothing inside can give, for it may be the part that has failed. The others: deploy/monitoring.
+# Three alerts that must not depend on the deployment's own monitoring. All others: deploy/monitoring.
 
 locals {
   channels = google_monitoring_notification_channel.email[*].id
@@ -42,7 +42,7 @@ resource "google_monitoring_alert_policy" "away" {
   severity              = "CRITICAL"
 
   conditions {
-    display_name = "Two regions of the world get no answer for two minutes"
+    display_name = "Uptime checks from two regions fail for two minutes"
 
     condition_threshold {
       comparison      = "COMPARISON_GT"
@@ -66,7 +66,7 @@ resource "google_monitoring_alert_policy" "away" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Look at the backend service's health, then at the api's log: `docker logs til-api`."
+    content   = "Check the health of the backend service, then the api's log: `docker logs til-api`."
   }
 }
 
@@ -81,7 +81,7 @@ resource "google_monitoring_alert_policy" "signal" {
 
     condition_prometheus_query_language {
       query = "absent(til_workers_desired{cluster=\"${var.name}\", model=\"${var.model}\", group=\"first\"})"
-      # The series may not have been written yet when the alert is made.
+      # The series may not exist yet when the alert is created.
       disable_metric_validation = true
       duration                  = "300s"
       evaluation_interval       = "30s"
@@ -90,7 +90,7 @@ resource "google_monitoring_alert_policy" "signal" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Is a steward alive, and the monitoring machine? Until then resize the group of workers by hand."
+    content   = "Check that a steward and the monitoring VM run. Until the series is back, resize the workers' group by hand."
   }
 }
 
@@ -101,7 +101,7 @@ resource "google_monitoring_alert_policy" "waiting" {
   severity              = "WARNING"
 
   conditions {
-    display_name = "The oldest job has waited for more than half an hour"
+    display_name = "The oldest queued job is older than half an hour"
 
     condition_prometheus_query_language {
       query                     = "max(til_oldest_queued_seconds{cluster=\"${var.name}\"}) > 1800"
@@ -113,6 +113,6 @@ resource "google_monitoring_alert_policy" "waiting" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Is the group of workers at its maximum, out of capacity in its zones, or do its workers fail?"
+    content   = "Check whether the workers' group is at its maximum, whether its zones lack capacity, and whether workers fail."
   }
 }

@@ -1,6 +1,6 @@
-# One small machine: Prometheus that reads all others and writes the series that the autoscalers follow, and Flower.
-# Exactly one, because two would write each series twice and the autoscaler adds them up. It keeps nothing of worth: the
-# group makes it anew where it fails, and until then nothing scales.
+# One small VM with Flower and with Prometheus, which scrapes all VMs and writes the series that the autoscalers follow.
+# Exactly one VM: two would write each series twice, and an autoscaler adds them up. It is stateless: if it fails, the
+# group recreates it, and until then nothing scales.
 
 resource "google_compute_region_instance_template" "main" {
   name_prefix  = "${var.name}-monitoring-"
@@ -71,7 +71,7 @@ resource "google_compute_region_instance_group_manager" "main" {
     initial_delay_sec = 300
   }
 
-  # The old machine goes before the new one comes.
+  # Delete the old VM before the new one is created.
   update_policy {
     type                         = "PROACTIVE"
     minimal_action               = "REPLACE"

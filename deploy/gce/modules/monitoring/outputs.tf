@@ -1,4 +1,4 @@
 output "instance_group_manager" {
-  description = "The group of the one machine, to find it."
+  description = "Name of the instance group of the monitoring VM."
   value       = google_compute_region_instance_group_manager.main.name
 }

@@ -1,20 +1,20 @@
 variable "name" {
-  description = "Prefix of every resource's name."
+  description = "Prefix of all resource names."
   type        = string
 }
 
 variable "region" {
-  description = "Region of the machine."
+  description = "Region of the VM."
   type        = string
 }
 
 variable "zones" {
-  description = "Zones in which the machine may run."
+  description = "Zones in which the VM may run."
   type        = list(string)
 }
 
 variable "subnetwork" {
-  description = "Subnet of the machine."
+  description = "Subnet of the VM."
   type        = string
 }
 
@@ -39,7 +39,7 @@ variable "port" {
 }
 
 variable "domain" {
-  description = "Name that clients use."
+  description = "Domain name of the api."
   type        = string
 }
 
@@ -49,16 +49,16 @@ variable "model" {
 }
 
 variable "email" {
-  description = "Where alerts are sent; empty: nowhere, they are seen in the console only."
+  description = "E-mail address for alerts; empty: alerts are shown in the console only."
   type        = string
 }
 
 variable "user_data" {
-  description = "What cloud-init does."
+  description = "User data for cloud-init."
   type        = string
 }
 
 variable "labels" {
-  description = "Labels of the machine."
+  description = "Labels of the VM."
   type        = map(string)
 }

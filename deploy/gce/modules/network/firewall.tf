@@ -1,9 +1,9 @@
-# What may come in. All else is denied, and the denial is logged.
+# Allowed ingress. Everything else is denied and logged.
 
 resource "google_compute_firewall" "balancer" {
   name                    = "${var.name}-balancer"
   network                 = google_compute_network.main.id
-  description             = "Requests and health checks of the load balancer reach the api."
+  description             = "Allow requests and health checks of the load balancer to the api."
   source_ranges           = local.balancer_ranges
   target_service_accounts = [var.accounts.api]
 
@@ -16,8 +16,8 @@ resource "google_compute_firewall" "balancer" {
 resource "google_compute_firewall" "autohealing" {
   name        = "${var.name}-autohealing"
   network     = google_compute_network.main.id
-  description = "Health checks of the instance groups reach the worker's health port and Prometheus."
-  # With topology together the worker runs under the api's account.
+  description = "Allow health checks of the instance groups to workers and Prometheus."
+  # With topology together the worker runs with the api's service account.
   source_ranges           = local.balancer_ranges
   target_service_accounts = [var.accounts.api, var.accounts.worker, var.accounts.monitoring]
 
@@ -30,7 +30,7 @@ resource "google_compute_firewall" "autohealing" {
 resource "google_compute_firewall" "metrics" {
   name                    = "${var.name}-metrics"
   network                 = google_compute_network.main.id
-  description             = "Prometheus reads the metrics of every process."
+  description             = "Allow Prometheus to scrape all processes."
   source_service_accounts = [var.accounts.monitoring]
   target_service_accounts = [var.accounts.api, var.accounts.worker, var.accounts.data]
 
@@ -45,7 +45,7 @@ resource "google_compute_firewall" "metrics" {
 resource "google_compute_firewall" "data" {
   name                    = "${var.name}-data"
   network                 = google_compute_network.main.id
-  description             = "PostgreSQL and Valkey where they run on a virtual machine of ours."
+  description             = "Allow connections to PostgreSQL and Valkey on the data VM."
   source_service_accounts = [var.accounts.api, var.accounts.worker, var.accounts.monitoring]
   target_service_accounts = [var.accounts.data]
 
@@ -58,7 +58,7 @@ resource "google_compute_firewall" "data" {
 resource "google_compute_firewall" "ssh" {
   name          = "${var.name}-ssh"
   network       = google_compute_network.main.id
-  description   = "Operators come in through IAP only."
+  description   = "Allow SSH through IAP only."
   source_ranges = local.iap_ranges
 
   allow {
@@ -70,7 +70,7 @@ resource "google_compute_firewall" "ssh" {
 resource "google_compute_firewall" "deny" {
   name          = "${var.name}-deny"
   network       = google_compute_network.main.id
-  description   = "The implied rule denies too, but is not logged."
+  description   = "Deny and log everything else; the implied deny rule is not logged."
   priority      = 65534
   source_ranges = ["0.0.0.0/0"]
 

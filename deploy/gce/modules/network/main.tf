@@ -1,7 +1,7 @@
-# One network without external addresses on any virtual machine: in through the balancer or IAP, out through Cloud NAT.
+# A VPC whose VMs have no external addresses: ingress through the load balancer or IAP, egress through Cloud NAT.
 
 locals {
-  # Google's front ends and health checks, and IAP's TCP forwarding.
+  # Source ranges of Google's load balancers and health checks, and of IAP's TCP forwarding.
   balancer_ranges = ["130.211.0.0/22", "35.191.0.0/16"]
   iap_ranges      = ["35.235.240.0/20"]
 }
@@ -25,7 +25,7 @@ resource "google_compute_subnetwork" "main" {
   }
 }
 
-# Webhooks go out from here, and images that no registry of Google has.
+# For webhooks, and for images that are not in Google's registries.
 resource "google_compute_router" "main" {
   name    = var.name
   network = google_compute_network.main.id
@@ -45,7 +45,7 @@ resource "google_compute_router_nat" "main" {
   }
 }
 
-# Cloud SQL and Memorystore live in a network of Google's that is peered with ours.
+# Cloud SQL and Memorystore are in a network of Google that is peered with this one.
 resource "google_compute_global_address" "services" {
   name          = "${var.name}-services"
   purpose       = "VPC_PEERING"

@@ -4,6 +4,6 @@ output "network" {
 }
 
 output "subnetwork" {
-  description = "The subnet of all virtual machines."
+  description = "The subnet of all VMs."
   value       = google_compute_subnetwork.main.id
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Prefix of every resource's name."
+  description = "Prefix of all resource names."
   type        = string
 }
 
@@ -9,12 +9,12 @@ variable "region" {
 }
 
 variable "range" {
-  description = "Addresses of the virtual machines, in CIDR notation."
+  description = "CIDR range of the VMs."
   type        = string
 }
 
 variable "accounts" {
-  description = "E-mail addresses of the service accounts, by role. Firewall rules name roles by these, not by tags."
+  description = "E-mail addresses of the service accounts, by role. Firewall rules select VMs by these, not by tags."
   type = object({
     api        = string
     worker     = string
@@ -24,7 +24,7 @@ variable "accounts" {
 }
 
 variable "ports" {
-  description = "Ports on the virtual machines."
+  description = "Ports on the VMs."
   type = object({
     http           = number
     api_metrics    = number

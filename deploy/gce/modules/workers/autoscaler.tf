@@ -1,5 +1,5 @@
-# As many machines as til_workers_desired says. The series belongs to no machine of the group, so the group can end at 0
-# and wake from there. While the series is absent a group at 0 stays there: modules/monitoring has an alert for that.
+# Follows til_workers_desired. The series does not come from the group's own VMs, so the group can scale to 0 and back.
+# While the series is absent, a group at 0 stays there: modules/monitoring has an alert for that.
 
 resource "google_compute_region_autoscaler" "main" {
   name   = "${var.name}-${var.group}"

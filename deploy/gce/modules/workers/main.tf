@@ -1,4 +1,4 @@
-# One group of machines with a GPU each. They only pull: nothing connects to them but health checks and Prometheus.
+# An instance group of VMs with one GPU each. Only health checks and Prometheus connect to them.
 
 locals {
   spot = var.group == "spot"
@@ -26,8 +26,8 @@ resource "google_compute_region_instance_template" "main" {
     subnetwork = var.subnetwork
   }
 
-  # A machine with a GPU can't move to another host. A spot machine is deleted when it is preempted; the group makes
-  # another one as soon as there is capacity.
+  # VMs with a GPU can't be live-migrated. A preempted spot VM is deleted; the group creates another one when there is
+  # capacity.
   scheduling {
     provisioning_model          = local.spot ? "SPOT" : "STANDARD"
     preemptible                 = local.spot
@@ -60,7 +60,7 @@ resource "google_compute_region_instance_template" "main" {
   }
 }
 
-# The engine's loop is alive. Not /readyz: a worker that drains is not ready, and must not be replaced for that.
+# Liveness, not /readyz: a draining worker is not ready and must not be replaced for that.
 resource "google_compute_health_check" "main" {
   name                = "${var.name}-${var.group}-autohealing"
   check_interval_sec  = 15
@@ -74,7 +74,7 @@ resource "google_compute_health_check" "main" {
   }
 }
 
-# BALANCED: machines come up in the zones that have GPUs. ANY would too, but can't be autoscaled.
+# BALANCED uses the zones that have GPUs. So does ANY, but it can't be autoscaled.
 resource "google_compute_region_instance_group_manager" "main" {
   name                             = "${var.name}-${var.group}"
   region                           = var.region
@@ -95,14 +95,14 @@ resource "google_compute_region_instance_group_manager" "main" {
     }
   }
 
-  # A machine that loads its model is left alone for twice the time that this takes.
+  # No autohealing for twice the boot time, while a VM loads its model.
   auto_healing_policies {
     health_check      = google_compute_health_check.main.id
     initial_delay_sec = var.boot_seconds * 2
   }
 
-  # An update never needs more GPUs than there are: machines go before new ones come, up to one for each zone at a time,
-  # as a regional group counts. Where the machines hold the api too, the operator replaces one after the other.
+  # An update needs no additional GPUs: VMs are deleted before new ones are created, up to one per zone at a time (the
+  # minimum for a regional group). With topology together the operator replaces VMs one by one.
   update_policy {
     type                         = var.role == "together" ? "OPPORTUNISTIC" : "PROACTIVE"
     minimal_action               = "REPLACE"

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Prefix of every resource's name."
+  description = "Prefix of all resource names."
   type        = string
 }
 
@@ -19,7 +19,7 @@ variable "zones" {
 }
 
 variable "subnetwork" {
-  description = "Subnet of the machines."
+  description = "Subnet of the VMs."
   type        = string
 }
 
@@ -34,7 +34,7 @@ variable "image" {
 }
 
 variable "role" {
-  description = "worker, or together where the api runs on the same machines."
+  description = "worker, or together if the api runs on the same VMs."
   type        = string
 }
 
@@ -44,7 +44,7 @@ variable "machine_type" {
 }
 
 variable "disk_gb" {
-  description = "Boot disk in GB: the image, and weights that are downloaded."
+  description = "Boot disk in GB, for the image and downloaded weights."
   type        = number
 }
 
@@ -54,22 +54,22 @@ variable "model" {
 }
 
 variable "signal" {
-  description = "Which of the two series the autoscaler follows: first or fallback (scaling.rules.yml)."
+  description = "Label `group` of the series that the autoscaler follows: first or fallback (scaling.rules.yml)."
   type        = string
 }
 
 variable "min" {
-  description = "Machines at least, day and night. 0 lets the group end when til_workers_desired is 0."
+  description = "Minimum number of VMs. With 0 the group scales to zero when til_workers_desired is 0."
   type        = number
 }
 
 variable "max" {
-  description = "Machines at most; not more than the quota of GPUs."
+  description = "Maximum number of VMs; at most the GPU quota."
   type        = number
 }
 
 variable "schedules" {
-  description = "More machines at certain times: cron expression of the start, seconds, machines at least, time zone."
+  description = "Higher minimums at certain times: cron expression of the start, seconds, minimum, time zone."
   type = map(object({
     schedule  = string
     seconds   = number
@@ -79,12 +79,12 @@ variable "schedules" {
 }
 
 variable "boot_seconds" {
-  description = "From the start of a machine to the loaded model, as measured: cooldown, and half of the initial delay."
+  description = "Measured seconds from the creation of a VM to the loaded model."
   type        = number
 }
 
 variable "scale_in" {
-  description = "At most so many machines fewer within so many seconds."
+  description = "Scale-in removes at most `machines` VMs within `seconds`."
   type = object({
     machines = number
     seconds  = number
@@ -92,26 +92,26 @@ variable "scale_in" {
 }
 
 variable "health_port" {
-  description = "The worker's port of health and metrics."
+  description = "The worker's port for health and metrics."
   type        = number
 }
 
 variable "http_port" {
-  description = "The api's port, where it runs on the same machines."
+  description = "The api's port, if it runs on the same VMs."
   type        = number
 }
 
 variable "user_data" {
-  description = "What cloud-init does."
+  description = "User data for cloud-init."
   type        = string
 }
 
 variable "shutdown_script" {
-  description = "What runs when the machine is told to stop."
+  description = "Script that runs when a VM is stopped."
   type        = string
 }
 
 variable "labels" {
-  description = "Labels of the machines."
+  description = "Labels of the VMs."
   type        = map(string)
 }

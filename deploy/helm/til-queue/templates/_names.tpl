@@ -4,7 +4,7 @@
 {{- else }}{{ printf "%s-til-queue" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
-{{/* What selects a component's pods. Takes root, component and, for workers, model. Never changed: it is immutable. */}}
+{{/* Selector labels of a component's pods. Takes root, component and, for workers, model. Immutable. */}}
 {{- define "til.selector" -}}
 app.kubernetes.io/name: til-queue
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -21,7 +21,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
-{{/* An image, api or worker: by digest where one is given, else by tag. Takes root, image. */}}
+{{/* Reference of the image api or worker: by digest if given, else by tag. Takes root, image. */}}
 {{- define "til.image" -}}
 {{- $image := .root.Values.image }}
 {{- $path := get $image .image }}
@@ -32,7 +32,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- else }}{{ printf "%s:%s" $path $tag }}{{ end }}
 {{- end }}
 
-{{/* The workers of each model alias: what all have in common, and what the alias sets differently, as YAML. */}}
+{{/* The settings of each model alias, as YAML: `worker` merged with the alias' own values. */}}
 {{- define "til.workers" -}}
 {{- $all := dict }}
 {{- range $alias, $own := (.Values.workers | default (dict "default" dict)) }}
@@ -41,15 +41,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- toYaml $all }}
 {{- end }}
 
-{{/* Whether any worker has Triton beside it: not empty, where one has. */}}
+{{/* Not empty if any alias has a Triton sidecar. */}}
 {{- define "til.anyTriton" -}}
 {{- range include "til.workers" . | fromYaml }}{{ if .triton.enabled }}yes{{ end }}{{ end }}
 {{- end }}
 
-{{/* TIL_MODELS of the api: the default first. */}}
+{{/* TIL_MODELS, with the default model first. */}}
 {{- define "til.models" -}}
 {{- $aliases := keys (include "til.workers" . | fromYaml) | sortAlpha }}
 {{- $first := .Values.defaultModel | default (first $aliases) }}
-{{- if not (has $first $aliases) }}{{ fail (printf "defaultModel %q is none of the workers' aliases: %s" $first (join ", " $aliases)) }}{{ end }}
+{{- if not (has $first $aliases) }}{{ fail (printf "defaultModel %q is not an alias in workers: %s" $first (join ", " $aliases)) }}{{ end }}
 {{- prepend (without $aliases $first) $first | join "," }}
 {{- end }}

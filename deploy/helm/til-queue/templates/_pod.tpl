@@ -1,4 +1,4 @@
-{{/* What every pod of ours may and may not do. */}}
+{{/* Security contexts of all pods and containers. */}}
 {{- define "til.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001
@@ -15,7 +15,7 @@ runAsNonRoot: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* The secrets of a component, by the name of their variable, separated by spaces. Takes root, component, worker. */}}
+{{/* Names of a component's secrets (their variables), separated by spaces. Takes root, component, worker. */}}
 {{- define "til.secrets" -}}
 {{- $sealing := ternary " TIL_SECRET_KEYS" "" .root.Values.secrets.sealing }}
 {{- if has .component (list "api" "steward") }}DATABASE_URL REDIS_URL{{ $sealing }}
@@ -27,14 +27,14 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{/* What a secret is called in Secret Manager, after the prefix: the names that deploy/gce and deploy/gke give. */}}
+{{/* A secret's name in Secret Manager without the prefix, as in deploy/gce and deploy/gke. */}}
 {{- define "til.secretName" -}}
 {{- if eq . "FLOWER_BASIC_AUTH" }}flower-login
 {{- else }}{{ . | lower | replace "_" "-" | replace "." "-" | trimPrefix "til-" }}
 {{- end }}
 {{- end }}
 
-{{/* Each secret is a file, and the process is told where. */}}
+{{/* Variables with the paths of the secrets' files. */}}
 {{- define "til.secretEnv" -}}
 {{- if .root.Values.authorities.postgres }}
 - {name: PGSSLROOTCERT, value: /run/til/tls/postgres.pem}
@@ -77,7 +77,7 @@ capabilities: {drop: [ALL]}
 - {name: tmp, mountPath: /tmp}
 {{- end }}
 
-{{/* Settings that are no secrets: those of all, then the component's own, which win. */}}
+{{/* Settings without secrets; the component's own override the common ones. */}}
 {{- define "til.settings" -}}
 {{- range $name, $value := merge (dict) .own .root.Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
@@ -89,7 +89,7 @@ capabilities: {drop: [ALL]}
 - {name: TIL_METRICS_PORT, value: "9100"}
 {{- end }}
 
-{{/* Pods of one component spread over zones and nodes where there are several. Takes what til.selector takes. */}}
+{{/* Spreads a component's pods over zones and nodes. Same arguments as til.selector. */}}
 {{- define "til.spread" -}}
 {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
 - maxSkew: 1
@@ -101,7 +101,7 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{/* A service's pod that has no GPU: what stands around its one container. Takes root, component, name. */}}
+{{/* Start of the pod spec of a process without a GPU. Takes root, component, name. */}}
 {{- define "til.podStart" -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: false
@@ -112,7 +112,7 @@ priorityClassName: {{ include "til.name" .root }}-service
 {{- end }}
 {{- end }}
 
-{{/* HTTP probes, one line each. Takes path, port, period, failures. */}}
+{{/* An HTTP probe. Takes path, port, period, failures. */}}
 {{- define "til.probe" -}}
 {httpGet: {path: {{ .path }}, port: {{ .port }}}, periodSeconds: {{ .period }}, timeoutSeconds: 5, failureThreshold: {{ .failures }}}
 {{- end }}

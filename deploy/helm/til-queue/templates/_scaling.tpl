@@ -1,4 +1,4 @@
-{{/* Out at once, to what is desired; in slowly, since a worker that is started again loads its model for minutes. */}}
+{{/* Scale out at once, scale in slowly: a new worker needs minutes to load its model. */}}
 {{- define "til.scalingBehavior" -}}
 scaleUp:
   stabilizationWindowSeconds: 0

@@ -1,4 +1,4 @@
-{{/* Refuses what can't work. Takes alias, worker, root. */}}
+{{/* Fails on invalid combinations of values. Takes alias, worker, root. */}}
 {{- define "til.checkWorker" -}}
 {{- $w := .worker }}
 {{- if gt (int $w.scaling.minReplicas) (int $w.scaling.maxReplicas) }}
@@ -13,11 +13,11 @@
 {{- fail (printf "workers.%s: openai.url is missing" .alias) }}
 {{- end }}
 {{- if and (eq .root.Values.scaling.by "hpa") (eq (int $w.scaling.minReplicas) 0) (ne .root.Values.scaling.hpa.metric "autoscalingMetric") }}
-{{- fail (printf "workers.%s: an HPA reaches zero by scaling.hpa.metric autoscalingMetric only" .alias) }}
+{{- fail (printf "workers.%s: an HPA can scale to zero only with scaling.hpa.metric autoscalingMetric" .alias) }}
 {{- end }}
 {{- end }}
 
-{{/* Whether the pod holds a model, and with it a GPU: not empty, where it does. Takes a worker. */}}
+{{/* Not empty if the pod loads a model and needs a GPU. Takes a worker. */}}
 {{- define "til.usesModel" -}}
 {{- if or (eq .engine "vllm") .triton.enabled }}yes{{ end }}
 {{- end }}
@@ -54,7 +54,7 @@
 {{ include "til.cacheEnv" . }}
 {{- end }}
 
-{{/* The root file system can't be written: what vLLM, Triton and their compilers keep goes into /cache. */}}
+{{/* The root file system is read-only: caches of vLLM, Triton and their compilers are in /cache. */}}
 {{- define "til.cacheEnv" -}}
 - {name: HOME, value: /cache}
 - {name: USER, value: til}
@@ -99,7 +99,7 @@
 {{- toYaml $resources }}
 {{- end }}
 
-{{/* Triton beside the worker, as a sidecar: it is ready before the worker starts, and ends after it has drained. */}}
+{{/* Triton as a sidecar: it is ready before the worker starts, and ends after the worker has drained. */}}
 {{- define "til.triton" -}}
 - name: triton
   image: {{ .triton.image }}

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The attached disk, formatted when it is new, mounted under /mnt/disks/data.
+# Formats the attached disk if it is new, and mounts it at /mnt/disks/data.
 set -euo pipefail
 
 disk=/dev/disk/by-id/google-data

@@ -1,6 +1,6 @@
 #!/bin/bash
-# flower.sh IMAGE: Flower, read-only, behind a login, on the loopback address. Its secrets go by name through the
-# environment, so they are in no command line.
+# flower.sh IMAGE: runs Flower, read-only, with a login, on the loopback address. Docker takes the secrets from the
+# environment by name, so that they are not in a command line.
 set -euo pipefail
 
 FLOWER_BASIC_AUTH=$(cat /run/til/secrets/flower-login)

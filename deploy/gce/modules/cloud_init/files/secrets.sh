@@ -1,6 +1,6 @@
 #!/bin/bash
-# secrets.sh PROJECT ID=NAME...: each secret of Secret Manager into a file in memory that only the containers' user
-# reads. Nothing is printed, and no value is an argument of a command.
+# secrets.sh PROJECT ID=NAME...: copies secrets from Secret Manager to files in memory that only the containers' user
+# can read. Values are neither printed nor passed as arguments.
 set -euo pipefail
 
 project=$1
@@ -8,9 +8,9 @@ shift
 folder=/run/til/secrets
 metadata=http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token
 
-# The containers' user owns the folder, root writes into it.
+# Owned by the containers' user; root writes into it.
 install -d -m 0500 -o 10001 -g 10001 "$folder"
-# curl reads the header from a file: it would be visible in the list of processes.
+# curl reads the header from a file, because arguments are visible in the process list.
 header=$(mktemp -p /run)
 trap 'rm -f "$header"' EXIT
 chmod 0600 "$header"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# valkey.sh IMAGE: Valkey with its password from a file. It keeps nothing on disk: losing it loses no job.
+# valkey.sh IMAGE: runs Valkey with its password from a file and without persistence: no job depends on its data.
 set -euo pipefail
 
 exec docker run --rm --name til-valkey --read-only --cap-drop ALL --security-opt no-new-privileges --user 10001:10001 \

@@ -1,53 +1,54 @@
-"""The statements that look at what has happened since the last look: arrivals, successes, failed starts."""
+"""The statements that read arrivals, successes and dead workers since the last measurement."""
 
 from __future__ import annotations
 
 from sqlalchemy import text
 
-MOST_EVENTS, MOST_FINISHED, MOST_ENDS = 2_000, 200, 1_000
-"""So many are read in one look, the newest. Where there were more events, each stands for several."""
-MOST = {"most_events": MOST_EVENTS, "most_finished": MOST_FINISHED}
+MOST_EVENTS, MOST_FINISHED, MOST_DEAD = 2_000, 200, 1_000
+"""Limits on the rows that one measurement reads: the newest ones. If there were more events, the counts are
+scaled up."""
+LIMITS = {"most_events": MOST_EVENTS, "most_finished": MOST_FINISHED}
 
-SEEN = text("""
-WITH was AS MATERIALIZED (
+RECENT_EVENTS = text("""
+WITH last AS MATERIALIZED (
     SELECT scaling, scaled_at, seen_event_id, least(seen_finish, clock_timestamp()) AS seen_finish
     FROM figures WHERE id = 1 AND scaled_at IS NOT NULL
 ), newest AS MATERIALIZED (SELECT coalesce(max(id), 0) AS id, clock_timestamp() AS now FROM job_events),
 since AS MATERIALIZED (
     SELECT least(newest.id, greatest(seen_event_id, newest.id - :most_events)) AS id,
-        greatest(1.0, (newest.id - seen_event_id) * 1.0 / :most_events) AS each_is,
+        greatest(1.0, (newest.id - seen_event_id) * 1.0 / :most_events) AS weight,
         greatest(0, extract(epoch FROM now - scaled_at)) AS elapsed
-    FROM was, newest
-), looked AS MATERIALIZED (
+    FROM last, newest
+), events AS MATERIALIZED (
     SELECT verb, job_id FROM job_events WHERE id > (SELECT id FROM since) ORDER BY id LIMIT :most_events
 ), arrived AS (
-    SELECT model, count(*) * max(each_is) AS arrived, sum(tokens) * max(each_is) AS arrived_tokens
-    FROM looked CROSS JOIN since CROSS JOIN LATERAL (
-        SELECT model, tokens FROM jobs WHERE jobs.id = looked.job_id LIMIT 1
+    SELECT model, count(*) * max(weight) AS arrived, sum(tokens) * max(weight) AS arrived_tokens
+    FROM events CROSS JOIN since CROSS JOIN LATERAL (
+        SELECT model, tokens FROM jobs WHERE jobs.id = events.job_id LIMIT 1
     ) AS job
     WHERE verb = 'submit' GROUP BY model
 ), finished AS MATERIALIZED (
     SELECT model, status, tokens, claimed_at, finished_at FROM jobs
-    WHERE finished_at > (SELECT seen_finish FROM was) ORDER BY finished_at DESC LIMIT :most_finished
+    WHERE finished_at > (SELECT seen_finish FROM last) ORDER BY finished_at DESC LIMIT :most_finished
 ), succeeded AS (
     SELECT model, count(*) AS succeeded, sum(tokens) AS run_tokens, max(finished_at) AS succeeded_at,
         sum(greatest(0, extract(epoch FROM finished_at - claimed_at))) AS run_seconds
     FROM finished WHERE status = 'succeeded' AND claimed_at IS NOT NULL GROUP BY model
 )
 SELECT CAST(coalesce((SELECT elapsed FROM since), 0) AS float8) AS elapsed, newest.id AS seen_event_id,
-    coalesce((SELECT max(finished_at) FROM finished), (SELECT seen_finish FROM was), now) AS seen_finish,
-    (SELECT CAST(scaling AS text) FROM was) AS scaling,
+    coalesce((SELECT max(finished_at) FROM finished), (SELECT seen_finish FROM last), now) AS seen_finish,
+    (SELECT CAST(scaling AS text) FROM last) AS scaling,
     (SELECT CAST(jsonb_object_agg(model, jsonb_build_object(
         'arrived', arrived, 'arrived_tokens', arrived_tokens, 'succeeded', succeeded,
         'run_seconds', run_seconds, 'run_tokens', run_tokens, 'succeeded_at', succeeded_at)) AS text)
-     FROM arrived FULL JOIN succeeded USING (model)) AS seen
+     FROM arrived FULL JOIN succeeded USING (model)) AS observed
 FROM newest
 """)
-"""Nothing has been seen where nobody has looked before. A submit whose transaction is open at this moment may
-be missed, about one in a hundred."""
+"""Finds no events at the first measurement. A submit whose transaction is still open at that moment may be
+missed, about one in a hundred."""
 
-ENDED = text("""
+DEAD_WORKERS = text("""
 SELECT model, started_at FROM worker_starts
 WHERE ended_at > statement_timestamp() - make_interval(secs => :seconds) ORDER BY ended_at DESC LIMIT :most
 """)
-"""Workers that have died lately."""
+"""Workers that died in the last `seconds`."""
