@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class JobWatch:
     def __init__(self, database: Database, live: Live) -> None:
         self._database = database
         self._live = live
-        self._watchers: dict[uuid.UUID, set[Watcher]] = {}
+        self._watchers: dict[uuid.UUID, Counter[Watcher]] = {}
         self._to_check: set[uuid.UUID] = set()
         self._asked = asyncio.Event()
 
@@ -44,13 +45,16 @@ class JobWatch:
 
     @contextlib.contextmanager
     def watch(self, job_id: uuid.UUID, watcher: Watcher) -> Iterator[None]:
-        """Call this watcher about the job during the block."""
-        self._watchers.setdefault(job_id, set()).add(watcher)
+        """Call this watcher about the job during the block. Blocks with the same watcher may overlap."""
+        watchers = self._watchers.setdefault(job_id, Counter())
+        watchers[watcher] += 1
         try:
             yield
         finally:
-            self._watchers[job_id].discard(watcher)
-            if not self._watchers[job_id]:
+            watchers[watcher] -= 1
+            if not watchers[watcher]:
+                del watchers[watcher]
+            if not watchers:
                 del self._watchers[job_id]
 
     def check_soon(self, job_id: uuid.UUID) -> None:

@@ -72,6 +72,20 @@ def test_a_cancelled_queued_job_ends_its_stream(client: httpx.Client) -> None:
     assert reader.names() == ["queued", "cancelled", "end"]
 
 
+def test_a_client_that_disconnects_ends_no_other_stream_of_the_job(stack: Stack) -> None:
+    api = stack.api()
+    with stack.client() as client:
+        job_id, reader = submitted(client), Reader()
+        with reader.listen(client, job_id) as arriving:
+            assert next(arriving).data == {"status": "queued"}
+            with listening(client, job_id):
+                assert open_streams(api) == 2
+            until(lambda: open_streams(api) == 1)
+            client.post(f"/v1/jobs/{job_id}/cancel")
+            until(lambda: open_streams(api) == 0)
+            assert [event.name for event in arriving] == ["status", "end"]
+
+
 def test_a_client_that_disconnects_no_longer_counts(stack: Stack) -> None:
     api = stack.api(TIL_EVENT_STREAMS="3", TIL_EVENT_STREAMS_PER_TENANT="2")
     with stack.client() as client, stack.client(stack.another_tenant()["key"]) as other:
