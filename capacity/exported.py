@@ -59,7 +59,7 @@ class Exported(Collector):
 def _by_model(figures: QueueDepth) -> Iterable[Metric]:
     jobs = GaugeMetricFamily("til_jobs", "Jobs by model and state.", labels=["model", "state"])
     oldest = GaugeMetricFamily("til_oldest_queued_seconds", "Age of the oldest queued job.", labels=["model"])
-    slots = GaugeMetricFamily("til_model_slots", "Slots of live workers that serve it.", labels=["model"])
+    slots = GaugeMetricFamily("til_model_slots", "Slots of live workers, by model.", labels=["model"])
     for model in sorted({*figures.models, *figures.scaling}):
         depth = figures.of(model)
         jobs.add_metric([model, "queued"], depth.queued)
@@ -70,7 +70,7 @@ def _by_model(figures: QueueDepth) -> Iterable[Metric]:
 
 
 def _desired(figures: QueueDepth) -> Metric:
-    desired = GaugeMetricFamily("til_workers_desired", "Workers that the load asks for.", labels=["model"])
+    desired = GaugeMetricFamily("til_workers_desired", "Desired workers, for autoscalers.", labels=["model"])
     for model, state in figures.scaling.items():
         desired.add_metric([model], state["desired"])
     return desired

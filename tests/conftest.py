@@ -42,6 +42,12 @@ def servers() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture
+def server_folder(servers: Path) -> Path:
+    """A folder for a server of one test's own."""
+    return Path(tempfile.mkdtemp(dir=servers))
+
+
 @pytest.fixture(scope="session")
 def postgres(servers: Path) -> Iterator[PostgresServer]:
     """The PostgreSQL server of this test run."""

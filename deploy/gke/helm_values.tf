@@ -22,9 +22,8 @@ locals {
     }
     serviceAccounts = { for process, role in local.processes : process => local.accounts[role] }
     worker = {
-      computeClass  = local.makes_nodes ? "${var.name}-gpu" : ""
-      drainSeconds  = local.on_spot ? 12 : 25
-      marginSeconds = local.on_spot ? 2 : 15
+      drainSeconds  = local.on_spot ? 10 : 25
+      marginSeconds = local.on_spot ? 5 : 15
       weights = {
         from   = "streamer"
         bucket = google_storage_bucket.weights.name
@@ -39,7 +38,6 @@ locals {
     }
     computeClass = {
       create             = local.makes_nodes
-      name               = "${var.name}-gpu"
       machineType        = var.gpu.machine_type
       accelerator        = var.gpu.type
       driverVersion      = var.gpu.driver == "daemonset" ? "disabled" : var.gpu.driver

@@ -31,10 +31,17 @@ resource "google_service_account" "nodes" {
   depends_on   = [google_project_service.main]
 }
 
-# May only write logs and metrics.
+# To write logs and metrics.
 resource "google_project_iam_member" "nodes" {
   project = var.project
   role    = "roles/container.defaultNodeServiceAccount"
+  member  = "serviceAccount:${google_service_account.nodes.email}"
+}
+
+# Managed Prometheus evaluates its rules with the account of the node, and needs to read metrics for that.
+resource "google_project_iam_member" "rules" {
+  project = var.project
+  role    = "roles/monitoring.viewer"
   member  = "serviceAccount:${google_service_account.nodes.email}"
 }
 

@@ -157,6 +157,12 @@ variable "data" {
   default = {}
 }
 
+variable "email" {
+  description = "Address for alerts about the api's availability and its certificate; empty: alerts are only in the console."
+  type        = string
+  default     = ""
+}
+
 variable "requests_per_minute" {
   description = "Limit of requests per minute for each client address; more get 429."
   type        = number
@@ -164,7 +170,7 @@ variable "requests_per_minute" {
 }
 
 variable "scaler" {
-  description = "Reader of the scaling metric: namespace and service account of KEDA's operator or of the Stackdriver adapter."
+  description = "Reader of the scaling metric: KEDA's operator, or ns/custom-metrics/sa/custom-metrics-stackdriver-adapter."
   type        = string
   default     = "ns/keda/sa/keda-operator"
 }

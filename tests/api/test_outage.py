@@ -14,9 +14,9 @@ from tests.stack.processes import Stack, day, until
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[PostgresServer]:
+def own_postgres(server_folder: Path) -> Iterator[PostgresServer]:
     """A server of this test's own, which it may stop."""
-    server = PostgresServer(tmp_path / "pg" / "data", {"fsync": "off"}, tmp_path / "pg" / "log")
+    server = PostgresServer(server_folder / "data", {"fsync": "off"}, server_folder / "log")
     server.start()
     yield server
     server.stop()

@@ -1,4 +1,4 @@
-"""A secret may lie in a file: what the processes make of good and of bad ones."""
+"""Secrets from files, in settings and in running processes."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_every_secret_setting_of_every_process_may_come_from_a_file(
         assert key not in repr(settings)
 
 
-def test_a_setting_that_is_no_secret_has_no_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_setting_that_is_not_a_secret_has_no_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "level").write_text("debug")
     environment.setenv("TIL_LOG_LEVEL_FILE", str(tmp_path / "level"))
     environment.setenv("DATABASE_URL", URL)
     assert ServerSettings().log_level == "info"
 
 
-def test_a_file_beside_the_value_is_refused_and_an_empty_one_of_both_is_none(
+def test_a_value_and_a_file_are_refused_and_an_empty_one_is_ignored(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "url").write_text(URL)
@@ -78,17 +78,17 @@ def test_a_file_beside_the_value_is_refused_and_an_empty_one_of_both_is_none(
     assert secret("DATABASE_URL") == ""
 
 
-def test_a_file_that_is_not_there_or_no_text_is_told_without_what_is_in_it(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_or_binary_file_does_not_contain_its_content(tmp_path: Path) -> None:
     with pytest.raises(BadSecretFile, match=r"X_FILE: .*/none can't be read: No such file"):
         secret("X", {"X_FILE": str(tmp_path / "none")})
     (tmp_path / "binary").write_bytes(b"hidden\xff")
-    with pytest.raises(BadSecretFile, match=r"binary is not UTF-8 text") as told:
+    with pytest.raises(BadSecretFile, match=r"binary is not UTF-8 text") as raised:
         secret("X", {"X_FILE": str(tmp_path / "binary")})
-    assert "hidden" not in str(told.value)
+    assert "hidden" not in str(raised.value)
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "steward", "admin migrate"])
-def test_a_process_ends_with_one_sentence_when_the_file_cannot_be_read(command: str, tmp_path: Path) -> None:
+def test_a_process_exits_with_a_message_if_the_file_cannot_be_read(command: str, tmp_path: Path) -> None:
     values = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL_FILE": str(tmp_path / "none"),
@@ -97,8 +97,8 @@ def test_a_process_ends_with_one_sentence_when_the_file_cannot_be_read(command: 
     line = [sys.executable, "-m", *command.split()]
     done = subprocess.run(line, check=False, env=values, capture_output=True, text=True)
     assert done.returncode == 1
-    (said,) = done.stderr.strip().splitlines()
-    assert f"DATABASE_URL_FILE: {tmp_path / 'none'} can't be read" in said
+    (message,) = done.stderr.strip().splitlines()
+    assert f"DATABASE_URL_FILE: {tmp_path / 'none'} can't be read" in message
 
 
 def test_a_process_names_each_setting_that_it_lacks_or_cannot_use() -> None:
@@ -106,5 +106,5 @@ def test_a_process_names_each_setting_that_it_lacks_or_cannot_use() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "steward"], check=False, env=values, capture_output=True, text=True
     )
-    said = sorted(line.split(":")[0] for line in done.stderr.strip().splitlines())
-    assert (done.returncode, said) == (1, ["DATABASE_URL", "TIL_METRICS_PORT"])
+    lines = sorted(line.split(":")[0] for line in done.stderr.strip().splitlines())
+    assert (done.returncode, lines) == (1, ["DATABASE_URL", "TIL_METRICS_PORT"])

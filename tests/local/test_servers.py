@@ -44,13 +44,13 @@ async def answer(url: str, query: str = "SELECT 1") -> object:
         await connection.close()
 
 
-def test_what_was_committed_survives_a_kill_of_the_server(tmp_path: Path) -> None:
-    server = PostgresServer(tmp_path / "data", {}, tmp_path / "log")
+def test_what_was_committed_survives_a_kill_of_the_server(server_folder: Path) -> None:
+    server = PostgresServer(server_folder / "data", {}, server_folder / "log")
     server.start()
     asyncio.run(answer(server.url, "CREATE TABLE kept AS SELECT 7 AS n"))
     server.child.send(signal.SIGKILL)
     server.child.wait(10)
-    again = PostgresServer(tmp_path / "data", {}, tmp_path / "log")
+    again = PostgresServer(server_folder / "data", {}, server_folder / "log")
     again.start()
     try:
         assert asyncio.run(answer(again.url, "SELECT n FROM kept")) == 7
@@ -58,8 +58,8 @@ def test_what_was_committed_survives_a_kill_of_the_server(tmp_path: Path) -> Non
         again.stop()
 
 
-def test_the_data_folder_may_have_a_very_long_path(tmp_path: Path) -> None:
-    folder = tmp_path / ("long" * 25) / "with spaces"
+def test_the_data_folder_may_have_a_very_long_path(server_folder: Path) -> None:
+    folder = server_folder / ("long" * 25) / "with spaces"
     folder.mkdir(parents=True)
     server = PostgresServer(folder / "data", {}, folder / "log")
     server.start()
@@ -69,9 +69,9 @@ def test_the_data_folder_may_have_a_very_long_path(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_tcp_needs_the_password_and_the_folders_are_private(tmp_path: Path) -> None:
-    with ValkeyProbe(tmp_path) as valkey:
-        server = PostgresServer(tmp_path / "data", {}, tmp_path / "log", port=valkey.port + 1)
+def test_tcp_needs_the_password_and_the_folders_are_private(server_folder: Path) -> None:
+    with ValkeyProbe(server_folder) as valkey:
+        server = PostgresServer(server_folder / "data", {}, server_folder / "log", port=valkey.port + 1)
         server.start()
         try:
             assert asyncio.run(answer(server.tcp_url)) == 1
@@ -79,9 +79,9 @@ def test_tcp_needs_the_password_and_the_folders_are_private(tmp_path: Path) -> N
                 asyncio.run(answer(server.tcp_url.replace(server.password, "wrong")))
         finally:
             server.stop()
-        for private in (tmp_path / "data", tmp_path / "valkey"):
+        for private in (server_folder / "data", server_folder / "valkey"):
             assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert stat.S_IMODE((tmp_path / "valkey" / "valkey.conf").stat().st_mode) == 0o600
+        assert stat.S_IMODE((server_folder / "valkey" / "valkey.conf").stat().st_mode) == 0o600
         with pytest.raises(AuthenticationError), Redis(port=valkey.port) as stranger:
             stranger.ping()
 
@@ -100,20 +100,20 @@ class ValkeyProbe:
         self._server.stop()
 
 
-def test_a_setting_that_postgresql_refuses_is_one_sentence(tmp_path: Path) -> None:
-    server = PostgresServer(tmp_path / "data", {"shared_buffers": "nonsense"}, tmp_path / "log")
+def test_a_setting_that_postgresql_refuses_is_one_sentence(server_folder: Path) -> None:
+    server = PostgresServer(server_folder / "data", {"shared_buffers": "nonsense"}, server_folder / "log")
     with pytest.raises(ChildFailed, match="postgres did not start"):
         server.start()
 
 
-def test_another_user_can_start_them_after_root_has(tmp_path: Path) -> None:
+def test_another_user_can_start_them_after_root_has(server_folder: Path) -> None:
     """As root: a run of root's first, then one of an ordinary user. Otherwise this user is the other one."""
     identity: dict[str, int] = {}
     opened: list[Path] = []
-    folder = tmp_path / "other"
+    folder = server_folder / "other"
     folder.mkdir()
     if os.geteuid() == 0:
-        first = PostgresServer(tmp_path / "roots", {}, tmp_path / "roots.log")
+        first = PostgresServer(server_folder / "roots", {}, server_folder / "roots.log")
         first.start()
         first.stop()
         nobody = pwd.getpwnam("nobody")

@@ -50,7 +50,8 @@ def test_two_apis_and_the_steward_export_the_same_values_and_no_stale_ones(stack
         assert client.get("/v1/queue").json()["workers_desired"] == value(steward, desired)
     steward.stop()
     age_the_figures(stack)
-    until(lambda: not any(f"\n{name}" in one.metrics() for one in apis for name in EXPORTED))
+    pattern = rf"^({'|'.join(EXPORTED)})[ {{]"
+    until(lambda: not any(re.search(pattern, one.metrics(), re.MULTILINE) for one in apis))
     for one in apis:
         assert 55 < (value(one, "til_queue_figures_age_seconds") or 0) < 600
 

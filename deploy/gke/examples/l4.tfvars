@@ -4,6 +4,7 @@ region   = "europe-west4"
 zones    = ["europe-west4-a", "europe-west4-b", "europe-west4-c"]
 domain   = "til.example.com"
 dns_zone = "example-com"
+email    = "operators@example.com"
 
 operators = {
   office = "192.0.2.0/24"

@@ -132,7 +132,7 @@ def refusal(planner: Planner, example: str, **changes: object) -> str:
 
 
 def test_invalid_settings_are_refused(planner: Planner) -> None:
-    said = refusal(
+    output = refusal(
         planner,
         "split",
         name="Til",
@@ -148,7 +148,7 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         "stream_seconds must be more than",
         "drain_seconds must be more than",
     ):
-        assert message in said
+        assert message in output
 
 
 def test_there_are_two_topologies(planner: Planner) -> None:
@@ -156,6 +156,6 @@ def test_there_are_two_topologies(planner: Planner) -> None:
 
 
 def test_together_refuses_zero_vms_and_spot(planner: Planner) -> None:
-    said = refusal(planner, "together", worker={"min": 0, "spot": True})
-    assert "a group without VMs has no api" in said
-    assert "spot must be false" in said
+    output = refusal(planner, "together", worker={"min": 0, "spot": True})
+    assert "a group without VMs has no api" in output
+    assert "spot must be false" in output

@@ -78,6 +78,17 @@ def test_each_process_may_use_its_service_account(l4: Plan) -> None:
     }
 
 
+def test_the_address_is_checked_from_outside_and_email_gets_the_alerts(l4: Plan, fixed: Plan) -> None:
+    channel = "google_monitoring_notification_channel.email[0]"
+    assert l4.values(channel)["labels"] == {"email_address": "operators@example.com"}
+    assert channel not in fixed.resources
+    for plan in (l4, fixed):
+        [check] = plan.values("google_monitoring_uptime_check_config.main")["http_check"]
+        assert (check["path"], check["use_ssl"], check["validate_ssl"]) == ("/healthz", True, True)
+        for alert in ("away", "certificate"):
+            assert plan.values(f"google_monitoring_alert_policy.{alert}")["conditions"]
+
+
 def test_the_database_and_redis_are_created_and_no_secret_is_in_the_plan(l4: Plan, fixed: Plan) -> None:
     made = {
         address.split(".")[2].split("[")[0] for address in l4.resources if address.startswith("module.data")
@@ -92,7 +103,7 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         planner.plan(
             "l4", name="Til", zones=["a"], release="til", release_channel="FAST", gpu={"driver": "none"}
         )
-    said = " ".join(str(refused.value).split())
+    output = " ".join(str(refused.value).split())
     for message in (
         "3 to 20 lower-case letters",
         "At least two zones",
@@ -100,4 +111,4 @@ def test_invalid_settings_are_refused(planner: Planner) -> None:
         "RAPID, REGULAR or STABLE",
         "default, latest or daemonset",
     ):
-        assert message in said
+        assert message in output

@@ -36,9 +36,9 @@ def values(name: str) -> Values:
     return loaded
 
 
-def render(given: Values) -> dict[str, str]:
+def render(given: Values, namespace: str = NAMESPACE) -> dict[str, str]:
     """Rendered templates by path in the chart. Raises HelmError for invalid values."""
-    files: dict[str, str] = chart().render(given, name=RELEASE, namespace=NAMESPACE)
+    files: dict[str, str] = chart().render(given, name=RELEASE, namespace=namespace)
     prefix = "til-queue/templates/"
     return {name.removeprefix(prefix): text for name, text in sorted(files.items())}
 

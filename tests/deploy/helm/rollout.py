@@ -6,6 +6,8 @@ from tests.deploy.helm.chart import Object, component, containers, named, of_kin
 
 SPOT_SECONDS = 15
 """Time from SIGTERM to SIGKILL on a spot node of GKE."""
+EXIT_SECONDS = 3
+"""After the end of its drain, in which a worker that hangs exits: it does so after 2 s."""
 
 
 def upgrades(found: list[Object]) -> list[str]:
@@ -20,7 +22,7 @@ def upgrades(found: list[Object]) -> list[str]:
 
 
 def endings(found: list[Object]) -> list[str]:
-    """The grace period is longer than the drain, and on spot nodes the drain takes less than SPOT_SECONDS."""
+    """The grace period is the drain and EXIT_SECONDS or more; both fit into SPOT_SECONDS on spot nodes."""
     wrong = []
     for one in of_kind(found, "Deployment"):
         pod = one["spec"]["template"]["spec"]
@@ -28,10 +30,11 @@ def endings(found: list[Object]) -> list[str]:
         environment = {entry["name"]: entry.get("value") for entry in main.get("env", [])}
         before = main.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         drain = int(environment.get("TIL_DRAIN_SECONDS", 2))
-        if pod.get("terminationGracePeriodSeconds", 30) <= before + drain:
-            wrong.append(f"{name}: has less than {before} + {drain} s to end")
-        if _on_spot(pod, found) and before + drain >= SPOT_SECONDS:
-            wrong.append(f"{name}: drains for {before} + {drain} s on spot nodes")
+        needed = before + drain + EXIT_SECONDS
+        if pod.get("terminationGracePeriodSeconds", 30) < needed:
+            wrong.append(f"{name}: needs {needed} s to end")
+        if _on_spot(pod, found) and needed > SPOT_SECONDS:
+            wrong.append(f"{name}: needs {needed} s to end on spot nodes")
     return wrong
 
 
@@ -103,6 +106,20 @@ def _gpu(pod: Object) -> list[str]:
     if not selected & {"cloud.google.com/gke-accelerator", "cloud.google.com/compute-class"}:
         wrong.append("does not select GPU nodes")
     return wrong
+
+
+def drivers(found: list[Object]) -> list[str]:
+    """Containers with a GPU have GKE's driver first in LD_LIBRARY_PATH."""
+    return [
+        f"{name}: {one['name']} lacks the driver's libraries"
+        for name, pod in pods(found).items()
+        for one in containers(pod)
+        if one.get("resources", {}).get("limits", {}).get("nvidia.com/gpu")
+        and not any(DRIVER in word for word in one["command"])
+    ]
+
+
+DRIVER = "export LD_LIBRARY_PATH=/usr/local/nvidia/lib64"
 
 
 def _on_spot(pod: Object, found: list[Object]) -> bool:

@@ -111,7 +111,8 @@ def test_every_variable_that_is_set_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_every_process_and_profile_that_is_started_exists(name: str) -> None:
     found = [one for pod in pods(objects(name)).values() for one in containers(pod)]
-    started = {one["command"][2] for one in found if one["command"][:2] == ["python3", "-m"]}
+    commands = [one["command"][3:] if one["command"][:2] == ["sh", "-c"] else one["command"] for one in found]
+    started = {command[2] for command in commands if command[:2] == ["python3", "-m"]}
     assert started == {"api", "worker", "steward"}
     assert all((ROOT / process / "__main__.py").exists() for process in started)
     for entry in [entry for one in found for entry in one.get("env", []) if entry["name"] == "TIL_PROFILE"]:
@@ -141,7 +142,7 @@ def test_the_load_balancer_uses_healthz_and_a_timeout_longer_than_any_request() 
 
 
 def test_nodes_are_spot_first_then_on_demand() -> None:
-    spec = named(objects("l4-keda"), "ComputeClass", "-l4")["spec"]
+    spec = named(objects("l4-keda"), "ComputeClass", "-gpu")["spec"]
     assert [rule["spot"] for rule in spec["priorities"]] == [True, False]
     assert {rule["location"]["locationPolicy"] for rule in spec["priorities"]} == {"ANY"}
     assert spec["nodePoolAutoCreation"] == {"enabled": True}

@@ -103,7 +103,7 @@ def test_pages_go_to_the_pager_tickets_to_slack_and_the_watchdog_nowhere() -> No
         "page": "pager",
         "critical": "pager",
         "ticket": "tickets",
-        "none": "nobody",
+        "none": "discard",
     }.items():
         assert routed(config, alertname="Any", severity=severity) == receiver
 

@@ -35,7 +35,7 @@ resource "google_monitoring_uptime_check_config" "main" {
   }
 }
 
-resource "google_monitoring_alert_policy" "away" {
+resource "google_monitoring_alert_policy" "unreachable" {
   display_name          = "${var.name}: the api does not answer"
   combiner              = "OR"
   notification_channels = local.channels

@@ -4,6 +4,19 @@
 {{- else }}{{ printf "%s-til-queue" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
+{{/* Name of a cluster-scoped object: it includes the namespace, so that releases in different namespaces don't collide. At
+most 63 characters, the limit for a node's label. Takes root, kind. */}}
+{{- define "til.clusterName" -}}
+{{- $name := printf "%s-%s-%s" (include "til.name" .root) .root.Release.Namespace .kind }}
+{{- if gt (len $name) 63 }}{{ $name = printf "%s-%s" ($name | trunc 54 | trimSuffix "-") (sha256sum $name | trunc 8) }}{{ end }}
+{{- $name }}
+{{- end }}
+
+{{/* Name of the ComputeClass that this release creates. */}}
+{{- define "til.computeClass" -}}
+{{- .Values.computeClass.name | default (include "til.clusterName" (dict "root" . "kind" "gpu")) }}
+{{- end }}
+
 {{/* Selector labels of a component's pods. Takes root, component and, for workers, model. Immutable. */}}
 {{- define "til.selector" -}}
 app.kubernetes.io/name: til-queue

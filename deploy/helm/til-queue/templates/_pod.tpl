@@ -108,7 +108,7 @@ automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext: {{- include "til.podSecurity" . | nindent 2 }}
 {{- if .root.Values.priorityClasses.create }}
-priorityClassName: {{ include "til.name" .root }}-service
+priorityClassName: {{ include "til.clusterName" (dict "root" .root "kind" "service") }}
 {{- end }}
 {{- end }}
 

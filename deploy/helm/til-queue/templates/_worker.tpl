@@ -99,13 +99,24 @@
 {{- toYaml $resources }}
 {{- end }}
 
+{{/* A command with the GPU driver's libraries first in LD_LIBRARY_PATH. A shell puts them before the image's own value,
+which a variable of the pod would replace. It execs the command, which therefore gets the signals. Takes path, command. */}}
+{{- define "til.onDriver" -}}
+{{- $command := .command }}
+{{- with .path }}
+{{- $script := printf "export LD_LIBRARY_PATH=%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; exec \"$0\" \"$@\"" . }}
+{{- $command = concat (list "sh" "-c" $script) $command }}
+{{- end }}
+{{- toJson $command }}
+{{- end }}
+
 {{/* Triton as a sidecar: it is ready before the worker starts, and ends after the worker has drained. */}}
 {{- define "til.triton" -}}
 - name: triton
   image: {{ .triton.image }}
   imagePullPolicy: IfNotPresent
   restartPolicy: Always
-  command: [python3, /opt/tritonserver/python/openai/openai_frontend/main.py]
+  command: {{ include "til.onDriver" (dict "path" .driverLibraries "command" (list "python3" "/opt/tritonserver/python/openai/openai_frontend/main.py")) }}
   args:
     - --model-repository={{ .triton.repository }}
     - --tokenizer={{ .triton.tokenizer }}
