@@ -52,6 +52,13 @@ endif
 deploy-check: .venv-deploy/.ready
 	.venv-deploy/bin/python -m pytest -q -p no:cacheprovider -c tests/deploy/pytest.ini tests/deploy --durations=10
 
+# What is made of other files and checked in: dashboards, rules for clusters, the chart as each value set renders it.
+.PHONY: generated
+generated: .venv-deploy/.ready
+	.venv-deploy/bin/python -m deploy.monitoring.dashboards
+	.venv-deploy/bin/python -m deploy.monitoring.cluster_values
+	.venv-deploy/bin/python -m tests.deploy.helm.golden
+
 # Builds every image and runs the compose file on a real Docker; where none can be had, it says so.
 compose-check:
 	@$(PYTHON) -m deploy.containers

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import yaml
 from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
+from tests.monitoring.labels import TIL_WITH_VLLM
 from tests.monitoring.programs import MONITORING
 from tests.operations import pages
 
@@ -17,7 +20,7 @@ SERIES = {
     "histogram": ("_bucket", "_sum", "_count"),
     "summary": ("", "_sum", "_count"),
 }
-WITH_VLLM = {"til_engine_load_seconds"}
+WITH_VLLM = set(TIL_WITH_VLLM)
 """Exported only by workers with the vllm engine; checked in tests/vllm."""
 VARIABLES = {"$__rate_interval": "1m", "${gpu_hour_price}": "1"}
 """Grafana's variables with sample values."""
@@ -56,3 +59,13 @@ def in_runbooks() -> set[str]:
 def series(families: Iterable[Metric]) -> set[str]:
     """The names of the series that these families have, or get with their first event."""
     return {family.name + ending for family in families for ending in SERIES.get(family.type, ("",))}
+
+
+def sampled_labels(*pages: str) -> dict[str, set[frozenset[str]]]:
+    """The sets of labels with which each series stands in these pages of metrics."""
+    found: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for page in pages:
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                found[sample.name].add(frozenset(sample.labels))
+    return found

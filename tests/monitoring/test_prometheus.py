@@ -35,8 +35,8 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
         one.stop()
 
 
-def processes_of(stack: Stack) -> dict[str, Process]:
-    return {"api": stack.api(), "steward": stack.steward(), "worker": stack.worker()}
+def processes_of(stack: Stack, **engine: str) -> dict[str, Process]:
+    return {"api": stack.api(), "steward": stack.steward(), "worker": stack.worker(**engine)}
 
 
 def all_rules(prometheus: Prometheus) -> list[dict[str, Any]]:
@@ -86,8 +86,10 @@ def test_the_signal_rises_with_the_queue_and_is_absent_not_zero_without_exporter
     until(lambda: active(prometheus) >= {"TilScalingSignalAbsent", "TilTargetDown"}, 40)
 
 
-def test_every_dashboard_query_returns_data(stack: Stack, watch: Watch) -> None:
-    prometheus = watch(processes_of(stack))
+def test_every_dashboard_query_returns_data(
+    stack: Stack, watch: Watch, openai_engine: dict[str, str]
+) -> None:
+    prometheus = watch(processes_of(stack, **openai_engine))
     with stack.client() as client:
         job = client.post("/v1/til", json=day(), headers={"Prefer": "wait=20"}).json()
         assert job["status"] == "succeeded"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.monitoring.named import WITH_VLLM, named, series
+from tests.monitoring.labels import TIL_WITH_VLLM, VLLM
+from tests.monitoring.named import WITH_VLLM, named, sampled_labels, series
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.receiver import Receiver
@@ -64,6 +65,10 @@ def _tells_what_rules_and_dashboards_ask(metrics: str) -> None:
     asked, told = named("vllm:") | WITH_VLLM, series(text_string_to_metric_families(metrics))
     assert len(asked) >= 8
     assert asked <= told, asked - told
+    found = sampled_labels(metrics)
+    for name, labels in (VLLM | TIL_WITH_VLLM).items():
+        assert found[name], name
+        assert all(labels <= real for real in found[name]), (name, found[name])
 
 
 def _running(metrics: str) -> int:

@@ -50,6 +50,12 @@ def _unusual(board: Board) -> None:
         ("{{instance}} pause", "til_engine_backpressure_seconds"),
     )
     board.graph(
+        "Proof of the model server",
+        "Results of the proof of the openai engine: 1 yes, 0 no, none if unknown.",
+        "short",
+        ("{{instance}} {{what}}", "til_engine_proof"),
+    )
+    board.graph(
         "Jobs found without a doorbell",
         "If there are many, Redis loses doorbells.",
         "ops",

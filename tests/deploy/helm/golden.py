@@ -1,4 +1,4 @@
-"""Checked-in renders of each value set. Update: .venv-deploy/bin/python -m tests.deploy.helm.golden"""
+"""Checked-in renders of each value set. Update: make generated"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from tests.deploy.helm.chart import SETS
 from tests.deploy.helm.golden import FOLDER, notes, text
 
-UPDATE = "update with: .venv-deploy/bin/python -m tests.deploy.helm.golden"
+UPDATE = "run make generated"
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -14,7 +14,7 @@ from deploy.monitoring.cluster_values import files
 from deploy.monitoring.dashboards.files import all_dashboards
 from tests.deploy.gce.rendering import prometheus_config
 from tests.deploy.monitoring.files import RULES, alerts, load, rules
-from tests.monitoring.programs import MONITORING, run
+from tests.monitoring.programs import MONITORING, ROOT, run
 
 SCRAPES = sorted((MONITORING / "prometheus").glob("*.yml"))
 DCGM = load(MONITORING / "values" / "dcgm-exporter.yaml")
@@ -55,15 +55,43 @@ VMS = yaml.safe_load(prometheus_config())
 
 
 @pytest.mark.parametrize("config", [COMPOSE, VMS], ids=["compose", "vms"])
-def test_every_process_is_scraped_with_a_job_name_of_the_alert_on_down_targets(
+def test_every_process_is_scraped_with_the_labels_of_the_alert_on_down_targets(
     config: dict[str, Any],
 ) -> None:
-    jobs = {job["job_name"] for job in config["scrape_configs"]}
-    assert {"api", "steward", "worker", "node", "gpu"} <= jobs
-    (pattern,) = re.findall(r'job=~"([^"]*)"', alerts()["TilTargetDown"]["expr"])
-    assert {job for job in jobs if re.fullmatch(pattern, job)} == {"api", "steward", "worker"}
-    for chart in ("til-queue-worker", "til-queue-api", "prod-til-queue-steward"):
-        assert re.fullmatch(pattern, chart)
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    assert {"api", "steward", "worker", "node", "gpu"} <= jobs.keys()
+    label = {"target_label": "app", "replacement": app_and_job()[0]}
+    marked = {name for name, job in jobs.items() if label in job.get("relabel_configs", ())}
+    assert {name for name in marked if re.fullmatch(app_and_job()[1], name)} == {"api", "steward", "worker"}
+
+
+def app_and_job() -> tuple[str, str]:
+    """The value of `app` and the pattern of `job` in the alert on down targets."""
+    found = re.search(r'up\{app="([^"]+)", job=~"([^"]+)"\}', alerts()["TilTargetDown"]["expr"])
+    assert found
+    return found[1], found[2]
+
+
+def test_the_chart_sets_the_labels_of_the_alert_on_down_targets() -> None:
+    pods = "app.kubernetes.io/name"
+    managed = golden("l4-keda.yaml", "PodMonitoring")
+    assert len(managed) == 3
+    for one in managed:
+        assert one["spec"]["targetLabels"]["fromPod"] == [{"from": pods, "to": "app"}]
+        assert one["spec"]["selector"]["matchLabels"][pods] == app_and_job()[0]
+        assert re.fullmatch(app_and_job()[1], one["metadata"]["name"])
+    (monitor,) = golden("triton.yaml", "ServiceMonitor")
+    relabelings = monitor["spec"]["endpoints"][0]["relabelings"]
+    source = "__meta_kubernetes_pod_label_app_kubernetes_io_name"
+    assert {"sourceLabels": [source], "targetLabel": "app"} in relabelings
+    (name,) = [one["replacement"] for one in relabelings if one["targetLabel"] == "job"]
+    assert re.fullmatch(app_and_job()[1], name.replace("$1", "worker"))
+
+
+def golden(name: str, kind: str) -> list[dict[str, Any]]:
+    """The chart's objects of this kind, as it renders them with a value set."""
+    objects = yaml.safe_load_all((ROOT / "tests" / "deploy" / "helm" / "golden" / name).read_text())
+    return [one for one in objects if one["kind"] == kind]
 
 
 def routed(config: Path, **labels: str) -> str:
@@ -85,15 +113,13 @@ def test_pages_go_to_the_pager_tickets_to_slack_and_the_watchdog_nowhere() -> No
 
 def test_the_alerts_of_inhibit_rules_exist() -> None:
     for rule in load(MONITORING / "alertmanager.yml")["inhibit_rules"]:
-        (named,) = [re.findall(r'"(.*)"', one)[0] for one in rule["source_matchers"]]
-        assert named in alerts()
-        for one in rule["target_matchers"]:
+        for one in (*rule["source_matchers"], *rule["target_matchers"]):
             assert set(re.findall(r'"(.*)"', one)[0].split("|")) <= set(alerts())
 
 
 def test_the_generated_cluster_files_are_up_to_date() -> None:
     stale = [path.name for path, text in files().items() if path.read_text() != text]
-    assert not stale, f"run .venv-deploy/bin/python -m deploy.monitoring.cluster_values: {stale}"
+    assert not stale, f"run make generated: {stale}"
 
 
 def counted(printed: str) -> int:
@@ -131,14 +157,19 @@ def test_the_secrets_of_the_receivers_are_mounted() -> None:
 
 
 def test_dcgm_exporter_exports_all_used_metrics() -> None:
-    exported = {line.split(",")[0] for line in DCGM["customMetrics"].splitlines()}
+    lines = (MONITORING / "dcgm" / "counters.csv").read_text().splitlines()
+    exported = {line.split(",")[0] for line in lines}
     used = set(
         re.findall(r"DCGM_\w+", "".join([*(rule["expr"] for rule in rules()), *all_dashboards().values()]))
     )
     assert len(used) >= 6
     assert used <= exported
-    for line in DCGM["customMetrics"].splitlines():
+    for line in lines:
         assert re.fullmatch(r"DCGM_FI_[A-Z_]+, (gauge|counter), [^,]+", line)
+
+
+def test_the_chart_of_dcgm_exporter_gets_the_same_list_of_metrics() -> None:
+    assert DCGM["customMetrics"] == (MONITORING / "dcgm" / "counters.csv").read_text()
 
 
 def test_the_public_address_is_probed_the_same_way_everywhere() -> None:

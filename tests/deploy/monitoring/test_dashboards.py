@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from itertools import combinations
 from typing import Any
 
 import pytest
 
 from deploy.monitoring.dashboards.files import FOLDER, all_dashboards
+from tests.deploy.helm import golden
 from tests.deploy.monitoring.files import load, metrics_of, rules
-from tests.monitoring.programs import MONITORING
+from tests.monitoring.programs import MONITORING, ROOT
 
 NAMES = sorted(all_dashboards())
 VARIABLES = {"$__rate_interval": "5m", "${gpu_hour_price}": "1"}
@@ -38,7 +41,14 @@ def test_the_checked_in_dashboards_are_up_to_date() -> None:
     checked_in = {path.name: path.read_text() for path in FOLDER.iterdir()}
     generated = all_dashboards()
     stale = sorted(name for name in checked_in | generated if checked_in.get(name) != generated.get(name))
-    assert not stale, f"run .venv-deploy/bin/python -m deploy.monitoring.dashboards: {stale}"
+    assert not stale, f"run make generated: {stale}"
+
+
+def test_make_generated_updates_everything_that_is_compared_with_checked_in_files() -> None:
+    make = ["make", "--dry-run", "--directory", str(ROOT), "generated"]
+    printed = subprocess.run(make, check=True, capture_output=True, text=True, timeout=60).stdout
+    modules = set(re.findall(r"^\.venv-deploy/bin/python -m ((?:deploy|tests)\.\S+)$", printed, re.MULTILINE))
+    assert modules == {"deploy.monitoring.dashboards", "deploy.monitoring.cluster_values", golden.__name__}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -87,4 +87,6 @@ def test_pods_with_metrics_ports_and_exporters_are_scraped_once(
     ]
     by_job = {one["job"]: one for one in labels}
     assert (by_job["prod-worker"]["namespace"], by_job["prod-worker"]["pod"]) == ("til", "worker-a")
+    assert {job for job, one in by_job.items() if "app" in one} == {"prod-api", "prod-worker"}
+    assert by_job["prod-api"]["app"] == by_job["prod-worker"]["app"] == "til-queue"
     assert by_job["gpu"]["instance"] == by_job["node"]["instance"] == "gpu-1"
