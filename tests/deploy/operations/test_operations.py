@@ -19,8 +19,8 @@ CHART = ROOT / "deploy" / "helm" / "til-queue"
 MACHINES = GCE / "modules" / "cloud_init"
 MADE_UP = {"til-then", "til-client"}
 """Names that a page tells the operator to give."""
-OF_OTHERS = {"emptyDir", "terminationGracePeriodSeconds", "jsonPayload", "domainStatus"}
-"""Names in mixed case that are Kubernetes' or Google's."""
+OF_OTHERS = {"emptyDir", "terminationGracePeriodSeconds", "jsonPayload", "domainStatus", "maxReplicaCount"}
+"""Names in mixed case that are Kubernetes', KEDA's or Google's."""
 CURRENCY = re.compile(r"[$€£¥₩]\s?\d|\d\s?(?:[€£¥₩]|USD|EUR|KRW|JPY|dollars?|cents?)\b")
 
 
