@@ -43,7 +43,7 @@ TIL: dict[str, frozenset[str]] = {
     "til_workers_desired": frozenset({"model"}),
     "til_workers_lost_total": NONE,
 }
-TIL_WITH_VLLM = {"til_engine_load_seconds": frozenset({"stage"})}
+TIL_WITH_VLLM = {f"til_engine_load_{kind}": frozenset({"stage"}) for kind in ("seconds", "stage")}
 _VLLM = frozenset({"engine", "model_name"})
 VLLM = {
     "vllm:generation_tokens_total": _VLLM,
