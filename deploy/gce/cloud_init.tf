@@ -36,7 +36,10 @@ module "cloud_init" {
   project         = var.project
   region          = var.region
   zones           = var.zones
-  files           = contains(each.value.parts, "monitoring") ? local.monitoring_files : {}
+  files = merge(
+    contains(each.value.parts, "monitoring") ? local.monitoring_files : {},
+    contains(each.value.parts, "worker") ? { "dcgm-counters.csv" = file("${local.monitoring}/dcgm/counters.csv") } : {},
+  )
   migrate_seconds = local.migrate_seconds
   images          = var.images
   registry        = local.registry
