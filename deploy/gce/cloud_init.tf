@@ -29,13 +29,13 @@ locals {
 }
 
 module "cloud_init" {
-  source          = "./modules/cloud_init"
-  for_each        = local.machines
-  parts           = each.value.parts
-  name            = var.name
-  project         = var.project
-  region          = var.region
-  zones           = var.zones
+  source   = "./modules/cloud_init"
+  for_each = local.machines
+  parts    = each.value.parts
+  name     = var.name
+  project  = var.project
+  region   = var.region
+  zones    = var.zones
   files = merge(
     contains(each.value.parts, "monitoring") ? local.monitoring_files : {},
     contains(each.value.parts, "worker") ? { "dcgm-counters.csv" = file("${local.monitoring}/dcgm/counters.csv") } : {},

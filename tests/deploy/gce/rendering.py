@@ -95,18 +95,19 @@ def user_data(parts: list[str]) -> str:
     files = "".join(render(PARTS / f"{part}.yaml.tftpl", values()) for part in ["common", *parts])
     files += "".join(
         f"- path: /etc/til/{path}\n  encoding: gz+b64\n  content: {_gzipped(text)}\n"
-        for path, text in monitoring_files(parts).items()
+        for path, text in other_files(parts).items()
     )
     return render(FILES / "user-data.yaml.tftpl", {"files": files, "units": "til-node.service"})
 
 
-def monitoring_files(parts: list[str]) -> dict[str, str]:
-    """What Prometheus and Grafana read, by its path below /etc/til."""
+def other_files(parts: list[str]) -> dict[str, str]:
+    """What Prometheus, Grafana and dcgm-exporter read, by its path below /etc/til."""
+    worker = {"dcgm-counters.csv": MONITORING / "dcgm" / "counters.csv"} if "worker" in parts else {}
     if "monitoring" not in parts:
-        return {}
+        return {name: path.read_text() for name, path in worker.items()}
     rules = {f"rules/{path.name}": path for path in (MONITORING / "rules").glob("*.yml")}
     grafana = {str(path.relative_to(MONITORING)): path for path in (MONITORING / "grafana").rglob("*.*")}
-    return {name: path.read_text() for name, path in sorted((rules | grafana).items())}
+    return {name: path.read_text() for name, path in sorted((worker | rules | grafana).items())}
 
 
 def written(config: str) -> dict[str, str]:
@@ -131,7 +132,7 @@ def by_terraform(folder: Path, parts: list[str], secrets: list[str]) -> dict[str
         "ports": local_values(GCE)["ports"],
         "api_environment": {"TIL_MODELS": "default"},
         "migrate_seconds": MIGRATE_SECONDS,
-        "files": {name: text.replace("${", "$${") for name, text in monitoring_files(parts).items()},
+        "files": {name: text.replace("${", "$${") for name, text in other_files(parts).items()},
         "worker": {
             "model": "default",
             "drain_seconds": 20,
