@@ -60,7 +60,7 @@ def test_targets_are_up_all_rules_are_evaluated_and_the_signal_is_there(stack: S
     assert {rule["health"] for rule in rules} == {"ok"}
     # Before the first scrape the signal is absent.
     until(lambda: active(prometheus) == set())
-    ((labels, value),) = prometheus.ask("model:til_workers_desired:max")
+    ((labels, value),) = until(lambda: prometheus.ask("model:til_workers_desired:max"), 40)
     assert (labels["model"], value) == ("default", 0)
 
 
