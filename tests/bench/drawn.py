@@ -33,14 +33,15 @@ def body(seed: int, number: int) -> dict[str, Any]:
 
 
 def _file(draw: random.Random, path: str, shas: Sequence[str]) -> dict[str, Any]:
-    code = [_function(draw) for _ in range(4)]
+    code = [function(draw) for _ in range(4)]
     patches = [
         _patch(draw, index, text, sha) for index, (text, sha) in enumerate(zip(code, shas, strict=False))
     ]
     return {"filepath": path, "latest_code": "\n".join(code), "patches": patches}
 
 
-def _function(draw: random.Random) -> str:
+def function(draw: random.Random) -> str:
+    """A small function of drawn names."""
     verb, name, other = draw.choice(VERBS), *draw.sample(NAMES, 2)
     return (
         f"def {verb}_{name}({other}: int) -> int:\n"

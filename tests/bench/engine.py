@@ -7,25 +7,19 @@ engine anew, where a GPU can't hold two. TIL_PROFILE and a worker's other settin
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
-from admin.migrate import migrate
-from deploy.local.postgres import PostgresServer
-from deploy.local.valkey import ValkeyServer
 from tests.bench.alternation import Alternation, Round
+from tests.bench.servers import logs_of_a_failure, servers
 from tests.bench.sides import Bench
 from tests.bench.table import table_of
-from tests.stack.processes import Stack
 from tests.tiny_model import CONTEXT, build
 
 ALWAYS = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -42,6 +36,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="til-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with servers(folder) as (stack, processes), logs_of_a_failure(folder):
+            processes |= {"api": stack.api().popen.pid, "steward": stack.steward().popen.pid}
             bench = Bench(stack, folder, seed, in_flight, environment(folder))
             for one in Alternation(bench, jobs, fresh, processes).run(pair, rounds):
                 done.append(one)
@@ -49,37 +44,6 @@ def main() -> int:
     title = f"{jobs} jobs a round, {in_flight} in flight, SEED={seed}"
     console.print(table_of(title, pair, done))
     return 0
-
-
-@contextmanager
-def servers(folder: Path) -> Iterator[tuple[Stack, dict[str, int]]]:
-    """What the queue's side stands on, as durable as in production; the processes' ids by name."""
-    postgres = PostgresServer(folder / "pg" / "data", {"max_connections": "200"}, folder / "pg.log")
-    valkey = ValkeyServer(folder / "valkey", folder / "valkey.log")
-    try:
-        postgres.start()
-        valkey.start()
-        asyncio.run(migrate(postgres.url))
-        stack = Stack(postgres.url, valkey.url, folder)
-        try:
-            ours = {"api": stack.api().popen.pid, "steward": stack.steward().popen.pid, "client": os.getpid()}
-            yield stack, {"postgres": postgres.child.pid, "valkey": valkey.child.pid, **ours}
-        finally:
-            stack.stop()
-    finally:
-        valkey.stop()
-        postgres.stop()
-
-
-@contextmanager
-def logs_of_a_failure(folder: Path) -> Iterator[None]:
-    """Print the ends of all logs, which go with the folder, before the error."""
-    try:
-        yield
-    except Exception:
-        for log in sorted(folder.glob("*.log")):
-            print(f"== {log.name}\n{log.read_text(errors='replace')[-2000:]}", file=sys.stderr)
-        raise
 
 
 def environment(folder: Path) -> dict[str, str]:
