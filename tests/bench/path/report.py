@@ -15,10 +15,13 @@ HUNDRED_MS = 0.1
 OURS, OTHERS = "#1f3b70", "#b0b7c3"
 MEASURES: dict[str, tuple[Callable[[Round], float | None], int]] = {
     "submits/s": (lambda one: one.submits_per_second, 0),
-    "jobs/s, 0 ms engine": (lambda one: one.no_time and one.no_time.per_second, 0),
-    "600 jobs of 100 ms, of ideal": (lambda one: one.hundred_ms and one.hundred_ms.of_ideal(HUNDRED_MS), 2),
+    "jobs/s, 0 ms engine": (lambda one: one.no_time.per_second if one.no_time else None, 0),
+    "600 jobs of 100 ms, of ideal": (
+        lambda one: one.hundred_ms.of_ideal(HUNDRED_MS) if one.hundred_ms else None,
+        2,
+    ),
     "idle, submit to result, ms": (lambda one: one.idle_ms, 1),
-    "CPU ms a job": (lambda one: one.no_time and sum(one.no_time.cpu.values()), 2),
+    "CPU ms a job": (lambda one: sum(one.no_time.cpu.values()) if one.no_time else None, 2),
 }
 
 

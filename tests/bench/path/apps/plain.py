@@ -88,7 +88,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@queue.task
+@queue.task  # type: ignore[untyped-decorator]
 def run(job_id: str) -> None:
     """Write the post."""
     with Session(engine) as session:

@@ -57,7 +57,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@broker.task
+@broker.task  # type: ignore[untyped-decorator]
 async def run(_: dict[str, Any]) -> dict[str, Any]:
     """Write the post."""
     await asyncio.sleep(SECONDS)
