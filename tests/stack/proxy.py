@@ -18,7 +18,11 @@ def to_postgres(url: str) -> Callable[[], socket.socket]:
 
     def connect() -> socket.socket:
         upstream = socket.socket(socket.AF_UNIX)
-        upstream.connect(path)
+        try:
+            upstream.connect(path)
+        except OSError:
+            upstream.close()
+            raise
         return upstream
 
     return connect

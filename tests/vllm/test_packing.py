@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 
 from tests.stack.processes import day
 from tests.stack.yardstick import best_on_reference
+from til.control_tokens import broken_up
 from til.request import TilRequest
 from til.tokens import CODE_TOKENS
 from worker.engines import Encoded
@@ -17,6 +18,7 @@ from worker.engines.chat import ChatTokenizer
 from worker.engines.outline.engine import OutlineEngine
 from worker.writing.plan import make_plan
 from worker.writing.prompt import PromptContext
+from worker.writing.prompt_pieces import read_day, text_of
 from worker.writing.template import CURRENT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -69,8 +71,11 @@ def test_a_day_of_200_kilobytes_is_packed_within_20_ms(
     taken = best_on_reference(
         lambda: make_plan(PromptContext(request, CURRENT, next(seeds)), engine, CODE_TOKENS), 9
     )
-    plan = make_plan(PromptContext(request, CURRENT, 0), engine, CODE_TOKENS)
-    assert plan.prompt or len(plan.parts) > 1
+    context = PromptContext(request, CURRENT, 0)
+    plan = make_plan(context, engine, CODE_TOKENS)
+    parts = "".join(map(text_of, plan.parts))
+    planned = plan.prompt.user if plan.prompt else context.user_message(parts)
+    assert all(broken_up(piece.text) in planned for piece in read_day(request).changes)
     assert taken < ALLOWED_MILLISECONDS
 
 
