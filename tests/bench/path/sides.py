@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from sqlalchemy.engine import make_url
 
 from deploy.local.valkey import free_port
 from tests.stack.processes import Stack, until
 
 SLOTS = 32
+
+
+def driven(url: str, driver: str) -> str:
+    """The database's URL for another driver."""
+    return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
 class Child:
@@ -65,16 +71,16 @@ class Ground:
     def environment(self, seconds: float) -> dict[str, str]:
         """Of the other sides' processes; `seconds`: of one call of the engine."""
         return {
-            "DATABASE_URL": self.stack.database_url,
+            "DATABASE_URL": driven(self.stack.database_url, "postgresql"),
             "REDIS_URL": self.stack.redis_url,
             "BENCH_SECONDS": str(seconds),
         }
 
 
-def ours(ground: Ground, seconds: float | None, api: str = "api") -> Running:
+def ours(ground: Ground, seconds: float | None) -> Running:
     """The product; without a worker if `seconds` is None."""
     stack = ground.stack
-    processes = {"api": stack.api(api), "steward": stack.steward()}
+    processes = {"api": stack.api(), "steward": stack.steward()}
     if seconds is not None:
         more = {"BENCH_SECONDS": str(seconds), "TIL_SLOTS": str(SLOTS)}
         processes["worker"] = stack.start_ready("tests.bench.path.apps.worker", **more)
@@ -91,11 +97,6 @@ def ours(ground: Ground, seconds: float | None, api: str = "api") -> Running:
         "SELECT EXISTS (SELECT FROM jobs WHERE status IN ('queued', 'running'))",
         "TRUNCATE jobs CASCADE",
     )
-
-
-def storeless(ground: Ground, _: float | None) -> Running:
-    """The product's api without a store."""
-    return ours(ground, None, "tests.bench.path.apps.storeless")
 
 
 def bare(ground: Ground, _: float | None) -> Running:
@@ -161,7 +162,6 @@ def stopping(side: Running) -> Iterator[Running]:
 
 SIDES: dict[str, Callable[[Ground, float | None], Running]] = {
     "bare": bare,
-    "ours, no store": storeless,
     "ours": ours,
     "Celery": plain,
     "taskiq": with_taskiq,

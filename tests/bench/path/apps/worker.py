@@ -1,7 +1,7 @@
 """`python -m tests.bench.path.apps.worker`: the product's worker, whose engine takes `BENCH_SECONDS` a call.
 
-The engine's answer is an outline of the first request that it got: it costs no time, and all else is the
-product's.
+Its answer is the outline of the day, which is written once for each of the bench's few hundred days: so it
+costs no time, and all else is the product's.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from worker.settings import WorkerSettings
 
 
 class FixedEngine(OutlineEngine):
-    """Every call takes the same time, and every answer is the same."""
+    """Every call takes the same time."""
 
     def __init__(self, call_seconds: float) -> None:
         super().__init__()
         self._call_seconds = call_seconds
-        self._text = ""
+        self._texts: dict[str, str] = {}
 
     async def generate(self, call: Call, on_text: OnText) -> Completion:
         """The answer, after the time that it takes."""
-        if not self._text:
-            self._text = outline(call.request, *allowed(call.schema)).model_dump_json()
+        day = call.request.repo
+        if day not in self._texts:
+            self._texts[day] = outline(call.request, *allowed(call.schema)).model_dump_json()
         if self._call_seconds:
             await asyncio.sleep(self._call_seconds)
-        on_text(self._text, 100)
-        return Completion(self._text, True, 1000, 0, 100)
+        on_text(self._texts[day], 100)
+        return Completion(self._texts[day], True, 1000, 0, 100)
 
 
 if __name__ == "__main__":
