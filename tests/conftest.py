@@ -23,6 +23,7 @@ from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
 from tests.stack.receiver import Receiver
 from tests.stack.sealing import BOX
+from tests.stack.urls import without_driver
 
 LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -70,8 +71,7 @@ def valkey(servers: Path) -> Iterator[ValkeyServer]:
 
 async def execute(url: str, statement: str) -> None:
     """Run one statement outside any transaction."""
-    parsed = make_url(url).set(drivername="postgresql")
-    connection = await asyncpg.connect(parsed.render_as_string(hide_password=False))
+    connection = await asyncpg.connect(without_driver(url))
     try:
         await connection.execute(statement)
     finally:

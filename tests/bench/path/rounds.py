@@ -78,7 +78,7 @@ async def jobs(
 ) -> Jobs:
     """Submit the jobs over 32 connections while they are run, and wait for the last one's end."""
     await database.execute(side.empty)
-    processes = {**servers, **side.processes}
+    processes = {**servers, **side.pids()}
     before, began = cpu_seconds(processes), time.perf_counter()
     await submit_all(side.port, requests.some(side, count), CONNECTIONS)
     async with asyncio.timeout(PATIENCE_SECONDS):
