@@ -47,8 +47,7 @@ async def _lock(connection: AsyncConnection) -> None:
 
 
 async def _is_newer(connection: AsyncConnection) -> bool:
-    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return (found or "") > preflight.newest_revision()
+    return await preflight.revision(connection) > preflight.newest_revision()
 
 
 def _migrate(connection: Connection, revision: str) -> None:

@@ -62,9 +62,9 @@ class Loops:
         self._loops.append(loop)
         self._run(name, self._repeat(loop))
 
-    def stalled_for(self) -> float:
-        """Seconds for which the event loop has not turned; 0 before it has begun to. From any thread."""
-        return 0.0 if self._turned_at is None else self._seconds() - self._turned_at
+    def is_stalled(self) -> bool:
+        """Whether the event loop has begun, and has not turned for `STALLED_SECONDS`. From any thread."""
+        return self._turned_at is not None and self._seconds() - self._turned_at > STALLED_SECONDS
 
     def cancel(self) -> None:
         """Cancel every loop without waiting for it."""

@@ -54,8 +54,7 @@ async def postgres(database: Database) -> list[str]:
             if not facts.migrated:
                 raise _no_tables(facts)
             await _check_rights(connection, facts)
-            found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-            if (found or "") < newest_revision():
+            if await revision(connection) < newest_revision():
                 raise NotMigrated
     if not facts.unsafe:
         return []
@@ -106,6 +105,11 @@ async def _check_rights(connection: AsyncConnection, facts: Row[Any]) -> None:
             f"The role {facts.role} lacks {right} on {table} and {len(missing) - 1} other rights:"
             f" GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {facts.schema} TO {facts.role}"
         )
+
+
+async def revision(connection: AsyncConnection) -> str:
+    """The newest migration that the tables have; "" if none."""
+    return await connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
 
 
 def newest_revision() -> str:

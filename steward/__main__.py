@@ -16,7 +16,7 @@ from base.files import allow_many_files
 from base.health import Health
 from base.health import serve as serve_health
 from base.logs import set_up_logs
-from base.loops import DIED, STALLED_SECONDS, Loops
+from base.loops import DIED, Loops
 from base.settings import read
 from capacity.exported import EXPORTED, STALE_SECONDS
 from signals.servers import check_servers
@@ -60,7 +60,7 @@ async def serve(settings: StewardSettings, webhooks: WebhookSettings) -> int:
 
 def stalled(**threads: Loops) -> list[str]:
     """The names of those event loops that are stalled or in which a background loop died."""
-    return [name for name, loops in threads.items() if loops.dead or loops.stalled_for() > STALLED_SECONDS]
+    return [name for name, loops in threads.items() if loops.dead or loops.is_stalled()]
 
 
 if __name__ == "__main__":

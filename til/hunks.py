@@ -117,13 +117,11 @@ def code_around(code: str, diff: Sequence[Hunk], window: int = 12) -> Iterator[t
     shown = sorted({(hunk.first, hunk.last) for hunk in diff if hunk.first})
     first = 1
     for begin, end in [*shown, (len(lines) + 1, 0)]:
-        yield from _windows(lines, first, min(begin, len(lines) + 1), window, shown)
+        yield from _windows(lines, first, min(begin, len(lines) + 1), window)
         first = max(first, end + 1)
 
 
-def _windows(
-    lines: list[str], first: int, end: int, window: int, shown: list[tuple[int, int]]
-) -> Iterator[tuple[int, int, str]]:
+def _windows(lines: list[str], first: int, end: int, window: int) -> Iterator[tuple[int, int, str]]:
     """The gap [first, end) between two hunks, cut so that its windows lie close to one of them."""
     after_one, before_one = first > 1, end <= len(lines)
     middle = (first + end) // 2 if after_one and before_one else first if before_one else end

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from base.loops import STALLED_SECONDS
 from worker.runtime import Runtime
 
 START_SECONDS = 1800.0
@@ -35,7 +34,7 @@ class WorkerHealth:
             return ["starting"] if self._seconds() - self._began > START_SECONDS else []
         silent = runtime.engine.info.engine != REMOTE and runtime.heartbeat.silent_seconds() > SILENT_SECONDS
         checks = {
-            "engine_loop": runtime.loops.stalled_for() > STALLED_SECONDS,
+            "engine_loop": runtime.loops.is_stalled(),
             f"loop {runtime.loops.dead}": runtime.loops.dead is not None,
             "engine_silent": silent,
         }

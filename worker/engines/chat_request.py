@@ -1,4 +1,4 @@
-"""The request of a chat completion, and the ways to send a JSON schema with it."""
+"""The request of a chat completion, the schema of its answer, and the ways to send that with it."""
 
 from __future__ import annotations
 
@@ -58,3 +58,13 @@ class ChatRequest:
                 return {"tools": [{"type": "function", "function": tool}], "tool_choice": choice}
             case SchemaMode.PROMPT_ONLY:
                 return {}
+
+
+def object_schema(**properties: Any) -> dict[str, Any]:
+    """The JSON schema of an object with exactly these properties."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from worker.engines import EngineFailed, EngineRefused, InputTooLarge
 from worker.engines.answer import CUT, StreamedAnswer
-from worker.engines.chat_request import ChatRequest, SchemaMode
+from worker.engines.chat_request import ChatRequest, SchemaMode, object_schema
 from worker.engines.openai_server import OpenAIServer
 
 CALL_SECONDS = 20.0
@@ -87,20 +87,15 @@ def probe_schema(sources: list[str]) -> dict[str, Any]:
     text = {"type": "string", "minLength": 1, "maxLength": 12}
     source = {"$ref": "#/$defs/source"}
     of_point = {"type": "array", "items": source, "minItems": 2, "maxItems": 2}
-    return _object(
+    return object_schema(
         title={"type": "string", "minLength": 1, "maxLength": 4},
         points={"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 2, "maxItems": 2},
     ) | {
         "$defs": {
-            "point": _object(text=text, sources=of_point),
+            "point": object_schema(text=text, sources=of_point),
             "source": {"type": "string", "enum": sources},
         }
     }
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    names = list(properties)
-    return {"type": "object", "properties": properties, "required": names, "additionalProperties": False}
 
 
 def satisfies(schema: dict[str, Any], text: str) -> bool:

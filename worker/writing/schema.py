@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from til.post import KEYWORD_CHARACTERS, SECTIONS, TITLE_CHARACTERS, Draft
 from til.request import Language
 from til.shown import composed
+from worker.engines.chat_request import object_schema
 from worker.writing.correction import describe_errors
 from worker.writing.prompt import Note
 
@@ -56,7 +57,7 @@ def post_schema(
         points, cited, characters = lengths(sources, language, budget)
     keyword = {"type": "string", "minLength": 1, "maxLength": KEYWORD_CHARACTERS}
     section = {"type": "array", "items": {"$ref": "#/$defs/point"}, "minItems": 1, "maxItems": points}
-    schema = _object(
+    schema = object_schema(
         title={"type": "string", "minLength": 1, "maxLength": TITLE_CHARACTERS},
         keywords={"type": "array", "items": keyword, "minItems": 1, "maxItems": 5},
         **dict.fromkeys(SECTIONS, section),
@@ -85,26 +86,17 @@ def notes_schema(sources: Sequence[str], most_notes: int, characters: int) -> di
         "minItems": 1,
         "maxItems": min(MOST_NOTES, most_notes),
     }
-    return _object(notes=notes) | _definitions(sources[:MOST_SOURCES], characters, 2)
+    return object_schema(notes=notes) | _definitions(sources[:MOST_SOURCES], characters, 2)
 
 
 def _definitions(sources: Sequence[str], characters: int, cited: int) -> dict[str, Any]:
     """The schemas of a point and of a source, which all sections refer to."""
-    point = _object(
+    point = object_schema(
         text={"type": "string", "minLength": 1, "maxLength": characters},
         sources={"type": "array", "items": {"$ref": "#/$defs/source"}, "minItems": 1, "maxItems": cited},
     )
     source = {"type": "string", "enum": list(sources)}
     return {"$defs": {"point": point, "source": source}}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def parse(answer: Any, labels: Mapping[str, str]) -> Draft:
