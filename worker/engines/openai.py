@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import time
 from dataclasses import replace
@@ -170,8 +169,7 @@ class OpenAIEngine:
         """Stop a running proof and close the connections."""
         if self._proof_task is not None:
             self._proof_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._proof_task
+            await asyncio.wait({self._proof_task})
         await self._server.close()
 
 
