@@ -30,7 +30,7 @@ capabilities: {drop: [ALL]}
 {{/* A secret's name in Secret Manager without the prefix, as in deploy/gce and deploy/gke. */}}
 {{- define "til.secretName" -}}
 {{- if eq . "FLOWER_BASIC_AUTH" }}flower-login
-{{- else }}{{ . | lower | replace "_" "-" | replace "." "-" | trimPrefix "til-" }}
+{{- else }}{{ . | lower | replace "_" "-" | trimPrefix "til-" }}
 {{- end }}
 {{- end }}
 
