@@ -64,6 +64,9 @@ def test_the_schema_has_exactly_the_values() -> None:
     assert set(schema["properties"]) - {"global"} == set(loaded)
     worker = schema["$defs"]["worker"]
     assert set(worker["properties"]) == set(loaded["worker"])
+    for name, section in schema["properties"].items():
+        if "properties" in section:
+            assert set(section["properties"]) == set(loaded[name])
     assert list(_open_objects(schema)) == []
 
 
