@@ -69,8 +69,7 @@ def stops_and_comes_back(composition: Composition, client: Client) -> str:
     job = client.submit(30)
     if job["status"] != "succeeded":
         raise Broken(f"the job is {job['status']}")
-    codes = composition.stop()
-    took = codes.pop("all")
+    took, codes = composition.stop()
     killed = {name: code for name, code in codes.items() if code not in (0, 143)}
     if killed or took > GRACE_MS:
         raise Broken(f"stopped in {took} ms, exit codes {killed}")
@@ -105,7 +104,8 @@ def monitored(composition: Composition) -> str:
 def confined(composition: Composition) -> str:
     """No process of ours runs as root, root file systems are read-only, no secret is in a config or a log."""
     secrets, logs, found = composition.secrets(), composition.logs(), list[str]()
-    for one in composition.containers():
+    containers = composition.containers()
+    for one in containers:
         name, config = one["Name"], json.dumps(one["Config"])
         if not one["HostConfig"]["ReadonlyRootfs"]:
             found.append(f"{name} can write to its root file system")
@@ -116,7 +116,7 @@ def confined(composition: Composition) -> str:
     found += [f"a log shows {key}" for key, value in secrets.items() if value in logs]
     if found:
         raise Broken("; ".join(found))
-    return f"{len(composition.containers())} containers confined, no secret in a config or a log"
+    return f"{len(containers)} containers confined, no secret in a config or a log"
 
 
 def worker_image(composition: Composition, client: Client) -> str:

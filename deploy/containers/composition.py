@@ -73,15 +73,14 @@ class Composition:
         """The address of a published port."""
         return f"http://{self.compose(*EVERY_PROFILE, 'port', service, str(port))}"
 
-    def stop(self) -> dict[str, int]:
-        """Stop all. Returns each container's exit code, and under "all" the milliseconds that it took."""
+    def stop(self) -> tuple[int, dict[str, int]]:
+        """Stop all. Returns the milliseconds that it took, and each container's exit code."""
         began = time.monotonic()
         self.compose(*EVERY_PROFILE, "stop")
         took = int((time.monotonic() - began) * 1000)
-        codes = {
+        return took, {
             one["Name"].removeprefix(f"/{self.name}-"): one["State"]["ExitCode"] for one in self.containers()
         }
-        return codes | {"all": took}
 
     def none_died(self) -> None:
         """Raises Broken, with the last lines of its log, if a container was restarted."""

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, TextBoxVariable
 from deploy.monitoring.dashboards.panels import Board
 
 PRICE = "${gpu_hour_price}"
+GPU_HOURS = "sum_over_time(til:gpus:count[1d:1m]) / 60"
 POSTS = 'sum(increase(til_jobs_finished_total{status="succeeded"}[1d]))'
 TOKENS = "sum by (kind) (increase(til_tokens_total[1d]))"
 
@@ -21,10 +22,8 @@ def board() -> Dashboard:
     board.number("GPU-hours, 1,000 posts", "Including idle GPUs.", "h", hours)
     board.number("Price, 1,000 posts", "With the price above.", "short", f"{hours} * {PRICE}")
     board.number("Posts", "Succeeded jobs.", "short", POSTS)
-    board.number("GPU-hours", "", "h", "sum_over_time(til:gpus:count[1d:1m]) / 60")
-    board.number(
-        "Cost", "With the price above.", "short", f"sum_over_time(til:gpus:count[1d:1m]) / 60 * {PRICE}"
-    )
+    board.number("GPU-hours", "", "h", GPU_HOURS)
+    board.number("Cost", "With the price above.", "short", f"{GPU_HOURS} * {PRICE}")
     idle = "avg_over_time((sum(til_engine_running) == bool 0)[1d:1m])"
     board.number("Idle", "Share of the day in which no engine was running a call.", "percentunit", idle)
     board.row("Over time")

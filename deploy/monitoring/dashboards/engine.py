@@ -125,8 +125,10 @@ def _triton(board: Board) -> None:
         ("{{model}} waiting", 'sum by (model) (nv_trt_llm_request_metrics{request_type="waiting"})'),
         ("{{model}} pending", "sum by (model) (nv_inference_pending_request_count)"),
     )
-    blocks = "max by (model) (nv_trt_llm_kv_cache_block_metrics{{kv_cache_block_type={0!r}}})"
-    used, most, reused = (blocks.format(kind).replace("'", '"') for kind in ("used", "max", "reused"))
+    used, most, reused = (
+        f'max by (model) (nv_trt_llm_kv_cache_block_metrics{{kv_cache_block_type="{kind}"}})'
+        for kind in ("used", "max", "reused")
+    )
     board.graph("KV cache", "Used blocks.", "percentunit", ("{{model}}", f"{used} / {most}"))
     board.graph("Prefix cache", "Reused blocks.", "short", ("{{model}}", reused))
     _triton_responses(board)

@@ -74,6 +74,17 @@ def pods(found: list[Object]) -> dict[str, Object]:
     return specs
 
 
+def pod_of(found: list[Object], ending: str) -> Any:
+    """The pod spec of the Deployment whose name ends so."""
+    return named(found, "Deployment", ending)["spec"]["template"]["spec"]
+
+
+def main_of(found: list[Object], ending: str) -> Any:
+    """Its only container besides sidecars."""
+    (one,) = pod_of(found, ending)["containers"]
+    return one
+
+
 def containers(pod: Object) -> list[Object]:
     """All containers of a pod, sidecars included."""
     return [*pod.get("initContainers", []), *pod["containers"]]

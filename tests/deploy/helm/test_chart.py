@@ -17,6 +17,7 @@ from tests.deploy.helm.chart import (
     Object,
     chart,
     containers,
+    main_of,
     named,
     objects,
     parse,
@@ -64,6 +65,9 @@ def test_the_schema_has_exactly_the_values() -> None:
     assert set(schema["properties"]) - {"global"} == set(loaded)
     worker = schema["$defs"]["worker"]
     assert set(worker["properties"]) == set(loaded["worker"])
+    for name, section in schema["properties"].items():
+        if "properties" in section:
+            assert set(section["properties"]) == set(loaded[name])
     assert list(_open_objects(schema)) == []
 
 
@@ -128,8 +132,7 @@ def test_the_load_balancer_uses_healthz_and_a_timeout_longer_than_any_request() 
     found = objects("l4-keda")
     assert balancer(found)["timeoutSec"] > 60
     assert balancer(found)["healthCheck"]["requestPath"] == "/healthz"
-    pod = named(found, "Deployment", "-api")["spec"]["template"]["spec"]
-    sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    sleep = main_of(found, "-api")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert balancer(found)["connectionDraining"]["drainingTimeoutSec"] >= sleep
     service = named(found, "Service", "-api")["metadata"]["annotations"]
     assert service["cloud.google.com/backend-config"] == '{"default": "til-queue-api"}'
@@ -176,8 +179,7 @@ def test_weights_in_the_image_use_their_own_tag() -> None:
     given["defaultModel"] = ""
     given["image"]["workerTag"] = "0.1.0-weights"
     found = parse(render(given))
-    (worker,) = named(found, "Deployment", "-gemma")["spec"]["template"]["spec"]["containers"]
-    (api,) = named(found, "Deployment", "-api")["spec"]["template"]["spec"]["containers"]
+    worker, api = main_of(found, "-gemma"), main_of(found, "-api")
     assert worker["image"].endswith("/til-queue-worker:0.1.0-weights")
     assert api["image"].endswith("/til-queue-api:0.1.0")
     assert "TIL_MODEL" not in {entry["name"] for entry in worker["env"]}, "the image sets it"
@@ -188,5 +190,4 @@ def test_api_and_steward_get_the_models_of_the_workers() -> None:
     for first, expected in {"": "gemma,small", "gemma": "gemma,small", "small": "small,gemma"}.items():
         found = parse(render(given | {"defaultModel": first}))
         for ending in ("-api", "-steward"):
-            (one,) = named(found, "Deployment", ending)["spec"]["template"]["spec"]["containers"]
-            assert {"name": "TIL_MODELS", "value": expected} in one["env"]
+            assert {"name": "TIL_MODELS", "value": expected} in main_of(found, ending)["env"]

@@ -13,7 +13,20 @@ import pytest
 from helm_python import HelmValuesError
 
 from tests.deploy.helm import rollout
-from tests.deploy.helm.chart import ROOT, SETS, Object, chart, named, objects, of_kind, parse, render, values
+from tests.deploy.helm.chart import (
+    ROOT,
+    SETS,
+    Object,
+    chart,
+    main_of,
+    named,
+    objects,
+    of_kind,
+    parse,
+    pod_of,
+    render,
+    values,
+)
 
 Check = Callable[[list[Object]], list[str]]
 CHECKS: list[Check] = [
@@ -35,12 +48,12 @@ def test_there_are_no_violations(name: str, check: Check) -> None:
 
 def worker(found: list[Object]) -> Any:
     """The pod spec of gemma's workers."""
-    return named(found, "Deployment", "-gemma")["spec"]["template"]["spec"]
+    return pod_of(found, "-gemma")
 
 
 def main(found: list[Object]) -> Any:
     """Its container."""
-    return worker(found)["containers"][0]
+    return main_of(found, "-gemma")
 
 
 def surge(found: list[Object]) -> Any:
@@ -125,8 +138,8 @@ def test_a_worker_that_hangs_exits_within_that_margin() -> None:
 
 def steward(given: dict[str, Any]) -> list[dict[str, str]]:
     """TIL_COLD_START_SECONDS in the steward's environment."""
-    pod = named(parse(render(given)), "Deployment", "-steward")["spec"]["template"]["spec"]
-    return [one for one in pod["containers"][0]["env"] if one["name"] == "TIL_COLD_START_SECONDS"]
+    main = main_of(parse(render(given)), "-steward")
+    return [one for one in main["env"] if one["name"] == "TIL_COLD_START_SECONDS"]
 
 
 def test_stewards_get_the_longest_cold_start_of_all_aliases() -> None:

@@ -14,7 +14,18 @@ import pytest
 import yaml
 
 from tests.deploy.helm import network, security
-from tests.deploy.helm.chart import ROOT, SETS, Object, named, objects, parse, render, values
+from tests.deploy.helm.chart import (
+    ROOT,
+    SETS,
+    Object,
+    main_of,
+    named,
+    objects,
+    parse,
+    pod_of,
+    render,
+    values,
+)
 from tests.deploy.helm.golden import FOLDER
 
 Check = Callable[[list[Object]], list[str]]
@@ -35,16 +46,6 @@ def test_there_are_no_violations(name: str, check: Check) -> None:
     assert check(objects(name)) == []
 
 
-def pod(found: list[Object], ending: str) -> Any:
-    """The pod spec of a Deployment."""
-    return named(found, "Deployment", ending)["spec"]["template"]["spec"]
-
-
-def main(found: list[Object], ending: str) -> Any:
-    """Its container."""
-    return pod(found, ending)["containers"][0]
-
-
 def policy(found: list[Object], ending: str) -> Any:
     """The spec of a network policy."""
     return named(found, "NetworkPolicy", ending)["spec"]
@@ -52,27 +53,27 @@ def policy(found: list[Object], ending: str) -> Any:
 
 def give(found: list[Object], name: str, value: str) -> None:
     """Add a variable to the api."""
-    main(found, "-api")["env"].append({"name": name, "value": value})
+    main_of(found, "-api")["env"].append({"name": name, "value": value})
 
 
 def items(found: list[Object]) -> Any:
     """The secrets that the workers mount."""
-    (volume,) = [one for one in pod(found, "-gemma")["volumes"] if one["name"] == "secrets"]
+    (volume,) = [one for one in pod_of(found, "-gemma")["volumes"] if one["name"] == "secrets"]
     return volume["secret"]["items"]
 
 
 FERNET = "a" * 43 + "="
 FAULTS: list[tuple[Check, Callable[[list[Object]], Any]]] = [
-    (security.confinement, lambda found: pod(found, "-api")["securityContext"].update(runAsUser=0)),
-    (security.confinement, lambda found: pod(found, "-api").pop("securityContext")),
-    (security.confinement, lambda found: pod(found, "-flower").pop("automountServiceAccountToken")),
-    (security.confinement, lambda found: pod(found, "-steward").update(hostNetwork=True)),
+    (security.confinement, lambda found: pod_of(found, "-api")["securityContext"].update(runAsUser=0)),
+    (security.confinement, lambda found: pod_of(found, "-api").pop("securityContext")),
+    (security.confinement, lambda found: pod_of(found, "-flower").pop("automountServiceAccountToken")),
+    (security.confinement, lambda found: pod_of(found, "-steward").update(hostNetwork=True)),
     (
         security.confinement,
-        lambda found: main(found, "-api")["securityContext"].pop("readOnlyRootFilesystem"),
+        lambda found: main_of(found, "-api")["securityContext"].pop("readOnlyRootFilesystem"),
     ),
-    (security.confinement, lambda found: main(found, "-api")["securityContext"].update(privileged=True)),
-    (security.confinement, lambda found: main(found, "-gemma")["resources"].pop("limits")),
+    (security.confinement, lambda found: main_of(found, "-api")["securityContext"].update(privileged=True)),
+    (security.confinement, lambda found: main_of(found, "-gemma")["resources"].pop("limits")),
     (security.secrets, lambda found: found.append({"kind": "Secret", "metadata": {"name": "a"}})),
     (security.secrets, lambda found: give(found, "TIL_LOG_LEVEL", "postgresql://til:abc@10.0.0.1/til")),
     (security.secrets, lambda found: give(found, "TIL_LOG_LEVEL", FERNET)),
@@ -81,7 +82,7 @@ FAULTS: list[tuple[Check, Callable[[list[Object]], Any]]] = [
         security.secrets,
         lambda found: items(found).append({"key": "TIL_SECRET_KEYS", "path": "TIL_SECRET_KEYS"}),
     ),
-    (security.accounts, lambda found: pod(found, "-gemma").update(serviceAccountName="til-queue-api")),
+    (security.accounts, lambda found: pod_of(found, "-gemma").update(serviceAccountName="til-queue-api")),
     (security.accounts, lambda found: found.remove(named(found, "ServiceAccount", "-worker"))),
     (network.denied, lambda found: found.remove(named(found, "NetworkPolicy", "-default-deny"))),
     (network.denied, lambda found: policy(found, "-default-deny").update(policyTypes=["Ingress"])),
@@ -114,7 +115,7 @@ def test_webhooks_reach_only_configured_private_networks() -> None:
     (rule,) = policy(found, "-webhooks")["egress"]
     assert [target["ipBlock"]["cidr"] for target in rule["to"]] == ["0.0.0.0/0", "::/0", "10.9.0.0/16"]
     setting = {"name": "TIL_WEBHOOK_ALLOWED_NETWORKS", "value": "10.9.0.0/16"}
-    assert [setting in main(found, ending)["env"] for ending in ("-api", "-steward", "-gemma")] == [
+    assert [setting in main_of(found, ending)["env"] for ending in ("-api", "-steward", "-gemma")] == [
         True,
         True,
         False,

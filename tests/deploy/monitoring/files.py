@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,20 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-def rules() -> Iterator[dict[str, Any]]:
+@cache
+def rules() -> list[dict[str, Any]]:
     """Every rule of every file."""
-    for path in RULES:
-        for group in load(path)["groups"]:
-            yield from group["rules"]
+    return [rule for path in RULES for group in load(path)["groups"] for rule in group["rules"]]
 
 
 def alerts() -> dict[str, dict[str, Any]]:
     """All alerts by name."""
     return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
+def recorded() -> dict[str, dict[str, Any]]:
+    """All recording rules by the metric that they record."""
+    return {rule["record"]: rule for rule in rules() if "record" in rule}
 
 
 def metrics_of(expression: str) -> set[str]:
@@ -42,3 +46,8 @@ def metrics_of(expression: str) -> set[str]:
 
     promql_parser.walk(promql_parser.parse(expression), visit)
     return found
+
+
+def unrecorded(metrics: set[str]) -> set[str]:
+    """Those with the name of a recorded metric that no rule records."""
+    return {name for name in metrics if ":" in name and not name.startswith("vllm:")} - recorded().keys()

@@ -13,8 +13,9 @@ import yaml
 from deploy.monitoring.cluster_values import files
 from deploy.monitoring.dashboards.files import all_dashboards
 from tests.deploy.gce.rendering import prometheus_config
+from tests.deploy.helm.chart import objects, of_kind
 from tests.deploy.monitoring.files import RULES, alerts, load, rules
-from tests.monitoring.programs import MONITORING, ROOT, run
+from tests.monitoring.programs import MONITORING, run
 
 SCRAPES = sorted((MONITORING / "prometheus").glob("*.yml"))
 DCGM = load(MONITORING / "values" / "dcgm-exporter.yaml")
@@ -74,24 +75,18 @@ def app_and_job() -> tuple[str, str]:
 
 def test_the_chart_sets_the_labels_of_the_alert_on_down_targets() -> None:
     pods = "app.kubernetes.io/name"
-    managed = golden("l4-keda.yaml", "PodMonitoring")
+    managed = of_kind(objects("l4-keda"), "PodMonitoring")
     assert len(managed) == 3
     for one in managed:
         assert one["spec"]["targetLabels"]["fromPod"] == [{"from": pods, "to": "app"}]
         assert one["spec"]["selector"]["matchLabels"][pods] == app_and_job()[0]
         assert re.fullmatch(app_and_job()[1], one["metadata"]["name"])
-    (monitor,) = golden("triton.yaml", "ServiceMonitor")
+    (monitor,) = of_kind(objects("triton"), "ServiceMonitor")
     relabelings = monitor["spec"]["endpoints"][0]["relabelings"]
     source = "__meta_kubernetes_pod_label_app_kubernetes_io_name"
     assert {"sourceLabels": [source], "targetLabel": "app"} in relabelings
     (name,) = [one["replacement"] for one in relabelings if one["targetLabel"] == "job"]
     assert re.fullmatch(app_and_job()[1], name.replace("$1", "worker"))
-
-
-def golden(name: str, kind: str) -> list[dict[str, Any]]:
-    """The chart's objects of this kind, as it renders them with a value set."""
-    objects = yaml.safe_load_all((ROOT / "tests" / "deploy" / "helm" / "golden" / name).read_text())
-    return [one for one in objects if one["kind"] == kind]
 
 
 def routed(config: Path, **labels: str) -> str:
@@ -129,11 +124,11 @@ def counted(printed: str) -> int:
 def test_promtool_and_amtool_accept_the_generated_cluster_files(tmp_path: Path) -> None:
     for name, groups in STACK_RULES["additionalPrometheusRulesMap"].items():
         (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(groups))
-    assert counted(run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))) == len(list(rules()))
+    assert counted(run("promtool", "check", "rules", *sorted(tmp_path.glob("*.yml")))) == len(rules())
     (tmp_path / "alertmanager.yaml").write_text(yaml.safe_dump(STACK_RULES["alertmanager"]["config"]))
     assert "SUCCESS" in run("amtool", "check-config", tmp_path / "alertmanager.yaml")
     (tmp_path / "managed.yml").write_text(yaml.safe_dump(MANAGED["spec"]))
-    assert counted(run("promtool", "check", "rules", tmp_path / "managed.yml")) == len(list(rules()))
+    assert counted(run("promtool", "check", "rules", tmp_path / "managed.yml")) == len(rules())
 
 
 def test_managed_prometheus_gets_cluster_rules_with_intervals() -> None:

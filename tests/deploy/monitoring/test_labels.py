@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import time
 import urllib.request
@@ -13,24 +12,23 @@ from typing import Any
 import promql_parser
 import pytest
 
-from tests.deploy.monitoring.files import UNIT_TESTS, alerts, load, rules
+from tests.deploy.monitoring.files import UNIT_TESTS, alerts, load, recorded, rules
 from tests.deploy.monitoring.promql import LabelsOf, UnknownLabel
-from tests.deploy.monitoring.test_dashboards import NAMES, VARIABLES, panels
+from tests.deploy.monitoring.test_dashboards import NAMES, expression, panels
+from tests.deploy.monitoring.test_discovery import free_port
 from tests.monitoring.labels import NODE, stored
 from tests.monitoring.programs import find
 
-RECORDED = {rule["record"]: rule for rule in rules() if "record" in rule}
-
 
 def stored_or_recorded(name: str) -> frozenset[str]:
-    rule = RECORDED.get(name)
+    rule = recorded().get(name)
     return stored(name) if rule is None else LABELS.of(rule["expr"]) | frozenset(rule.get("labels", ()))
 
 
 LABELS = LabelsOf(stored_or_recorded)
 
 
-@pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: rule.get("alert") or rule["record"])
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.get("alert") or rule["record"])
 def test_a_rule_asks_for_labels_that_its_series_have(rule: dict[str, Any]) -> None:
     labels = LABELS.of(rule["expr"])
     for text in rule.get("annotations", {}).values():
@@ -41,11 +39,9 @@ def test_a_rule_asks_for_labels_that_its_series_have(rule: dict[str, Any]) -> No
 def test_a_panel_asks_for_labels_that_its_series_have_and_names_them_in_its_legend(name: str) -> None:
     for panel in panels(name):
         for target in panel["targets"]:
-            expression = target["expr"]
-            for variable, value in VARIABLES.items():
-                expression = expression.replace(variable, value)
+            query = expression(target)
             named = set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target.get("legendFormat", "")))
-            assert named <= LABELS.of(expression), (panel["title"], expression)
+            assert named <= LABELS.of(query), (panel["title"], query)
 
 
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.name)
@@ -88,9 +84,7 @@ def test_labels_of_an_answer() -> None:
 @pytest.fixture
 def node_exporter() -> Iterator[str]:
     """The address of one that reads this machine."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{one.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     program = find("prometheus-node-exporter")
     assert program
     every = "--collector.filesystem.fs-types-exclude=^$"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.monitoring.files import RULES, UNIT_TESTS, alerts, load, metrics_of, rules
+from tests.deploy.monitoring.files import RULES, UNIT_TESTS, alerts, load, metrics_of, rules, unrecorded
 from tests.monitoring.programs import ROOT, run
+from tests.operations.pages import anchors
 
 RUNBOOK = ROOT / "docs" / "operations" / "alerts.md"
 
@@ -17,7 +18,7 @@ RUNBOOK = ROOT / "docs" / "operations" / "alerts.md"
 def test_promtool_accepts_every_rule_file() -> None:
     printed = run("promtool", "check", "rules", *RULES)
     found = sum(int(count) for count in re.findall(r"SUCCESS: (\d+) rules found", printed))
-    assert found == len(list(rules()))
+    assert found == len(rules())
 
 
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.name)
@@ -35,22 +36,15 @@ def test_every_alert_has_a_test_that_fires_and_one_that_does_not() -> None:
     assert fires == quiet == set(alerts())
 
 
-@pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: rule.get("alert") or rule["record"])
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.get("alert") or rule["record"])
 def test_every_expression_parses_and_its_recorded_metrics_exist(rule: dict[str, Any]) -> None:
     used = metrics_of(rule["expr"])
-    recorded = {rule["record"] for rule in rules() if "record" in rule}
     assert used
-    assert {name for name in used if ":" in name and not name.startswith("vllm:")} <= recorded
-
-
-def anchors(markdown: str) -> set[str]:
-    """The anchors of a page's headings."""
-    titles = re.findall(r"(?m)^#+ (.*)$", markdown)
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert unrecorded(used) == set()
 
 
 def test_every_alert_has_a_severity_annotations_and_a_runbook_section() -> None:
-    known = anchors(RUNBOOK.read_text())
+    known = anchors(RUNBOOK)
     for name, rule in alerts().items():
         assert rule["labels"]["severity"] in {"page", "ticket"}, name
         assert rule["annotations"].keys() == {"summary", "description", "runbook"}, name

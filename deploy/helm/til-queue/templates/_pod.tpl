@@ -30,7 +30,7 @@ capabilities: {drop: [ALL]}
 {{/* A secret's name in Secret Manager without the prefix, as in deploy/gce and deploy/gke. */}}
 {{- define "til.secretName" -}}
 {{- if eq . "FLOWER_BASIC_AUTH" }}flower-login
-{{- else }}{{ . | lower | replace "_" "-" | replace "." "-" | trimPrefix "til-" }}
+{{- else }}{{ . | lower | replace "_" "-" | trimPrefix "til-" }}
 {{- end }}
 {{- end }}
 
@@ -101,14 +101,15 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{/* Start of the pod spec of a process without a GPU. Takes root, component, name. */}}
+{{/* Start of a pod spec. The migration runs before the priority classes exist. Takes root, component, name. */}}
 {{- define "til.podStart" -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext: {{- include "til.podSecurity" . | nindent 2 }}
-{{- if .root.Values.priorityClasses.create }}
-priorityClassName: {{ include "til.clusterName" (dict "root" .root "kind" "service") }}
+{{- if and .root.Values.priorityClasses.create (ne .component "migrate") }}
+{{- $kind := ternary "worker" "service" (eq .component "worker") }}
+priorityClassName: {{ include "til.clusterName" (dict "root" .root "kind" $kind) }}
 {{- end }}
 {{- end }}
 
