@@ -43,10 +43,16 @@ locals {
 }
 
 module "network" {
-  source   = "./modules/network"
+  source = "./modules/network"
+  name   = var.name
+  region = var.region
+  range  = var.range
+}
+
+module "firewall" {
+  source   = "./modules/firewall"
   name     = var.name
-  region   = var.region
-  range    = var.range
+  network  = module.network.vpc.network
   accounts = local.accounts
   ports    = local.ports
 }
@@ -56,7 +62,7 @@ module "data" {
   name             = var.name
   region           = var.region
   kind             = var.data.kind
-  network          = module.network.network
+  network          = module.network.vpc.network
   redis_gb         = var.data.redis_gb
   redis_tier       = var.data.redis_tier
   protected        = var.protected
@@ -75,7 +81,7 @@ module "data" {
   machine = {
     type       = var.data.machine_type
     zone       = var.zones[0]
-    subnetwork = module.network.subnetwork
+    subnetwork = module.network.vpc.subnetwork
     image      = var.machine_image
     user_data  = module.cloud_init_data.user_data
   }
@@ -90,7 +96,7 @@ module "api" {
   name            = var.name
   region          = var.region
   zones           = var.zones
-  subnetwork      = module.network.subnetwork
+  subnetwork      = module.network.vpc.subnetwork
   account         = local.accounts["api"]
   image           = var.machine_image
   machine_type    = var.api.machine_type
@@ -111,7 +117,7 @@ module "workers" {
   group           = each.key
   region          = var.region
   zones           = var.zones
-  subnetwork      = module.network.subnetwork
+  subnetwork      = module.network.vpc.subnetwork
   account         = local.accounts[local.worker_role]
   image           = var.machine_image
   role            = local.together ? "together" : "worker"
@@ -149,7 +155,7 @@ module "monitoring" {
   name         = var.name
   region       = var.region
   zones        = var.zones
-  subnetwork   = module.network.subnetwork
+  subnetwork   = module.network.vpc.subnetwork
   account      = local.accounts["monitoring"]
   image        = var.machine_image
   machine_type = var.monitoring_machine_type

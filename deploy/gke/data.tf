@@ -5,7 +5,7 @@ module "data" {
   name             = var.name
   region           = var.region
   kind             = "managed"
-  network          = google_compute_network.main.id
+  network          = module.network.vpc.network
   redis_gb         = var.data.redis_gb
   redis_tier       = var.data.redis_tier
   protected        = var.protected
@@ -26,11 +26,11 @@ module "data" {
   machine = {
     type       = ""
     zone       = var.zones[0]
-    subnetwork = google_compute_subnetwork.main.id
+    subnetwork = module.network.vpc.subnetwork
     image      = ""
     user_data  = ""
   }
 
   # Cloud SQL and Memorystore need the peering with Google's services.
-  depends_on = [google_service_networking_connection.services]
+  depends_on = [module.network]
 }

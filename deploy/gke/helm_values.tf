@@ -57,15 +57,13 @@ locals {
     }
     network = {
       database = {
-        cidrs = [local.services_range]
+        cidrs = [module.network.vpc.services_range]
         port  = 5432
       }
       redis = {
-        cidrs = [local.services_range]
+        cidrs = [module.network.vpc.services_range]
         port  = 6378
       }
     }
   }
-
-  services_range = "${google_compute_global_address.services.address}/${google_compute_global_address.services.prefix_length}"
 }

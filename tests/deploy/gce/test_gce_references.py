@@ -27,15 +27,15 @@ def test_all_names_are_declared_and_used(folder: Path) -> None:
         ("main.tf", "min             = var.api.min", "", "module.api is not given min"),
         (
             "main.tf",
-            "  range    = var.range",
+            "  range  = var.range",
             "  ranges = var.range",
             "module.network has no variable ranges",
         ),
         (
             "main.tf",
-            "module.network.subnetwork",
-            "module.network.subnet",
-            "module.network.subnet is not declared",
+            "module.network.vpc",
+            "module.network.net",
+            "module.network.net is not declared",
         ),
         (
             "modules/api/main.tf",

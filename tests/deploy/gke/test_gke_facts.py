@@ -128,7 +128,7 @@ SAMPLES: dict[str, Any] = {
     "${google_compute_global_address.main.name}": "til-gke",
     "${google_compute_security_policy.main.name}": "til-gke",
     "${google_compute_ssl_policy.main.name}": "til-gke",
-    "${local.services_range}": "10.90.0.0/20",
+    "${module.network.vpc.services_range}": "10.90.0.0/20",
     "${{for process, role in local.processes : process => local.accounts[role]}}": {
         process: f"til-gke-{role}@my-project.iam.gserviceaccount.com"
         for process, role in local_values(GKE)["processes"].items()
