@@ -48,9 +48,9 @@ locals {
     ingress = {
       enabled        = true
       host           = var.domain
-      staticAddress  = google_compute_global_address.main.name
-      securityPolicy = google_compute_security_policy.main.name
-      sslPolicy      = google_compute_ssl_policy.main.name
+      staticAddress  = module.edge.address.name
+      securityPolicy = module.edge.security_policy.name
+      sslPolicy      = module.edge.ssl_policy.name
     }
     monitoring = {
       by = "podMonitoring"

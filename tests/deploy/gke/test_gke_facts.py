@@ -125,9 +125,9 @@ SAMPLES: dict[str, Any] = {
     "${var.zones}": ["europe-west4-a", "europe-west4-b"],
     "${google_service_account.nodes.email}": "til-gke-nodes@my-project.iam.gserviceaccount.com",
     "${var.domain}": "til.example.com",
-    "${google_compute_global_address.main.name}": "til-gke",
-    "${google_compute_security_policy.main.name}": "til-gke",
-    "${google_compute_ssl_policy.main.name}": "til-gke",
+    "${module.edge.address.name}": "til-gke",
+    "${module.edge.security_policy.name}": "til-gke",
+    "${module.edge.ssl_policy.name}": "til-gke",
     "${module.network.vpc.services_range}": "10.90.0.0/20",
     "${{for process, role in local.processes : process => local.accounts[role]}}": {
         process: f"til-gke-{role}@my-project.iam.gserviceaccount.com"

@@ -53,7 +53,7 @@ def test_nodes_come_from_a_compute_class_within_limits(l4: Plan) -> None:
     assert cluster["private_cluster_config"][0]["enable_private_endpoint"] is True
     [office] = cluster["master_authorized_networks_config"][0]["cidr_blocks"]
     assert office == {"cidr_block": "192.0.2.0/24", "display_name": "office"}
-    assert l4.values("google_dns_record_set.main[0]")["name"] == "til.example.com."
+    assert l4.values("module.edge.google_dns_record_set.main[0]")["name"] == "til.example.com."
 
 
 def test_gpus_are_only_in_the_fixed_pool(fixed: Plan) -> None:
@@ -66,7 +66,7 @@ def test_gpus_are_only_in_the_fixed_pool(fixed: Plan) -> None:
     assert driver["gpu_driver_version"] == "INSTALLATION_DISABLED"
     assert config["taint"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
     assert fixed.values(CLUSTER)["release_channel"] == [{"channel": "STABLE"}]
-    assert not [address for address in fixed.resources if address.startswith("google_dns_record_set")]
+    assert not [address for address in fixed.resources if "google_dns_record_set" in address]
 
 
 def test_each_process_may_use_its_service_account(l4: Plan) -> None:
