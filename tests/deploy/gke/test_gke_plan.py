@@ -83,10 +83,10 @@ def test_the_address_is_checked_from_outside_and_email_gets_the_alerts(l4: Plan,
     assert l4.values(channel)["labels"] == {"email_address": "operators@example.com"}
     assert channel not in fixed.resources
     for plan in (l4, fixed):
-        [check] = plan.values("google_monitoring_uptime_check_config.main")["http_check"]
+        [check] = plan.values("module.uptime.google_monitoring_uptime_check_config.main")["http_check"]
         assert (check["path"], check["use_ssl"], check["validate_ssl"]) == ("/healthz", True, True)
-        for alert in ("away", "certificate"):
-            assert plan.values(f"google_monitoring_alert_policy.{alert}")["conditions"]
+        for alert in ("unreachable", "certificate"):
+            assert plan.values(f"module.uptime.google_monitoring_alert_policy.{alert}")["conditions"]
 
 
 def test_the_database_and_redis_are_created_and_no_secret_is_in_the_plan(l4: Plan, fixed: Plan) -> None:
