@@ -58,26 +58,16 @@ module "firewall" {
 }
 
 module "data" {
-  source           = "./modules/data"
-  name             = var.name
-  region           = var.region
-  kind             = var.data.kind
-  network          = module.network.vpc.network
-  redis_gb         = var.data.redis_gb
-  redis_tier       = var.data.redis_tier
-  protected        = var.protected
-  password_version = var.data.password_version
-  accounts         = local.accounts
-  labels           = local.labels
+  source    = "./modules/data"
+  name      = var.name
+  region    = var.region
+  kind      = var.data.kind
+  settings  = var.data
+  network   = module.network.vpc.network
+  protected = var.protected
+  accounts  = local.accounts
+  labels    = local.labels
 
-  postgres = {
-    version      = var.data.postgres_version
-    tier         = var.data.postgres_tier
-    disk_gb      = var.data.postgres_disk_gb
-    availability = var.data.postgres_availability
-    log_days     = var.data.log_days
-    backups      = var.data.backups
-  }
   machine = {
     type       = var.data.machine_type
     zone       = var.zones[0]

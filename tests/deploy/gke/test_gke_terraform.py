@@ -75,7 +75,7 @@ def test_all_names_are_declared_and_used() -> None:
     [
         ("cluster.tf", "var.zones", "var.zone", "var.zone is not declared"),
         ("identities.tf", "local.workload_pool", "local.pool", "local.pool is not declared"),
-        ("data.tf", "redis_tier       = var.data.redis_tier\n", "", "module.data is not given redis_tier"),
+        ("data.tf", "settings  = var.data\n", "", "module.data is not given settings"),
         (
             "outputs.tf",
             "google_storage_bucket.weights.url",
