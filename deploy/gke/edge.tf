@@ -1,6 +1,6 @@
-# What the chart's Ingress refers to by name: address, security policy and TLS policy, from the module of deploy/gce. The
-# certificate is a ManagedCertificate of the chart; it becomes valid 15 to 60 minutes after the domain points to the
-# address.
+# What the chart's Ingress refers to by name, from the module of deploy/gce: address, security policy and TLS policy.
+# The certificate is a ManagedCertificate of the chart; it becomes valid 15 to 60 minutes after the domain points to
+# the address.
 
 module "edge" {
   source              = "../gce/modules/edge"

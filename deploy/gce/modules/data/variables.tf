@@ -20,7 +20,7 @@ variable "network" {
 
 variable "settings" {
   description = <<-TEXT
-    The database: Cloud SQL version, machine tier, disk in GB, availability REGIONAL (a standby in another zone) or ZONAL.
+    postgres: Cloud SQL version, machine tier, disk in GB, availability REGIONAL (a standby in another zone) or ZONAL.
     redis_gb: memory of Redis, which holds only doorbells and live text. redis_tier: STANDARD_HA (a replica in another
     zone) or BASIC; no job depends on the data in Redis.
     password_version: increase to replace the database's password; with kind vm, change it in PostgreSQL too (README).
