@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.gce.hcl import ROOT
+from tests.deploy.gce.hcl import GKE
 from tests.deploy.gce.planning import Plan, Planner, Refused
 from tests.deploy.gce.stand_in_provider import CANARY
 
@@ -16,7 +16,7 @@ POOL = "google_container_node_pool.gpu[0]"
 
 @pytest.fixture(scope="module")
 def planner(tmp_path_factory: pytest.TempPathFactory) -> Planner:
-    return Planner(tmp_path_factory.mktemp("planner"), ROOT / "deploy" / "gke")
+    return Planner(tmp_path_factory.mktemp("planner"), GKE)
 
 
 @pytest.fixture(scope="module")
