@@ -76,8 +76,8 @@ module "data" {
     user_data  = module.cloud_init_data.user_data
   }
 
-  # Cloud SQL and Memorystore need the peering with Google's services.
-  depends_on = [module.network]
+  # Cloud SQL and Memorystore need the peering with Google's services, and a VM the rules that let anybody reach it.
+  depends_on = [module.network, module.firewall]
 }
 
 module "api" {
