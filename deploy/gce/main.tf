@@ -43,45 +43,41 @@ locals {
 }
 
 module "network" {
-  source   = "./modules/network"
+  source = "./modules/network"
+  name   = var.name
+  region = var.region
+  range  = var.range
+}
+
+module "firewall" {
+  source   = "./modules/firewall"
   name     = var.name
-  region   = var.region
-  range    = var.range
+  network  = module.network.vpc.network
   accounts = local.accounts
   ports    = local.ports
 }
 
 module "data" {
-  source           = "./modules/data"
-  name             = var.name
-  region           = var.region
-  kind             = var.data.kind
-  network          = module.network.network
-  redis_gb         = var.data.redis_gb
-  redis_tier       = var.data.redis_tier
-  protected        = var.protected
-  password_version = var.data.password_version
-  accounts         = local.accounts
-  labels           = local.labels
+  source    = "./modules/data"
+  name      = var.name
+  region    = var.region
+  kind      = var.data.kind
+  settings  = var.data
+  network   = module.network.vpc.network
+  protected = var.protected
+  accounts  = local.accounts
+  labels    = local.labels
 
-  postgres = {
-    version      = var.data.postgres_version
-    tier         = var.data.postgres_tier
-    disk_gb      = var.data.postgres_disk_gb
-    availability = var.data.postgres_availability
-    log_days     = var.data.log_days
-    backups      = var.data.backups
-  }
   machine = {
     type       = var.data.machine_type
     zone       = var.zones[0]
-    subnetwork = module.network.subnetwork
+    subnetwork = module.network.vpc.subnetwork
     image      = var.machine_image
     user_data  = module.cloud_init_data.user_data
   }
 
-  # Cloud SQL and Memorystore need the peering with Google's services.
-  depends_on = [module.network]
+  # Cloud SQL and Memorystore need the peering with Google's services, and a VM the rules that let anybody reach it.
+  depends_on = [module.network, module.firewall]
 }
 
 module "api" {
@@ -90,7 +86,7 @@ module "api" {
   name            = var.name
   region          = var.region
   zones           = var.zones
-  subnetwork      = module.network.subnetwork
+  subnetwork      = module.network.vpc.subnetwork
   account         = local.accounts["api"]
   image           = var.machine_image
   machine_type    = var.api.machine_type
@@ -111,7 +107,7 @@ module "workers" {
   group           = each.key
   region          = var.region
   zones           = var.zones
-  subnetwork      = module.network.subnetwork
+  subnetwork      = module.network.vpc.subnetwork
   account         = local.accounts[local.worker_role]
   image           = var.machine_image
   role            = local.together ? "together" : "worker"
@@ -149,7 +145,7 @@ module "monitoring" {
   name         = var.name
   region       = var.region
   zones        = var.zones
-  subnetwork   = module.network.subnetwork
+  subnetwork   = module.network.vpc.subnetwork
   account      = local.accounts["monitoring"]
   image        = var.machine_image
   machine_type = var.monitoring_machine_type

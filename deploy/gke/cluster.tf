@@ -8,8 +8,8 @@ resource "google_container_cluster" "main" {
   name                        = var.name
   location                    = var.region
   node_locations              = var.zones
-  network                     = google_compute_network.main.id
-  subnetwork                  = google_compute_subnetwork.main.id
+  network                     = module.network.vpc.network
+  subnetwork                  = module.network.vpc.subnetwork
   networking_mode             = "VPC_NATIVE"
   datapath_provider           = "ADVANCED_DATAPATH"
   enable_intranode_visibility = true

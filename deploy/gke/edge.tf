@@ -1,69 +1,12 @@
-# What the chart's Ingress refers to by name: address, security policy and TLS policy. The certificate is a
-# ManagedCertificate of the chart; it becomes valid 15 to 60 minutes after the domain points to the address.
+# What the chart's Ingress refers to by name, from the module of deploy/gce: address, security policy and TLS policy.
+# The certificate is a ManagedCertificate of the chart; it becomes valid 15 to 60 minutes after the domain points to
+# the address.
 
-resource "google_compute_global_address" "main" {
-  name       = var.name
-  depends_on = [google_project_service.main]
-}
-
-resource "google_dns_record_set" "main" {
-  count        = var.dns_zone == "" ? 0 : 1
-  name         = "${var.domain}."
-  managed_zone = var.dns_zone
-  type         = "A"
-  ttl          = 300
-  rrdatas      = [google_compute_global_address.main.address]
-}
-
-resource "google_compute_ssl_policy" "main" {
-  name            = var.name
-  profile         = "MODERN"
-  min_tls_version = "TLS_1_2"
-  depends_on      = [google_project_service.main]
-}
-
-# Flood protection; the api has limits for each tenant.
-resource "google_compute_security_policy" "main" {
-  # checkov:skip=CKV_GCP_73:nothing here runs on Java, and the rule would refuse source code that mentions such attacks
-  name       = var.name
-  depends_on = [google_project_service.main]
-
-  rule {
-    description = "Limit for each client address"
-    action      = "throttle"
-    priority    = 1000
-
-    match {
-      versioned_expr = "SRC_IPS_V1"
-
-      config {
-        src_ip_ranges = ["*"]
-      }
-    }
-
-    rate_limit_options {
-      conform_action = "allow"
-      exceed_action  = "deny(429)"
-      enforce_on_key = "IP"
-
-      rate_limit_threshold {
-        count        = var.requests_per_minute
-        interval_sec = 60
-      }
-    }
-  }
-
-  rule {
-    description = "Everything else"
-    action      = "allow"
-    priority    = 2147483647
-
-    match {
-      versioned_expr = "SRC_IPS_V1"
-
-      config {
-        src_ip_ranges = ["*"]
-      }
-    }
-  }
+module "edge" {
+  source              = "../gce/modules/edge"
+  name                = var.name
+  domain              = var.domain
+  dns_zone            = var.dns_zone
+  requests_per_minute = var.requests_per_minute
+  depends_on          = [google_project_service.main]
 }

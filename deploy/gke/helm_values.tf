@@ -48,24 +48,22 @@ locals {
     ingress = {
       enabled        = true
       host           = var.domain
-      staticAddress  = google_compute_global_address.main.name
-      securityPolicy = google_compute_security_policy.main.name
-      sslPolicy      = google_compute_ssl_policy.main.name
+      staticAddress  = module.edge.address.name
+      securityPolicy = module.edge.security_policy.name
+      sslPolicy      = module.edge.ssl_policy.name
     }
     monitoring = {
       by = "podMonitoring"
     }
     network = {
       database = {
-        cidrs = [local.services_range]
+        cidrs = [module.network.vpc.services_range]
         port  = 5432
       }
       redis = {
-        cidrs = [local.services_range]
+        cidrs = [module.network.vpc.services_range]
         port  = 6378
       }
     }
   }
-
-  services_range = "${google_compute_global_address.services.address}/${google_compute_global_address.services.prefix_length}"
 }

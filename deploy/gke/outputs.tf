@@ -1,6 +1,6 @@
 output "address" {
   description = "IP address for the domain's A record."
-  value       = google_compute_global_address.main.address
+  value       = module.edge.address.address
 }
 
 output "registry" {

@@ -13,6 +13,7 @@ import hcl2  # type: ignore[import-not-found,unused-ignore]
 
 ROOT = Path(__file__).parents[3]
 GCE = ROOT / "deploy" / "gce"
+GKE = ROOT / "deploy" / "gke"
 MODULES = sorted(path for path in (GCE / "modules").iterdir() if path.is_dir())
 MARK = "__is_block__"
 

@@ -81,9 +81,9 @@ def test_a_policy_waits_as_long_and_is_as_severe(policies: dict[str, dict[str, A
 
 def test_the_address_is_asked_from_outside(split: Plan) -> None:
     filters = {
-        name: split.values(f"module.monitoring.google_monitoring_alert_policy.{name}")["conditions"][0][
-            "condition_threshold"
-        ][0]
+        name: split.values(f"module.monitoring.module.uptime.google_monitoring_alert_policy.{name}")[
+            "conditions"
+        ][0]["condition_threshold"][0]
         for name in ("unreachable", "certificate")
     }
     assert filters["certificate"]["threshold_value"] == 14

@@ -88,12 +88,12 @@ def test_http_redirects_to_https_with_a_managed_certificate_and_a_dns_record() -
     assert plain(rules["https"].attributes["port_range"]) == "443"
     proxy = resource("load_balancer", "compute_target_https_proxy").attributes
     assert "google_compute_managed_ssl_certificate.main.id" in str(proxy["ssl_certificates"])
-    assert plain(resource("load_balancer", "compute_ssl_policy").attributes["min_tls_version"]) == "TLS_1_2"
-    assert plain(resource("load_balancer", "dns_record_set").attributes["type"]) == "A"
+    assert plain(resource("edge", "compute_ssl_policy").attributes["min_tls_version"]) == "TLS_1_2"
+    assert plain(resource("edge", "dns_record_set").attributes["type"]) == "A"
 
 
 def test_requests_of_a_client_address_are_limited() -> None:
-    policy = resource("load_balancer", "compute_security_policy")
+    policy = resource("edge", "compute_security_policy")
     limit, rest = sorted(policy.children("rule"), key=lambda rule: int(rule.attributes["priority"]))
     options = limit.child("rate_limit_options")
     assert plain(limit.attributes["action"]) == "throttle"
@@ -102,7 +102,7 @@ def test_requests_of_a_client_address_are_limited() -> None:
     assert options.child("rate_limit_threshold").attributes["count"] == "${var.requests_per_minute}"
     assert (plain(rest.attributes["action"]), rest.attributes["priority"]) == ("allow", 2147483647)
     service = resource("load_balancer", "compute_backend_service").attributes
-    assert service["security_policy"] == "${google_compute_security_policy.main.id}"
+    assert service["security_policy"] == "${module.edge.security_policy.id}"
 
 
 def test_workers_follow_exactly_one_series() -> None:

@@ -39,7 +39,7 @@ def scraped(config: str) -> dict[str, set[int]]:
 
 
 def allowed(plan: Plan, rule: str) -> set[int]:
-    values = plan.values(f"module.network.google_compute_firewall.{rule}")
+    values = plan.values(f"module.firewall.google_compute_firewall.{rule}")
     return {int(port) for one in values["allow"] for port in one["ports"]}
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.gce import roots
 from tests.deploy.gce.hcl import GCE, MODULES, only, parse, plain, read
 from tests.deploy.gce.references import declared, errors
 
-EXAMPLES = sorted((GCE / "examples").glob("*.tfvars"))
+EXAMPLES = roots.examples(GCE)
 
 
 @pytest.mark.parametrize("folder", [GCE, *MODULES], ids=lambda folder: folder.name)
@@ -27,15 +27,15 @@ def test_all_names_are_declared_and_used(folder: Path) -> None:
         ("main.tf", "min             = var.api.min", "", "module.api is not given min"),
         (
             "main.tf",
-            "  range    = var.range",
+            "  range  = var.range",
             "  ranges = var.range",
             "module.network has no variable ranges",
         ),
         (
             "main.tf",
-            "module.network.subnetwork",
-            "module.network.subnet",
-            "module.network.subnet is not declared",
+            "module.network.vpc",
+            "module.network.net",
+            "module.network.net is not declared",
         ),
         (
             "modules/api/main.tf",
@@ -60,26 +60,13 @@ def test_all_names_are_declared_and_used(folder: Path) -> None:
     ],
 )
 def test_a_wrong_name_is_found(tmp_path: Path, file: str, old: str, new: str, error: str) -> None:
-    copy = tmp_path / "gce"
-    shutil.copytree(GCE, copy)
-    text = (copy / file).read_text()
-    assert old in text
-    (copy / file).write_text(text.replace(old, new))
-    folder = (copy / file).parent
-    assert any(error in found for found in errors(folder)), errors(folder)
+    found = errors(roots.broken(tmp_path, GCE, file, old, new))
+    assert any(error in one for one in found), found
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_sets_all_required_variables_and_no_unknown_ones(example: Path) -> None:
-    [given] = parse(example.read_text())
-    variables = {block.name: block for block in read(GCE) if block.kind == "variable"}
-    needed = {name for name, block in variables.items() if "default" not in block.attributes}
-    assert set(given.attributes) <= variables.keys()
-    assert needed <= set(given.attributes)
-    for name, value in given.attributes.items():
-        if isinstance(value, dict):
-            fields = str(variables[name].attributes["type"])
-            assert all(f"{key} = " in fields for key in plain(value)), name
+    assert roots.example_errors(GCE, example) == []
 
 
 def test_there_is_an_example_of_each_topology() -> None:
@@ -92,6 +79,5 @@ def test_there_is_an_example_of_each_topology() -> None:
 
 @pytest.mark.parametrize("folder", [GCE, *MODULES], ids=lambda folder: folder.name)
 def test_variables_and_outputs_have_descriptions(folder: Path) -> None:
-    described = [block for block in read(folder) if block.kind in {"variable", "output"}]
-    assert [block.name for block in described if not plain(block.attributes.get("description"))] == []
+    assert roots.undescribed(folder) == []
     assert declared(read(folder), "variable")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.deploy.gce.hcl import GCE, MODULES, Block, local_values, named, only, plain, read
 
 DATA = GCE / "modules" / "data"
-NETWORK = GCE / "modules" / "network"
+FIREWALL = GCE / "modules" / "firewall"
 ANYWHERE = "0.0.0.0/0"
 
 
@@ -123,7 +123,7 @@ def test_other_ingress_is_denied() -> None:
     rules = resources("compute_firewall")
     [deny] = [rule for rule in rules if rule.children("deny")]
     assert plain(deny.attributes["source_ranges"]) == [ANYWHERE]
-    ranges = local_values(NETWORK)
+    ranges = local_values(FIREWALL)
     assert ranges["iap_ranges"] == ["35.235.240.0/20"]
     for rule in rules:
         if rule is deny:

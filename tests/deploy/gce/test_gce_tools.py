@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from tests.deploy.gce.hcl import GCE, MODULES, ROOT
+from tests.deploy.gce.roots import SKIP, checkov, unexplained
 
-CHECKOV = ROOT / ".venv-deploy" / "checkov" / "bin" / "checkov"
-SKIP = re.compile(r"checkov:skip=(CKV\w+):(.*)")
 MOST_LINES = 220
 
 
 def failed(folder: Path) -> set[str]:
-    """The failed checks of checkov, without network access."""
-    done = subprocess.run(
-        [CHECKOV, "-d", folder, "--framework", "terraform", "--quiet", "--compact", "-o", "json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"LOG_LEVEL": "ERROR"},
-    )
-    report = json.loads(done.stdout)
-    assert report["summary"]["parsing_errors"] == 0, report["results"]["parsing_errors"]
+    """The failed checks of checkov."""
+    report = checkov(folder)
     return {f"{one['check_id']} {one['resource']}" for one in report["results"]["failed_checks"]}
 
 
@@ -45,9 +33,7 @@ def test_checkov_finds_deliberate_faults(tmp_path: Path) -> None:
 
 
 def test_every_suppressed_finding_has_a_reason() -> None:
-    skips = [found for path in GCE.rglob("*.tf") for found in SKIP.findall(path.read_text())]
-    assert len(skips) == sum(path.read_text().count("checkov:skip") for path in GCE.rglob("*.tf"))
-    assert [name for name, reason in skips if len(reason.split()) < 5] == []
+    assert unexplained(GCE) == []
 
 
 def test_pinning_writes_the_digests_of_the_images_here_too(tmp_path: Path) -> None:

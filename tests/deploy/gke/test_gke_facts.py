@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.gce.hcl import ROOT, Block, local_values, named, only, plain, read
+from tests.deploy.gce.hcl import GCE, GKE, Block, local_values, named, only, plain, read
 from tests.deploy.helm.chart import VERSIONS, Object, parse, render
 from tests.deploy.helm.chart import named as found_by
 from tests.deploy.helm.network import denied, servers
@@ -17,7 +17,6 @@ from tests.deploy.helm.scaling import targets, triggers
 from tests.deploy.helm.security import accounts, confinement, secrets
 from tests.deploy.helm.validity import problems
 
-GKE = ROOT / "deploy" / "gke"
 CLUSTER = only(GKE, "resource", "google_container_cluster")
 
 
@@ -125,10 +124,10 @@ SAMPLES: dict[str, Any] = {
     "${var.zones}": ["europe-west4-a", "europe-west4-b"],
     "${google_service_account.nodes.email}": "til-gke-nodes@my-project.iam.gserviceaccount.com",
     "${var.domain}": "til.example.com",
-    "${google_compute_global_address.main.name}": "til-gke",
-    "${google_compute_security_policy.main.name}": "til-gke",
-    "${google_compute_ssl_policy.main.name}": "til-gke",
-    "${local.services_range}": "10.90.0.0/20",
+    "${module.edge.address.name}": "til-gke",
+    "${module.edge.security_policy.name}": "til-gke",
+    "${module.edge.ssl_policy.name}": "til-gke",
+    "${module.network.vpc.services_range}": "10.90.0.0/20",
     "${{for process, role in local.processes : process => local.accounts[role]}}": {
         process: f"til-gke-{role}@my-project.iam.gserviceaccount.com"
         for process, role in local_values(GKE)["processes"].items()
@@ -178,7 +177,7 @@ def test_the_pods_use_the_service_accounts_from_terraform() -> None:
 
 
 def test_the_mounted_secrets_are_those_from_terraform() -> None:
-    readers = local_values(ROOT / "deploy" / "gce" / "modules" / "data")["readers"]
+    readers = local_values(GCE / "modules" / "data")["readers"]
     processes = local_values(GKE)["processes"]
     for process, role in processes.items():
         provider = found_by(rendered(), "SecretProviderClass", f"-{process}")["spec"]["parameters"]["secrets"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.gce.hcl import ROOT
+from tests.deploy.gce.hcl import GKE
 from tests.deploy.gce.planning import Plan, Planner, Refused
 from tests.deploy.gce.stand_in_provider import CANARY
 
@@ -16,7 +16,7 @@ POOL = "google_container_node_pool.gpu[0]"
 
 @pytest.fixture(scope="module")
 def planner(tmp_path_factory: pytest.TempPathFactory) -> Planner:
-    return Planner(tmp_path_factory.mktemp("planner"), ROOT / "deploy" / "gke")
+    return Planner(tmp_path_factory.mktemp("planner"), GKE)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_nodes_come_from_a_compute_class_within_limits(l4: Plan) -> None:
     assert cluster["private_cluster_config"][0]["enable_private_endpoint"] is True
     [office] = cluster["master_authorized_networks_config"][0]["cidr_blocks"]
     assert office == {"cidr_block": "192.0.2.0/24", "display_name": "office"}
-    assert l4.values("google_dns_record_set.main[0]")["name"] == "til.example.com."
+    assert l4.values("module.edge.google_dns_record_set.main[0]")["name"] == "til.example.com."
 
 
 def test_gpus_are_only_in_the_fixed_pool(fixed: Plan) -> None:
@@ -66,7 +66,7 @@ def test_gpus_are_only_in_the_fixed_pool(fixed: Plan) -> None:
     assert driver["gpu_driver_version"] == "INSTALLATION_DISABLED"
     assert config["taint"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
     assert fixed.values(CLUSTER)["release_channel"] == [{"channel": "STABLE"}]
-    assert not [address for address in fixed.resources if address.startswith("google_dns_record_set")]
+    assert not [address for address in fixed.resources if "google_dns_record_set" in address]
 
 
 def test_each_process_may_use_its_service_account(l4: Plan) -> None:
@@ -83,10 +83,10 @@ def test_the_address_is_checked_from_outside_and_email_gets_the_alerts(l4: Plan,
     assert l4.values(channel)["labels"] == {"email_address": "operators@example.com"}
     assert channel not in fixed.resources
     for plan in (l4, fixed):
-        [check] = plan.values("google_monitoring_uptime_check_config.main")["http_check"]
+        [check] = plan.values("module.uptime.google_monitoring_uptime_check_config.main")["http_check"]
         assert (check["path"], check["use_ssl"], check["validate_ssl"]) == ("/healthz", True, True)
-        for alert in ("away", "certificate"):
-            assert plan.values(f"google_monitoring_alert_policy.{alert}")["conditions"]
+        for alert in ("unreachable", "certificate"):
+            assert plan.values(f"module.uptime.google_monitoring_alert_policy.{alert}")["conditions"]
 
 
 def test_the_database_and_redis_are_created_and_no_secret_is_in_the_plan(l4: Plan, fixed: Plan) -> None:

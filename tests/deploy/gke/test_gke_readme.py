@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.gce.hcl import ROOT, read
+from tests.deploy.gce.hcl import GKE, ROOT, read
 from tests.deploy.monitoring.files import metrics_of
 
 READMES = ["deploy/gke/README.md", "deploy/helm/til-queue/README.md"]
-GKE = ROOT / "deploy" / "gke"
 
 
 def text(name: str) -> str:

@@ -9,15 +9,15 @@ resource "google_sql_database_instance" "main" {
   count               = local.managed
   name                = var.name
   region              = var.region
-  database_version    = var.postgres.version
+  database_version    = var.settings.postgres_version
   deletion_protection = var.protected
 
   settings {
-    tier                        = var.postgres.tier
+    tier                        = var.settings.postgres_tier
     edition                     = "ENTERPRISE"
-    availability_type           = var.postgres.availability
+    availability_type           = var.settings.postgres_availability
     disk_type                   = "PD_SSD"
-    disk_size                   = var.postgres.disk_gb
+    disk_size                   = var.settings.postgres_disk_gb
     disk_autoresize             = true
     deletion_protection_enabled = var.protected
     user_labels                 = var.labels
@@ -31,11 +31,11 @@ resource "google_sql_database_instance" "main" {
     backup_configuration {
       enabled                        = true
       point_in_time_recovery_enabled = true
-      transaction_log_retention_days = var.postgres.log_days
+      transaction_log_retention_days = var.settings.log_days
       start_time                     = "18:00"
 
       backup_retention_settings {
-        retained_backups = var.postgres.backups
+        retained_backups = var.settings.backups
       }
     }
 
@@ -72,15 +72,15 @@ resource "google_sql_user" "main" {
   name                = "til"
   instance            = google_sql_database_instance.main[0].name
   password_wo         = ephemeral.google_secret_manager_secret_version.database_password.secret_data
-  password_wo_version = var.password_version
+  password_wo_version = var.settings.password_version
 }
 
 resource "google_redis_instance" "main" {
   count                   = local.managed
   name                    = var.name
   region                  = var.region
-  tier                    = var.redis_tier
-  memory_size_gb          = var.redis_gb
+  tier                    = var.settings.redis_tier
+  memory_size_gb          = var.settings.redis_gb
   redis_version           = "REDIS_7_2"
   authorized_network      = var.network
   connect_mode            = "PRIVATE_SERVICE_ACCESS"

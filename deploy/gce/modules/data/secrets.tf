@@ -63,13 +63,13 @@ ephemeral "random_password" "flower" {
 resource "google_secret_manager_secret_version" "database_password" {
   secret                 = google_secret_manager_secret.main["database-password"].id
   secret_data_wo         = ephemeral.random_password.database.result
-  secret_data_wo_version = var.password_version
+  secret_data_wo_version = var.settings.password_version
 }
 
 resource "google_secret_manager_secret_version" "redis_password" {
   secret                 = google_secret_manager_secret.main["redis-password"].id
   secret_data_wo         = ephemeral.random_password.redis.result
-  secret_data_wo_version = var.password_version
+  secret_data_wo_version = var.settings.password_version
 }
 
 # Read back, so that the server and the URLs get the stored password also after a partly failed apply.
@@ -86,13 +86,13 @@ ephemeral "google_secret_manager_secret_version" "redis_password" {
 resource "google_secret_manager_secret_version" "database_url" {
   secret                 = google_secret_manager_secret.main["database-url"].id
   secret_data_wo         = "postgresql://til:${ephemeral.google_secret_manager_secret_version.database_password.secret_data}@${local.postgres}"
-  secret_data_wo_version = var.password_version
+  secret_data_wo_version = var.settings.password_version
 }
 
 resource "google_secret_manager_secret_version" "redis_url" {
   secret                 = google_secret_manager_secret.main["redis-url"].id
   secret_data_wo         = local.redis_url
-  secret_data_wo_version = var.password_version
+  secret_data_wo_version = var.settings.password_version
 }
 
 # The first key that encrypts webhook secrets (a Fernet key: 32 bytes in base64). It never changes; operators add more

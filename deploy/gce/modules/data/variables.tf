@@ -18,36 +18,29 @@ variable "network" {
   type        = string
 }
 
-variable "postgres" {
-  description = "The database: Cloud SQL version, machine tier, disk in GB, availability REGIONAL (a standby in another zone) or ZONAL."
+variable "settings" {
+  description = <<-TEXT
+    postgres: Cloud SQL version, machine tier, disk in GB, availability REGIONAL (a standby in another zone) or ZONAL.
+    redis_gb: memory of Redis, which holds only doorbells and live text. redis_tier: STANDARD_HA (a replica in another
+    zone) or BASIC; no job depends on the data in Redis.
+    password_version: increase to replace the database's password; with kind vm, change it in PostgreSQL too (README).
+  TEXT
   type = object({
-    version      = string
-    tier         = string
-    disk_gb      = number
-    availability = string
-    log_days     = number
-    backups      = number
+    postgres_version      = string
+    postgres_tier         = string
+    postgres_disk_gb      = number
+    postgres_availability = string
+    log_days              = number
+    backups               = number
+    redis_gb              = number
+    redis_tier            = string
+    password_version      = number
   })
-}
-
-variable "redis_gb" {
-  description = "Memory of Redis in GB. It holds only doorbells and live text."
-  type        = number
-}
-
-variable "redis_tier" {
-  description = "STANDARD_HA (a replica in another zone) or BASIC. No job depends on the data in Redis."
-  type        = string
 }
 
 variable "protected" {
   description = "Whether Terraform and the console refuse to delete resources that hold data."
   type        = bool
-}
-
-variable "password_version" {
-  description = "Increase to replace the database's password; with kind vm, change it in PostgreSQL too (README)."
-  type        = number
 }
 
 variable "accounts" {
@@ -56,7 +49,7 @@ variable "accounts" {
 }
 
 variable "machine" {
-  description = "The VM with kind vm: machine type, zone, subnet, image and user data."
+  description = "With kind vm, the VM: machine type, zone, subnet, image and user data."
   type = object({
     type       = string
     zone       = string
@@ -64,6 +57,7 @@ variable "machine" {
     image      = string
     user_data  = string
   })
+  default = null
 }
 
 variable "labels" {

@@ -19,7 +19,7 @@ resource "google_compute_disk" "data" {
   name   = "${var.name}-data"
   zone   = var.machine.zone
   type   = "pd-ssd"
-  size   = var.postgres.disk_gb
+  size   = var.settings.postgres_disk_gb
   labels = var.labels
 }
 
@@ -37,7 +37,7 @@ resource "google_compute_resource_policy" "hourly" {
     }
 
     retention_policy {
-      max_retention_days    = var.postgres.log_days
+      max_retention_days    = var.settings.log_days
       on_source_disk_delete = "KEEP_AUTO_SNAPSHOTS"
     }
   }

@@ -1,4 +1,4 @@
-# Backend service, its health check, and a rate limit for each client address.
+# Backend service and its health check.
 
 # /healthz is 200 also while the database is unavailable, so that the api itself responds 503 database_unavailable with
 # Retry-After. With /readyz all backends would be unhealthy, and the load balancer would respond 502.
@@ -21,7 +21,7 @@ resource "google_compute_backend_service" "main" {
   protocol                        = "HTTP"
   port_name                       = "http"
   health_checks                   = [google_compute_health_check.main.id]
-  security_policy                 = google_compute_security_policy.main.id
+  security_policy                 = module.edge.security_policy.id
   timeout_sec                     = var.stream_seconds
   connection_draining_timeout_sec = var.drain_seconds
 
@@ -39,51 +39,5 @@ resource "google_compute_backend_service" "main" {
   log_config {
     enable      = true
     sample_rate = 0.1
-  }
-}
-
-# Flood protection; the api has limits for each tenant. No rule inspects bodies: they contain source code, which would
-# look like attacks.
-resource "google_compute_security_policy" "main" {
-  # checkov:skip=CKV_GCP_73:nothing here runs on Java, and the rule would refuse source code that mentions such attacks
-  name = var.name
-
-  rule {
-    description = "Limit for each client address"
-    action      = "throttle"
-    priority    = 1000
-
-    match {
-      versioned_expr = "SRC_IPS_V1"
-
-      config {
-        src_ip_ranges = ["*"]
-      }
-    }
-
-    rate_limit_options {
-      conform_action = "allow"
-      exceed_action  = "deny(429)"
-      enforce_on_key = "IP"
-
-      rate_limit_threshold {
-        count        = var.requests_per_minute
-        interval_sec = 60
-      }
-    }
-  }
-
-  rule {
-    description = "Everything else"
-    action      = "allow"
-    priority    = 2147483647
-
-    match {
-      versioned_expr = "SRC_IPS_V1"
-
-      config {
-        src_ip_ranges = ["*"]
-      }
-    }
   }
 }

@@ -1,16 +1,11 @@
-# A global external HTTPS load balancer: address, certificate, DNS record, and redirect from HTTP.
+# A global external HTTPS load balancer with a certificate, and redirect from HTTP.
 
-resource "google_compute_global_address" "main" {
-  name = var.name
-}
-
-resource "google_dns_record_set" "main" {
-  count        = var.dns_zone == "" ? 0 : 1
-  name         = "${var.domain}."
-  managed_zone = var.dns_zone
-  type         = "A"
-  ttl          = 300
-  rrdatas      = [google_compute_global_address.main.address]
+module "edge" {
+  source              = "../edge"
+  name                = var.name
+  domain              = var.domain
+  dns_zone            = var.dns_zone
+  requests_per_minute = var.requests_per_minute
 }
 
 # Becomes valid 15 to 60 minutes after the domain points to the address.
@@ -26,12 +21,6 @@ resource "google_compute_managed_ssl_certificate" "main" {
   }
 }
 
-resource "google_compute_ssl_policy" "main" {
-  name            = var.name
-  profile         = "MODERN"
-  min_tls_version = "TLS_1_2"
-}
-
 resource "google_compute_url_map" "main" {
   name            = var.name
   default_service = google_compute_backend_service.main.id
@@ -41,13 +30,13 @@ resource "google_compute_target_https_proxy" "main" {
   name             = var.name
   url_map          = google_compute_url_map.main.id
   ssl_certificates = [google_compute_managed_ssl_certificate.main.id]
-  ssl_policy       = google_compute_ssl_policy.main.id
+  ssl_policy       = module.edge.ssl_policy.id
 }
 
 resource "google_compute_global_forwarding_rule" "https" {
   name                  = "${var.name}-https"
   load_balancing_scheme = "EXTERNAL_MANAGED"
-  ip_address            = google_compute_global_address.main.id
+  ip_address            = module.edge.address.id
   port_range            = "443"
   target                = google_compute_target_https_proxy.main.id
 }
@@ -70,7 +59,7 @@ resource "google_compute_target_http_proxy" "redirect" {
 resource "google_compute_global_forwarding_rule" "http" {
   name                  = "${var.name}-http"
   load_balancing_scheme = "EXTERNAL_MANAGED"
-  ip_address            = google_compute_global_address.main.id
+  ip_address            = module.edge.address.id
   port_range            = "80"
   target                = google_compute_target_http_proxy.redirect.id
 }

@@ -14,59 +14,15 @@ resource "google_monitoring_notification_channel" "email" {
   }
 }
 
-resource "google_monitoring_uptime_check_config" "main" {
-  display_name = "${var.name}: /healthz"
-  period       = "60s"
-  timeout      = "10s"
+module "uptime" {
+  source   = "../uptime"
+  name     = var.name
+  domain   = var.domain
+  channels = local.channels
 
-  http_check {
-    path         = "/healthz"
-    port         = 443
-    use_ssl      = true
-    validate_ssl = true
-  }
-
-  monitored_resource {
-    type = "uptime_url"
-
-    labels = {
-      host = var.domain
-    }
-  }
-}
-
-resource "google_monitoring_alert_policy" "unreachable" {
-  display_name          = "${var.name}: the api does not answer"
-  combiner              = "OR"
-  notification_channels = local.channels
-  severity              = "CRITICAL"
-
-  conditions {
-    display_name = "Uptime checks from two regions fail for two minutes"
-
-    condition_threshold {
-      comparison      = "COMPARISON_GT"
-      duration        = "120s"
-      threshold_value = 1
-
-      filter = join(" AND ", [
-        "resource.type = \"uptime_url\"",
-        "metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\"",
-        "metric.labels.check_id = \"${google_monitoring_uptime_check_config.main.uptime_check_id}\"",
-      ])
-
-      aggregations {
-        alignment_period     = "120s"
-        per_series_aligner   = "ALIGN_NEXT_OLDER"
-        cross_series_reducer = "REDUCE_COUNT_FALSE"
-        group_by_fields      = ["resource.label.host"]
-      }
-    }
-  }
-
-  documentation {
-    mime_type = "text/markdown"
-    content   = "Check the health of the backend service, then the api's log: `docker logs til-api`."
+  advice = {
+    unreachable = "Check the health of the backend service, then the api's log: `docker logs til-api`."
+    certificate = "Check that the domain points to the load balancer's address."
   }
 }
 
@@ -91,40 +47,5 @@ resource "google_monitoring_alert_policy" "signal" {
   documentation {
     mime_type = "text/markdown"
     content   = "Check that a steward and the monitoring VM run. Until the series is back, resize the workers' group by hand."
-  }
-}
-
-resource "google_monitoring_alert_policy" "certificate" {
-  display_name          = "${var.name}: the certificate expires"
-  combiner              = "OR"
-  notification_channels = local.channels
-  severity              = "WARNING"
-
-  conditions {
-    display_name = "The certificate expires in less than 14 days"
-
-    condition_threshold {
-      comparison      = "COMPARISON_LT"
-      duration        = "3600s"
-      threshold_value = 14
-
-      filter = join(" AND ", [
-        "resource.type = \"uptime_url\"",
-        "metric.type = \"monitoring.googleapis.com/uptime_check/time_until_ssl_cert_expires\"",
-        "metric.labels.check_id = \"${google_monitoring_uptime_check_config.main.uptime_check_id}\"",
-      ])
-
-      aggregations {
-        alignment_period     = "1200s"
-        per_series_aligner   = "ALIGN_NEXT_OLDER"
-        cross_series_reducer = "REDUCE_MEAN"
-        group_by_fields      = ["resource.label.host"]
-      }
-    }
-  }
-
-  documentation {
-    mime_type = "text/markdown"
-    content   = "docs/operations/alerts.md#tilcertificateexpiring. Check that the domain points to the load balancer's address."
   }
 }

@@ -1,10 +1,4 @@
-# A VPC whose VMs have no external addresses: ingress through the load balancer or IAP, egress through Cloud NAT.
-
-locals {
-  # Source ranges of Google's load balancers and health checks, and of IAP's TCP forwarding.
-  balancer_ranges = ["130.211.0.0/22", "35.191.0.0/16"]
-  iap_ranges      = ["35.235.240.0/20"]
-}
+# A VPC whose machines have no external addresses: ingress through the load balancer or IAP, egress through Cloud NAT.
 
 resource "google_compute_network" "main" {
   name                    = var.name
@@ -17,6 +11,15 @@ resource "google_compute_subnetwork" "main" {
   region                   = var.region
   ip_cidr_range            = var.range
   private_ip_google_access = true
+
+  dynamic "secondary_ip_range" {
+    for_each = var.secondary_ranges
+
+    content {
+      range_name    = secondary_ip_range.key
+      ip_cidr_range = secondary_ip_range.value
+    }
+  }
 
   log_config {
     aggregation_interval = "INTERVAL_10_MIN"
@@ -58,4 +61,21 @@ resource "google_service_networking_connection" "services" {
   network                 = google_compute_network.main.id
   service                 = "servicenetworking.googleapis.com"
   reserved_peering_ranges = [google_compute_global_address.services.name]
+}
+
+# Rules with a higher priority allow what is needed: those of modules/firewall, or of GKE and its load balancer.
+resource "google_compute_firewall" "deny" {
+  name          = "${var.name}-deny"
+  network       = google_compute_network.main.id
+  description   = "Deny and log everything else; the implied deny rule is not logged."
+  priority      = 65534
+  source_ranges = ["0.0.0.0/0"]
+
+  deny {
+    protocol = "all"
+  }
+
+  log_config {
+    metadata = "EXCLUDE_ALL_METADATA"
+  }
 }

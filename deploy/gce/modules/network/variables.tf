@@ -9,29 +9,12 @@ variable "region" {
 }
 
 variable "range" {
-  description = "CIDR range of the VMs."
+  description = "CIDR range of the machines."
   type        = string
 }
 
-variable "accounts" {
-  description = "E-mail addresses of the service accounts, by role. Firewall rules select VMs by these, not by tags."
-  type = object({
-    api        = string
-    worker     = string
-    monitoring = string
-    data       = string
-  })
-}
-
-variable "ports" {
-  description = "Ports on the VMs."
-  type = object({
-    http           = number
-    api_metrics    = number
-    worker_metrics = number
-    steward        = number
-    node           = number
-    gpu            = number
-    prometheus     = number
-  })
+variable "secondary_ranges" {
+  description = "CIDR ranges for a cluster's pods and services, by name."
+  type        = map(string)
+  default     = {}
 }

@@ -1,8 +1,14 @@
-# Allowed ingress. Everything else is denied and logged.
+# Allowed ingress to the VMs. Everything else is denied and logged: modules/network.
+
+locals {
+  # Source ranges of Google's load balancers and health checks, and of IAP's TCP forwarding.
+  balancer_ranges = ["130.211.0.0/22", "35.191.0.0/16"]
+  iap_ranges      = ["35.235.240.0/20"]
+}
 
 resource "google_compute_firewall" "balancer" {
   name                    = "${var.name}-balancer"
-  network                 = google_compute_network.main.id
+  network                 = var.network
   description             = "Allow requests and health checks of the load balancer to the api."
   source_ranges           = local.balancer_ranges
   target_service_accounts = [var.accounts.api]
@@ -15,7 +21,7 @@ resource "google_compute_firewall" "balancer" {
 
 resource "google_compute_firewall" "autohealing" {
   name        = "${var.name}-autohealing"
-  network     = google_compute_network.main.id
+  network     = var.network
   description = "Allow health checks of the instance groups to workers and Prometheus."
   # With topology together the worker runs with the api's service account.
   source_ranges           = local.balancer_ranges
@@ -29,7 +35,7 @@ resource "google_compute_firewall" "autohealing" {
 
 resource "google_compute_firewall" "metrics" {
   name                    = "${var.name}-metrics"
-  network                 = google_compute_network.main.id
+  network                 = var.network
   description             = "Allow Prometheus to scrape all processes."
   source_service_accounts = [var.accounts.monitoring]
   target_service_accounts = [var.accounts.api, var.accounts.worker, var.accounts.data]
@@ -44,7 +50,7 @@ resource "google_compute_firewall" "metrics" {
 
 resource "google_compute_firewall" "data" {
   name                    = "${var.name}-data"
-  network                 = google_compute_network.main.id
+  network                 = var.network
   description             = "Allow connections to PostgreSQL and Valkey on the data VM."
   source_service_accounts = [var.accounts.api, var.accounts.worker, var.accounts.monitoring]
   target_service_accounts = [var.accounts.data]
@@ -57,28 +63,12 @@ resource "google_compute_firewall" "data" {
 
 resource "google_compute_firewall" "ssh" {
   name          = "${var.name}-ssh"
-  network       = google_compute_network.main.id
+  network       = var.network
   description   = "Allow SSH through IAP only."
   source_ranges = local.iap_ranges
 
   allow {
     protocol = "tcp"
     ports    = [22]
-  }
-}
-
-resource "google_compute_firewall" "deny" {
-  name          = "${var.name}-deny"
-  network       = google_compute_network.main.id
-  description   = "Deny and log everything else; the implied deny rule is not logged."
-  priority      = 65534
-  source_ranges = ["0.0.0.0/0"]
-
-  deny {
-    protocol = "all"
-  }
-
-  log_config {
-    metadata = "EXCLUDE_ALL_METADATA"
   }
 }
