@@ -15,12 +15,12 @@ import asyncpg
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
-from sqlalchemy.engine import make_url
 
 from deploy.local.child import ChildFailed
 from deploy.local.postgres import PostgresServer
 from deploy.local.system_user import let_traverse
 from deploy.local.valkey import ValkeyServer
+from tests.stack.database import plain_url
 
 ROOT = Path(__file__).parent.parent.parent
 AS_OTHER = """
@@ -37,7 +37,7 @@ print("both started")
 
 
 async def answer(url: str, query: str = "SELECT 1") -> object:
-    connection = await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(False))
+    connection = await asyncpg.connect(plain_url(url))
     try:
         return await connection.fetchval(query)
     finally:

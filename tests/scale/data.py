@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncpg
-from sqlalchemy.engine import make_url
+
+from tests.stack.database import plain_url
 
 ROWS = 300_000
 OWNER = "00000000-0000-7000-8000-000000000001"
@@ -66,8 +67,7 @@ def kinds(backlog: int, finished: int) -> str:
 
 async def fill(url: str, backlog: int, finished: int) -> None:
     """Fill a migrated, empty database, its triggers and constraints off; its indexes are made afterwards."""
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(plain)
+    connection = await asyncpg.connect(plain_url(url))
     try:
         await connection.execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'")
         made = await connection.fetch(

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,16 +35,26 @@ def until(fact: Callable[[], T], seconds: float = 20, pause_seconds: float = 0.0
         time.sleep(pause_seconds)
 
 
-class Process:
-    """One of the product's processes, with its log and the address of its metrics."""
+def serves(url: str) -> bool:
+    """Whether an api answers at this address."""
+    try:
+        return httpx.get(f"{url}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
 
-    def __init__(self, name: str, module: str, environment: dict[str, str], folder: Path) -> None:
+
+class Process:
+    """`python -m module`, one of the product's processes, with its log and the address of its metrics."""
+
+    def __init__(
+        self, name: str, module: str, environment: dict[str, str], folder: Path, arguments: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.metrics_port = free_port()
         values = os.environ | environment | {"TIL_METRICS_PORT": str(self.metrics_port)}
         with self.log.open("ab") as out:
-            command = [sys.executable, "-m", module]
+            command = [sys.executable, "-m", module, *arguments]
             self.popen = subprocess.Popen(command, env=values, stdout=out, stderr=out, start_new_session=True)
 
     def metrics(self) -> str:
@@ -120,15 +130,9 @@ class Stack:
         port = free_port()
         process = self.start(module, TIL_API_PORT=str(port), **more)
         self.api_url = f"http://127.0.0.1:{port}"
-        until(lambda: process.popen.poll() is not None or self._serves(), 30)
+        until(lambda: process.popen.poll() is not None or serves(self.api_url), 30)
         assert process.popen.poll() is None, process.log.read_text()
         return process
-
-    def _serves(self) -> bool:
-        try:
-            return httpx.get(f"{self.api_url}/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def worker(self, **more: str) -> Process:
         """Start a worker and wait until its engine is ready."""
