@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-from sqlalchemy.engine import make_url
-
 from deploy.local.valkey import free_port
-from tests.stack.processes import Stack, until
+from tests.stack.database import plain_url
+from tests.stack.processes import Process, Stack, serves, until
 
 SLOTS = 32
 
 
-def driven(url: str, driver: str) -> str:
-    """The database's URL for another driver."""
-    return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
-
-
-class Child:
-    """A process of another side than ours, with its log."""
-
-    def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
-        self.log = folder / f"{name}.log"
-        with self.log.open("ab") as out:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                env={**os.environ, **environment},
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    def stop(self) -> None:
-        """SIGTERM, then the end of it and of its own children."""
-        self.popen.terminate()
-        try:
-            self.popen.wait(15)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self.popen.pid, signal.SIGKILL)
-
-
 @dataclass
 class Running:
-    """A side that serves. `processes`: ids by name; `unfinished`: SQL that is true while jobs are left."""
+    """A side that serves. `unfinished`: SQL that is true while jobs are left."""
 
     port: int
     key: str | None
-    processes: dict[str, int]
-    stop: Callable[[], None]
+    processes: dict[str, Process]
     unfinished: str = ""
     empty: str = ""
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes' ids by name."""
+        return {name: process.popen.pid for name, process in self.processes.items()}
+
+    def stop(self) -> None:
+        """Stop the processes, the api last."""
+        for process in reversed(self.processes.values()):
+            process.stop()
 
 
 @dataclass(frozen=True)
@@ -71,7 +45,7 @@ class Ground:
     def environment(self, seconds: float) -> dict[str, str]:
         """Of the other sides' processes; `seconds`: of one call of the engine."""
         return {
-            "DATABASE_URL": driven(self.stack.database_url, "postgresql"),
+            "DATABASE_URL": plain_url(self.stack.database_url),
             "REDIS_URL": self.stack.redis_url,
             "BENCH_SECONDS": str(seconds),
         }
@@ -84,16 +58,10 @@ def ours(ground: Ground, seconds: float | None) -> Running:
     if seconds is not None:
         more = {"BENCH_SECONDS": str(seconds), "TIL_SLOTS": str(SLOTS)}
         processes["worker"] = stack.start_ready("tests.bench.path.apps.worker", **more)
-
-    def stop() -> None:
-        for process in reversed(processes.values()):
-            process.stop()
-
     return Running(
         int(stack.api_url.rpartition(":")[2]),
         stack.keys["key"],
-        {name: process.popen.pid for name, process in processes.items()},
-        stop,
+        processes,
         "SELECT EXISTS (SELECT FROM jobs WHERE status IN ('queued', 'running'))",
         "TRUNCATE jobs CASCADE",
     )
@@ -128,27 +96,15 @@ def _other(
     unfinished: str = "",
     empty: str = "",
 ) -> Running:
-    port, environment = free_port(), ground.environment(seconds or 0)
-    uvicorn = ["uvicorn", f"tests.bench.path.apps.{name}:app", "--port", str(port), "--loop", "uvloop"]
+    port, environment, folder = free_port(), ground.environment(seconds or 0), ground.folder
+    app = [f"tests.bench.path.apps.{name}:app", "--port", str(port), "--loop", "uvloop"]
     options = ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    children = {"api": Child(name, uvicorn + options, environment, ground.folder)}
-    until(lambda: _serves(port), 30)
+    processes = {"api": Process(name, "uvicorn", environment, folder, app + options)}
+    until(lambda: serves(f"http://127.0.0.1:{port}"), 30)
     if worker and seconds is not None:
-        children["worker"] = Child(f"{name}-worker", worker, environment, ground.folder)
-
-    def stop() -> None:
-        for child in reversed(children.values()):
-            child.stop()
-
-    pids = {part: child.popen.pid for part, child in children.items()}
-    return Running(port, None, pids, stop, unfinished, empty)
-
-
-def _serves(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
+        module, *arguments = worker
+        processes["worker"] = Process(f"{name}-worker", module, environment, folder, arguments)
+    return Running(port, None, processes, unfinished, empty)
 
 
 @contextmanager
