@@ -19,11 +19,12 @@ from admin.migrate import migrate
 from base.database import API, Database
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer
+from tests.stack.database import plain_url
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack
+from tests.stack.proxy import Proxy, to_postgres
 from tests.stack.receiver import Receiver
 from tests.stack.sealing import BOX
-from tests.stack.urls import without_driver
 
 LINUX_X86_64 = platform.system() == "Linux" and platform.machine() == "x86_64"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -71,7 +72,7 @@ def valkey(servers: Path) -> Iterator[ValkeyServer]:
 
 async def execute(url: str, statement: str) -> None:
     """Run one statement outside any transaction."""
-    connection = await asyncpg.connect(without_driver(url))
+    connection = await asyncpg.connect(plain_url(url))
     try:
         await connection.execute(statement)
     finally:
@@ -102,6 +103,20 @@ def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
     asyncio.run(execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield renamed(postgres.url, name)
     asyncio.run(execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
+    """On the way to this run's PostgreSQL."""
+    made = Proxy(to_postgres(postgres.url))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxied_url(database_url: str, proxy: Proxy) -> str:
+    """This test's database through the proxy."""
+    return proxy.to(database_url)
 
 
 @pytest.fixture

@@ -14,18 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import start_http_server
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind
 
-from base.logs import set_up_logs
 from tests.bench.drawn import SILENT, Book, Spent, length, number_of
-from worker.__main__ import serve, with_profile
+from tests.stack.worker import serve_with
+from worker.__main__ import with_profile
 from worker.engines import Call, Completion, OnText
 from worker.engines.outline.draft import outline
 from worker.engines.outline.engine import allowed
 from worker.engines.vllm import VllmEngine
-from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 
 
@@ -93,9 +91,5 @@ def ignore(_: str, __: int) -> None:
 
 if __name__ == "__main__":
     settings, engine_arguments = with_profile(WorkerSettings())
-    set_up_logs("worker", settings.log_level)
-    start_http_server(settings.metrics_port, settings.metrics_host)
     book = Book(Path(os.environ["BENCH_BOOK"]))
-    runtime = Runtime(settings, Drawn(int(os.environ["BENCH_SEED"]), book, **engine_arguments))
-    runtime.start()
-    serve(settings, runtime)
+    serve_with(Drawn(int(os.environ["BENCH_SEED"]), book, **engine_arguments), settings)

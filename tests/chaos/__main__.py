@@ -13,23 +13,19 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import text
 
-from base.database import ADMIN, Database
 from tests.chaos.checks import Found, check
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import Chaos
 from tests.chaos.load import Backends, Consumer
 from tests.chaos.record import Recorder
+from tests.stack.database import still_open, transaction
+from tests.stack.servers import durable_servers
 
 PAUSE_SECONDS = 4.0
 PATIENCE_SECONDS = 240
 SMALL, SMALL_SECONDS = (600, 8), 180
 """The number of jobs up to which a run is part of `make test`, and how long such a run takes."""
-OPEN = text("""
-SELECT (SELECT count(*) FROM jobs WHERE finished_at IS NULL)
-     + (SELECT count(*) FROM deliveries WHERE state = 'pending')
-""")
 console = Console(width=120)
 
 
@@ -40,11 +36,12 @@ def main() -> int:
     console.print(f"chaos: {jobs} jobs, {faults} faults, SEED={seed}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="til-chaos-", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(Path(folder))
-        try:
-            found, happened = storm(cluster, jobs, faults, seed)
-        finally:
-            cluster.stop()
+        with durable_servers(Path(folder)) as (postgres, valkey):
+            cluster = Cluster(postgres, valkey, Path(folder))
+            try:
+                found, happened = storm(cluster, jobs, faults, seed)
+            finally:
+                cluster.stop()
         if found.violations and (kept := os.environ.get("KEEP_LOGS")):
             os.system(f"mkdir -p {kept} && cp {folder}/*.log {kept}")
     seconds = time.monotonic() - began
@@ -65,7 +62,7 @@ def storm(cluster: Cluster, jobs: int, faults: int, seed: int) -> tuple[Found, C
     chaos = Chaos(cluster, consumer, seed)
     chaos.run(faults, PAUSE_SECONDS)
     backends.wait()
-    waited = asyncio.run(until_all_ended(cluster))
+    waited = until_all_ended(cluster)
     recorder.close()
     found = asyncio.run(checked(cluster, backends, consumer, chaos, recorder))
     consumer.close()
@@ -74,15 +71,11 @@ def storm(cluster: Cluster, jobs: int, faults: int, seed: int) -> tuple[Found, C
     return found, Counter(one.kind for one in chaos.happened)
 
 
-async def until_all_ended(cluster: Cluster) -> float:
+def until_all_ended(cluster: Cluster) -> float:
     """Wait until no job and no delivery is open, or for `PATIENCE_SECONDS`; how long it took."""
-    pool, began = Database(cluster.postgres.url, ADMIN), time.monotonic()
-    while time.monotonic() - began < PATIENCE_SECONDS:
-        async with pool.session() as session:
-            if (await session.execute(OPEN)).scalar_one() == 0:
-                break
-        await asyncio.sleep(0.5)
-    await pool.close()
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_SECONDS and asyncio.run(still_open(cluster.postgres.url)):
+        time.sleep(0.5)
     return time.monotonic() - began
 
 
@@ -90,11 +83,8 @@ async def checked(
     cluster: Cluster, backends: Backends, consumer: Consumer, chaos: Chaos, recorder: Recorder
 ) -> Found:
     """The checks, on the database as it is now."""
-    pool = Database(cluster.postgres.url, ADMIN)
-    async with pool.session() as session:
-        found = await check(session, backends, consumer, chaos.happened, recorder, cluster.workers())
-    await pool.close()
-    return found
+    async with transaction(cluster.postgres.url) as session:
+        return await check(session, backends, consumer, chaos.happened, recorder, cluster.workers())
 
 
 def show(found: Found, happened: Counter[str], seed: int, seconds: float) -> None:

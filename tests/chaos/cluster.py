@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import threading
@@ -10,12 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
-from admin.migrate import migrate
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer, free_port
-from tests.stack.processes import Process, Stack, until
+from tests.stack.processes import Process, Stack, serves, until
 
 LEASE_SECONDS = 3.0
 RUN_SECONDS = 0.7
@@ -33,15 +29,16 @@ MODULES = {"api": "api", "worker": "tests.chaos.worker", "steward": "steward"}
 
 
 class Cluster:
-    """Starts everything; starts again what ends. `unexpected` lists ends that no fault explains.
+    """Starts all processes; starts again what ends. `unexpected` lists ends that no fault explains.
 
     A worker that can't reach PostgreSQL when it starts ends with 1: its supervisor tries again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> None:
         self.folder = folder
-        self.postgres = PostgresServer(folder / "pg" / "data", {"max_connections": "200"}, folder / "pg.log")
-        self.valkey = ValkeyServer(folder / "valkey", folder / "valkey.log")
+        self.postgres = postgres
+        self.valkey = valkey
+        self.stack = Stack(postgres.url, valkey.url, folder)
         self.unexpected: list[str] = []
         self.processes: dict[str, Process] = {}
         self.frozen: set[str] = set()
@@ -59,10 +56,6 @@ class Cluster:
 
     def start(self) -> None:
         """Start everything and wait until both apis serve."""
-        self.postgres.start()
-        self.valkey.start()
-        asyncio.run(migrate(self.postgres.url))
-        self.stack = Stack(self.postgres.url, self.valkey.url, self.folder)
         for kind in MODULES:
             for number in range(2):
                 self._spawn(f"{kind}-{number}")
@@ -112,20 +105,10 @@ class Cluster:
         return found
 
     def stop(self) -> None:
-        """Stop everything."""
+        """Stop all processes."""
         self._stopping.set()
         with self._lock:
             self.stack.stop()
-        self.valkey.stop()
-        self.postgres.stop()
-
-
-def serves(url: str) -> bool:
-    """Whether the api answers."""
-    try:
-        return httpx.get(f"{url}/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def retry(action: Callable[[], None], seconds: float = 30) -> None:

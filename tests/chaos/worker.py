@@ -7,13 +7,9 @@ import signal
 from types import FrameType
 from typing import Any
 
-from prometheus_client import start_http_server
-
-from base.logs import set_up_logs
-from worker.__main__ import serve
+from tests.stack.worker import serve_with
 from worker.engines import Call, Completion, EngineDead, EngineFailed, OnText
 from worker.engines.outline.engine import OutlineEngine
-from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 
 
@@ -53,8 +49,6 @@ def _set(future: asyncio.Future[None], error: Exception) -> None:
 def main() -> None:
     """Serve; answer the two signals (SIGUSR1 is Celery's own)."""
     settings = WorkerSettings()
-    set_up_logs("worker", settings.log_level)
-    start_http_server(settings.metrics_port, settings.metrics_host)
     engine = Breakable(settings.outline_seconds)
 
     def on_signal(number: int, _: FrameType | None) -> None:
@@ -62,9 +56,7 @@ def main() -> None:
 
     for number in (signal.SIGWINCH, signal.SIGUSR2):
         signal.signal(number, on_signal)
-    runtime = Runtime(settings, engine)
-    runtime.start()
-    serve(settings, runtime)
+    serve_with(engine, settings)
 
 
 if __name__ == "__main__":

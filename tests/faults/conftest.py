@@ -1,4 +1,4 @@
-"""Servers that a test may stop, and paths to them that it may cut."""
+"""Servers that a test may stop, and questions to their databases."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from admin.migrate import migrate
-from base.database import ADMIN, Database
 from deploy.local.postgres import PostgresServer
+from tests.stack.database import transaction
 from tests.stack.processes import Stack
-from tests.stack.proxy import Proxy, to_postgres
-from tests.worker.test_openai import MODELS, NO_PAGE, Answer, serving
+from tests.worker.test_openai import KEY, MODELS, NO_PAGE, Answer, serving
 
 LONG = {"TIL_OUTLINE_SECONDS": "60"}
 RARE_HEARTBEATS = {"TIL_LEASE_SECONDS": "180"}
@@ -29,14 +28,20 @@ def ask(stack: Stack, statement: str) -> object:
     """One value from the stack's database."""
 
     async def one() -> object:
-        pool = Database(stack.database_url, ADMIN)
-        try:
-            async with pool.session() as session:
-                return (await session.execute(text(statement))).scalar_one()
-        finally:
-            await pool.close()
+        async with transaction(stack.database_url) as session:
+            return (await session.execute(text(statement))).scalar_one()
 
     return asyncio.run(one())
+
+
+def openai_settings(url: str) -> dict[str, str]:
+    """Settings of a worker that calls the OpenAI-compatible server at this address."""
+    return {
+        "TIL_ENGINE": "openai",
+        "TIL_OPENAI_URL": url,
+        "TIL_OPENAI_KEY": KEY,
+        "TIL_OPENAI_MODEL": "tiny",
+    }
 
 
 @contextlib.contextmanager
@@ -79,17 +84,3 @@ def own_stack(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> I
     stack = Stack(own_postgres.url, redis_url, tmp_path)
     yield stack
     stack.stop()
-
-
-@pytest.fixture
-def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
-    """On the way to this run's PostgreSQL."""
-    made = Proxy(to_postgres(postgres.url))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def proxied_url(database_url: str, proxy: Proxy) -> str:
-    """This test's database through the proxy."""
-    return proxy.to(database_url)

@@ -8,11 +8,11 @@ import time
 from itertools import pairwise
 from typing import Any
 
-from tests.faults.conftest import ONE_RUN, served
+from tests.faults.conftest import ONE_RUN, openai_settings, served
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Stack, day, until
 from tests.worker.foreign_answers import DONE, refusal
-from tests.worker.test_openai import KEY, MODELS, OK, event
+from tests.worker.test_openai import MODELS, OK, event
 from til.request import TilRequest
 from worker.engines.outline.draft import outline
 
@@ -55,8 +55,7 @@ class Server:
 
 def work(stack: Stack, url: str, slots: int = 10) -> Any:
     stack.steward()
-    engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": url, "TIL_OPENAI_KEY": KEY, "TIL_OPENAI_PROOF": "0"}
-    return stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_SLOTS=str(slots))
+    return stack.worker(**openai_settings(url), TIL_OPENAI_PROOF="0", TIL_SLOTS=str(slots))
 
 
 def test_a_busy_server_is_waited_for_as_it_asks_without_charging_a_failure(stack: Stack, jobs: Jobs) -> None:

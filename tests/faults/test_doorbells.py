@@ -85,10 +85,12 @@ def test_duplicate_and_bogus_doorbells_are_ignored_and_counted(stack: Stack, job
     worker = stack.worker()
     app = make_broker(stack.redis_url, WORKER_SOCKET)
     job_id = jobs.submit()
-    for _ in range(5):
-        app.send_task(TASK, args=[job_id], queue="til.default")
-    app.send_task("no.such.task", args=[], queue="til.default")
-    app.send_task(TASK, args=[1, 2, 3], kwargs={"x": "y"}, queue="til.default")
+    with app.connection_for_write() as connection:
+        sent = {"queue": "til.default", "connection": connection}
+        for _ in range(5):
+            app.send_task(TASK, args=[job_id], **sent)
+        app.send_task("no.such.task", args=[], **sent)
+        app.send_task(TASK, args=[1, 2, 3], kwargs={"x": "y"}, **sent)
     with Redis.from_url(stack.redis_url) as redis:
         for garbage in ("garbage", "[]", "{}", json.dumps({"properties": {}}), "null", b"\xff\xfe", "7"):
             redis.lpush("til.default", garbage)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.faults.conftest import served
+from tests.faults.conftest import openai_settings, served
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Process, Stack, until
 from tests.worker.foreign_answers import TEXT, refusal
 from tests.worker.model_server import ENFORCE, IGNORE, REFUSE, ModelServer
-from tests.worker.test_openai import KEY, MODELS
+from tests.worker.test_openai import MODELS
 
 
 def proofs(worker: Process) -> list[tuple[str, bool, bool]]:
@@ -26,8 +26,7 @@ def test_a_server_that_was_replaced_gets_a_new_proof(stack: Stack, jobs: Jobs) -
 
     with served(server.answer, models, server.metrics) as url:
         stack.steward(**SHORT)
-        engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": url, "TIL_OPENAI_KEY": KEY}
-        worker = stack.worker(**engine, TIL_OPENAI_MODEL="tiny", **SHORT)
+        worker = stack.worker(**openai_settings(url), **SHORT)
         before = jobs.get(jobs.submit(), wait=60)
         here[0] = False
         until(lambda: "engine_misconfigured" in worker.log.read_text(), 30)

@@ -14,12 +14,12 @@ import pytest
 from api.group_commit import Submitter
 from base.database import API, Database
 from jobs.submission import Submission, Submitted
-from tests.faults.conftest import ONE_RUN, served
+from tests.faults.conftest import ONE_RUN, openai_settings, served
 from tests.jobs.conftest import job
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day, until
 from tests.stack.proxy import Proxy
-from tests.worker.test_openai import KEY, OK, event
+from tests.worker.test_openai import OK, event
 from til.request import TilRequest
 from worker.engines.outline.draft import outline
 
@@ -120,8 +120,7 @@ def rude_server() -> Iterator[str]:
 def test_a_post_with_characters_that_can_not_be_stored_is_stored_without_them(
     stack: Stack, jobs: Jobs, rude_server: str
 ) -> None:
-    engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": rude_server, "TIL_OPENAI_KEY": KEY}
-    stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_OPENAI_PROOF="0")
+    stack.worker(**openai_settings(rude_server), TIL_OPENAI_PROOF="0")
     job_id = jobs.submit()
     result = jobs.get(job_id, wait=20)["result"]
     assert jobs.history(job_id) == ONE_RUN

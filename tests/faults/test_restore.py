@@ -18,10 +18,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from admin.migrate import migrate
-from base.database import ADMIN, Database
 from base.states import ENDINGS
 from deploy.local.postgres import programs
 from tests.conftest import execute, renamed
+from tests.stack.database import transaction
 from tests.stack.jobs import Jobs
 from tests.stack.processes import Process, Stack, until
 from tests.stack.receiver import Receiver
@@ -41,11 +41,8 @@ def rows(url: str, query: str) -> dict[str, str]:
     """Two columns of the answer, as a dictionary."""
 
     async def ask() -> dict[str, str]:
-        database = Database(url, ADMIN)
-        async with database.session() as session:
-            found = {key: value for key, value in await session.execute(text(query))}
-        await database.close()
-        return found
+        async with transaction(url) as session:
+            return {key: value for key, value in await session.execute(text(query))}
 
     return asyncio.run(ask())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import served
+from tests.faults.conftest import openai_settings, served
 from tests.stack.jobs import SHORT, Jobs
 from tests.stack.processes import Stack, day
 from tests.worker.engines import call_of
@@ -41,8 +41,7 @@ def test_a_silent_generation_on_a_live_server_keeps_its_lease(
     stack: Stack, jobs: Jobs, silent_server: str
 ) -> None:
     stack.steward(**SHORT)
-    engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": silent_server, "TIL_OPENAI_KEY": KEY}
-    stack.worker(**engine, TIL_OPENAI_MODEL="tiny", TIL_OPENAI_PROOF="0", **SHORT)
+    stack.worker(**openai_settings(silent_server), TIL_OPENAI_PROOF="0", **SHORT)
     job = jobs.get(jobs.submit(), wait=30)
     assert (job["status"], job["attempts"], job["error"]) == ("succeeded", 1, None)
     assert job["usage"]["run_seconds"] > 3 * float(SHORT["TIL_LEASE_SECONDS"])

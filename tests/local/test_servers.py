@@ -20,7 +20,7 @@ from deploy.local.child import ChildFailed
 from deploy.local.postgres import PostgresServer
 from deploy.local.system_user import let_traverse
 from deploy.local.valkey import ValkeyServer
-from tests.stack.urls import without_driver
+from tests.stack.database import plain_url
 
 ROOT = Path(__file__).parent.parent.parent
 AS_OTHER = """
@@ -37,7 +37,7 @@ print("both started")
 
 
 async def answer(url: str, query: str = "SELECT 1") -> object:
-    connection = await asyncpg.connect(without_driver(url))
+    connection = await asyncpg.connect(plain_url(url))
     try:
         return await connection.fetchval(query)
     finally:

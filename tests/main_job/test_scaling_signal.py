@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from sqlalchemy import text
-
-from base.database import ADMIN, Database
+from tests.conftest import execute
 from tests.stack.processes import Process, Stack, day, until
 
 EXPORTED = ("til_workers_desired", "til_jobs", "til_oldest_queued_seconds", "til_slots", "til_workers")
@@ -21,15 +19,8 @@ def value(process: Process, series: str) -> float | None:
 
 def age_the_figures(stack: Stack) -> None:
     """Move the times of the stored figures back by a minute."""
-
-    async def age() -> None:
-        database = Database(stack.database_url, ADMIN)
-        async with database.session() as session:
-            older = "at = at - interval '1 minute', scaled_at = scaled_at - interval '1 minute'"
-            await session.execute(text(f"UPDATE figures SET {older}"))
-        await database.close()
-
-    asyncio.run(age())
+    older = "at = at - interval '1 minute', scaled_at = scaled_at - interval '1 minute'"
+    asyncio.run(execute(stack.database_url, f"UPDATE figures SET {older}"))
 
 
 def test_two_apis_and_the_steward_export_the_same_values_and_no_stale_ones(stack: Stack) -> None:

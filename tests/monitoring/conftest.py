@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import served
+from tests.faults.conftest import openai_settings, served
 from tests.monitoring.programs import find
 from tests.worker.model_server import ModelServer
-from tests.worker.test_openai import KEY, MODELS
+from tests.worker.test_openai import MODELS
 
 collect_ignore = [] if find("prometheus") and find("promtool") else ["test_prometheus.py"]
 
@@ -27,5 +27,4 @@ def openai_engine() -> Iterator[dict[str, str]]:
     """The environment of a worker whose model's server does all that it accepts."""
     server = ModelServer()
     with served(server.answer, lambda: MODELS, server.metrics) as url:
-        engine = {"TIL_ENGINE": "openai", "TIL_OPENAI_URL": url, "TIL_OPENAI_KEY": KEY}
-        yield engine | {"TIL_OPENAI_MODEL": "tiny"}
+        yield openai_settings(url)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from base.states import ENDINGS
-from deploy.local.postgres import PostgresServer
 from tests.monitoring.labels import TIL, VLLM
 from tests.monitoring.named import WITH_VLLM, in_runbooks, named, sampled_labels, series
 from tests.stack.processes import Stack, day, until
-from tests.stack.proxy import Proxy, to_postgres
+from tests.stack.proxy import Proxy
 
 
 def test_rules_and_dashboards_ask_for_metrics_that_api_worker_and_steward_have(stack: Stack) -> None:
@@ -36,12 +35,11 @@ def _begin_at_zero(api: str, steward: str, worker: str) -> None:
 
 
 def test_each_series_has_the_labels_that_rules_and_dashboards_are_held_to(
-    stack: Stack, postgres: PostgresServer, openai_engine: dict[str, str]
+    stack: Stack, proxy: Proxy, proxied_url: str, openai_engine: dict[str, str]
 ) -> None:
     assert set(TIL) == named("til_") - WITH_VLLM
     assert set(VLLM) == named("vllm:")
-    proxy = Proxy(to_postgres(postgres.url))
-    steward = stack.steward(DATABASE_URL=proxy.to(stack.database_url))
+    steward = stack.steward(DATABASE_URL=proxied_url)
     processes = [stack.api(), steward, stack.worker(**openai_engine)]
     with stack.client() as client:
         job = client.post("/v1/til", json=day(), headers={"Prefer": "wait=20"}).json()
@@ -50,4 +48,3 @@ def test_each_series_has_the_labels_that_rules_and_dashboards_are_held_to(
     until(lambda: "til_loop_errors_total{" in steward.metrics())
     found = sampled_labels(*(process.metrics() for process in processes))
     assert {name: found.get(name) for name in TIL} == {name: {labels} for name, labels in TIL.items()}
-    proxy.close()

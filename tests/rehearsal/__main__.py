@@ -6,14 +6,11 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from admin.migrate import migrate
 from deploy.local.postgres import PostgresServer
 from deploy.local.valkey import ValkeyServer
 from tests.conftest import execute, renamed
@@ -25,6 +22,7 @@ from tests.rehearsal.upgrade import OldStack, Upgrade, Upgraded
 from tests.rehearsal.versions import ABSENT, previous_commit, unpack
 from tests.stack.processes import Stack
 from tests.stack.receiver import Receiver
+from tests.stack.servers import durable_servers
 
 PICTURE = ROOT / "docs" / "images" / "rehearsal.png"
 LOAD = [Phase(10, 0), Phase(20, 1), Phase(50, 8), Phase(50, 1)]
@@ -40,7 +38,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="til-rehearsal-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with servers(folder) as (postgres, valkey):
+        with durable_servers(folder) as (postgres, valkey):
             seen = scaling(postgres, valkey, folder)
             draw(seen, PICTURE)
             show_scaling(seen)
@@ -51,24 +49,9 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-@contextmanager
-def servers(folder: Path) -> Iterator[tuple[PostgresServer, ValkeyServer]]:
-    """PostgreSQL and Valkey, for as long as the block."""
-    postgres = PostgresServer(folder / "pg" / "data", {"max_connections": "200"}, folder / "pg.log")
-    valkey = ValkeyServer(folder / "valkey", folder / "valkey.log")
-    postgres.start()
-    valkey.start()
-    try:
-        yield postgres, valkey
-    finally:
-        valkey.stop()
-        postgres.stop()
-
-
 def scaling(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> Rehearsed:
     """From nobody to many workers and back, in real time."""
     console.print(f"scaling: about {sum(phase.seconds for phase in LOAD) + 110:.0f} s")
-    asyncio.run(migrate(postgres.url))
     stack = Stack(postgres.url, valkey.url, folder)
     receiver = Receiver(stack.keys["webhook_secret"])
     rehearsal: Rehearsal | None = None

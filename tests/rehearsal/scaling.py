@@ -11,11 +11,12 @@ from typing import Any
 
 from deploy.local.valkey import free_port
 from tests.monitoring.server import Prometheus, configuration
-from tests.rehearsal.checks import lost, releases, still_open
+from tests.rehearsal.checks import Outcome, check
 from tests.rehearsal.deployment import Deployment, deployment
 from tests.rehearsal.fleet import Fleet
 from tests.rehearsal.load import Load, Phase
 from tests.rehearsal.scaler import Scaler
+from tests.stack.database import still_open
 from tests.stack.processes import Process, Stack, until
 from tests.stack.receiver import Receiver
 
@@ -30,18 +31,14 @@ SHOWN = {
 
 
 @dataclass
-class Rehearsed:
+class Rehearsed(Outcome):
     """What was seen. `series`: those of `SHOWN`, `desired`, and `replicas`, which the scaler decided."""
 
-    jobs: int = 0
     seconds: float = 0.0
     started: int = 0
     drained: int = 0
-    released: int = 0
     unanswered: int = 0
-    retries: int = 0
     series: dict[str, Series] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
 
     def peak(self, name: str) -> float:
         """The most of one of the series."""
@@ -75,7 +72,9 @@ class Rehearsal:
             load.stop()
         self.seen.seconds = time.monotonic() - monotonic
         self._read(began)
-        self._check(load)
+        self.seen.started, self.seen.drained = self.fleet.started, self.fleet.drained
+        asyncio.run(check(self.seen, load, self._receiver, self._stack.database_url))
+        self.seen.wrong += self.fleet.wrong
         return self.seen
 
     def close(self) -> None:
@@ -118,15 +117,6 @@ class Rehearsal:
             values = matrix[0]["values"] if matrix else []
             self.seen.series[name] = [(at - began, float(value)) for at, value in values]
         self.seen.series["replicas"] = [(at - began, float(count)) for at, count in self._replicas]
-
-    def _check(self, load: Load) -> None:
-        url = self._stack.database_url
-        told = [message["data"]["id"] for message in self._receiver.messages]
-        self.seen.jobs, self.seen.retries = len(load.accepted), load.retries
-        self.seen.started, self.seen.drained = self.fleet.started, self.fleet.drained
-        self.seen.released = asyncio.run(releases(url))
-        self.seen.wrong += asyncio.run(lost(url, load.accepted, told))
-        self.seen.wrong += [f"no api took it: {one}" for one in load.gave_up] + self.fleet.wrong
 
 
 def _watching(processes: dict[str, Process], namespace: str, folder: Path) -> dict[str, Any]:

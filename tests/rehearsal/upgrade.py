@@ -16,9 +16,10 @@ from pathlib import Path
 import httpx
 
 from admin.migrate import migrate
-from tests.rehearsal.checks import lost, releases, run_by, still_open
+from tests.rehearsal.checks import Outcome, check, run_by
 from tests.rehearsal.load import Load, Phase
 from tests.rehearsal.versions import running_from
+from tests.stack.database import still_open
 from tests.stack.processes import Process, Stack, until
 from tests.stack.receiver import Receiver
 from tests.stack.sealing import SECRET_KEYS
@@ -61,14 +62,10 @@ class OldStack(Stack):
 
 
 @dataclass
-class Upgraded:
+class Upgraded(Outcome):
     """What was seen. `pairs`: jobs by who took and who wrote them, while both versions ran."""
 
-    jobs: int = 0
     pairs: Counter[str] = field(default_factory=Counter)
-    retries: int = 0
-    released: int = 0
-    wrong: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -103,8 +100,9 @@ class Upgrade:
             self._see_jobs([new], [new])
         finally:
             self._load.stop()
-        until(lambda: not asyncio.run(still_open(self._stack.database_url)), 60, 0.3)
-        self._check()
+        url = self._stack.database_url
+        until(lambda: not asyncio.run(still_open(url)), 60, 0.3)
+        asyncio.run(check(self.seen, self._load, self._receiver, url))
         return self.seen
 
     def _start(self, version: str, **more: str) -> Half:
@@ -154,14 +152,6 @@ class Upgrade:
         for process, expected in ((old.api, -signal.SIGTERM), (old.steward, 0), (old.worker, 0)):
             if (code := process.stop()) != expected:
                 self.seen.wrong.append(f"{process.name} ended with {code}")
-
-    def _check(self) -> None:
-        url, accepted = self._stack.database_url, self._load.accepted
-        self.seen.jobs, self.seen.retries = len(accepted), self._load.retries
-        self.seen.released = asyncio.run(releases(url))
-        told = [message["data"]["id"] for message in self._receiver.messages]
-        self.seen.wrong += asyncio.run(lost(url, accepted, told))
-        self.seen.wrong += [f"no api took it: {one}" for one in self._load.gave_up]
 
 
 def worker_id(process: Process) -> str:

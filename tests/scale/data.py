@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from tests.stack.urls import without_driver
+from tests.stack.database import plain_url
 
 ROWS = 300_000
 OWNER = "00000000-0000-7000-8000-000000000001"
@@ -67,7 +67,7 @@ def kinds(backlog: int, finished: int) -> str:
 
 async def fill(url: str, backlog: int, finished: int) -> None:
     """Fill a migrated, empty database, its triggers and constraints off; its indexes are made afterwards."""
-    connection = await asyncpg.connect(without_driver(url))
+    connection = await asyncpg.connect(plain_url(url))
     try:
         await connection.execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'")
         made = await connection.fetch(

@@ -50,12 +50,14 @@ class Freezer:
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, flowing: asyncio.Event
     ) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await source.read(65_536):
-                await flowing.wait()
-                sink.write(data)
-                await sink.drain()
-        sink.close()
+        try:
+            with contextlib.suppress(ConnectionError):
+                while data := await source.read(65_536):
+                    await flowing.wait()
+                    sink.write(data)
+                    await sink.drain()
+        finally:
+            sink.close()
 
 
 async def test_a_listener_behind_a_half_open_connection_hears_again(

@@ -9,13 +9,9 @@ import signal
 import threading
 from dataclasses import replace
 
-from prometheus_client import start_http_server
-
-from base.logs import set_up_logs
-from worker.__main__ import serve
+from tests.stack.worker import serve_with
 from worker.engines import Call, Completion, Engine, EngineDead, OnText
 from worker.engines.outline.engine import OutlineEngine
-from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 
 
@@ -125,8 +121,4 @@ def faulty(settings: WorkerSettings) -> Engine:
 
 if __name__ == "__main__":
     settings = WorkerSettings()
-    set_up_logs("worker", settings.log_level)
-    start_http_server(settings.metrics_port, settings.metrics_host)
-    runtime = Runtime(settings, faulty(settings))
-    runtime.start()
-    serve(settings, runtime)
+    serve_with(faulty(settings), settings)

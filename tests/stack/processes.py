@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,21 +35,24 @@ def until(fact: Callable[[], T], seconds: float = 20, pause_seconds: float = 0.0
         time.sleep(pause_seconds)
 
 
+def serves(url: str) -> bool:
+    """Whether an api answers at this address."""
+    try:
+        return httpx.get(f"{url}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 class Process:
-    """`python -m module arguments`, with its log and, if it has any, the address of its metrics."""
+    """`python -m module`, one of the product's processes, with its log and the address of its metrics."""
 
     def __init__(
-        self,
-        name: str,
-        module: str,
-        environment: Mapping[str, str],
-        folder: Path,
-        arguments: Sequence[str] = (),
+        self, name: str, module: str, environment: dict[str, str], folder: Path, arguments: Sequence[str] = ()
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.metrics_port = free_port()
-        values = {**os.environ, **environment, "TIL_METRICS_PORT": str(self.metrics_port)}
+        values = os.environ | environment | {"TIL_METRICS_PORT": str(self.metrics_port)}
         with self.log.open("ab") as out:
             command = [sys.executable, "-m", module, *arguments]
             self.popen = subprocess.Popen(command, env=values, stdout=out, stderr=out, start_new_session=True)
@@ -80,19 +83,6 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
         return self.popen.wait(10)
-
-
-def until_it_serves(process: Process, url: str) -> None:
-    """Wait until the process, an HTTP server at `url`, answers `/healthz`; fail if it ends before."""
-
-    def serves() -> bool:
-        try:
-            return httpx.get(f"{url}/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    until(lambda: process.popen.poll() is not None or serves(), 30)
-    assert process.popen.poll() is None, process.log.read_text()
 
 
 class Stack:
@@ -140,7 +130,8 @@ class Stack:
         port = free_port()
         process = self.start(module, TIL_API_PORT=str(port), **more)
         self.api_url = f"http://127.0.0.1:{port}"
-        until_it_serves(process, self.api_url)
+        until(lambda: process.popen.poll() is not None or serves(self.api_url), 30)
+        assert process.popen.poll() is None, process.log.read_text()
         return process
 
     def worker(self, **more: str) -> Process:

@@ -72,7 +72,7 @@ class Proxy:
         with self._lock:
             pairs = list(self._open.values())
         for pair in pairs:
-            self._shut(pair)
+            self._shut(*pair)
 
     def open(self) -> None:
         """Let new connections through again."""
@@ -80,7 +80,7 @@ class Proxy:
 
     def close(self) -> None:
         """Close everything."""
-        self._listener.close()
+        self._shut(self._listener)  # Without shutdown, the thread in accept would keep it listening.
         self.shut()
 
     def _accept(self) -> None:
@@ -99,20 +99,23 @@ class Proxy:
                     continue
                 with self._lock:
                     self._open[number] = (client, server)
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=self._pump, args=(number, source, target), daemon=True).start()
+                if self._refusing:  # `shut` may have come too early to see this one.
+                    self._shut(client, server)
+                for from_client in (True, False):
+                    pumped = (number, client, server, from_client)
+                    threading.Thread(target=self._pump, args=pumped, daemon=True).start()
 
-    def _pump(self, number: int, source: socket.socket, target: socket.socket) -> None:
-        pair = self._open[number]
+    def _pump(self, number: int, client: socket.socket, server: socket.socket, from_client: bool) -> None:
+        source, target = (client, server) if from_client else (server, client)
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
                 if number in self._frozen:
                     continue
-                if number in self._muted or (source is pair[0] and self._cut(number, target, data)):
+                if number in self._muted or (from_client and self._cut(number, target, data)):
                     break
                 target.sendall(data)
         if number not in self._frozen:
-            self._shut(pair)
+            self._shut(client, server)
             with self._lock:
                 self._open.pop(number, None)
 
@@ -134,8 +137,8 @@ class Proxy:
         return True
 
     @staticmethod
-    def _shut(pair: tuple[socket.socket, socket.socket]) -> None:
-        for end in pair:
+    def _shut(*sockets: socket.socket) -> None:
+        for end in sockets:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()

@@ -54,17 +54,22 @@ class Consumers:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer what comes over one connection."""
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                await self._converse(reader, writer)
+        finally:
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host = writer.get_extra_info("sockname")[0]
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
-                await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
-                self.came.append((host, head.split("webhook-id: ")[1].split("\r\n")[0]))
-                answer = self.answer(host)
-                if answer is None:
-                    await self._hang(host)
-                    break
-                writer.write(f"HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n".encode())
-        writer.close()
+        while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
+            await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+            self.came.append((host, head.split("webhook-id: ")[1].split("\r\n")[0]))
+            answer = self.answer(host)
+            if answer is None:
+                await self._hang(host)
+                break
+            writer.write(f"HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n".encode())
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.stack.processes import day
 from tests.worker.engines import admitted
+from tests.worker.foreign_answers import DONE
 from tests.worker.test_openai import KEY, NO_PAGE, OK, event, serving
 from til.request import TilRequest
 from worker.engines.chat_request import SCHEMA_NAME
@@ -22,7 +23,6 @@ from worker.writing.write import Generation, Post, write
 ENFORCE, IGNORE, REFUSE = "enforce", "ignore", "refuse"
 PIECE_SECONDS = 0.005
 """Between two pieces of an answer."""
-DONE = b"data: [DONE]\n\n"
 REQUEST = TilRequest.model_validate(day())
 REPEAT = "Repeat this JSON object: "
 

@@ -20,15 +20,14 @@ from rich.console import Console
 
 from tests.bench.path import rounds
 from tests.bench.path.report import draw, table_of
-from tests.bench.path.rounds import Requests, Round
+from tests.bench.path.rounds import HUNDRED_MS, Requests, Round
 from tests.bench.path.sides import SIDES, Ground, stopping
 from tests.bench.servers import logs_of_a_failure, servers
 from tests.monitoring.programs import ROOT
-from tests.stack.urls import without_driver
+from tests.stack.database import plain_url
 
 PICTURE = ROOT / "docs" / "images" / "bench.png"
 JOBS, SLOW_JOBS, IDLE_JOBS, SUBMITS = 2000, 600, 200, 4000
-HUNDRED_MS = 0.1
 console = Console(width=130)
 
 
@@ -58,7 +57,7 @@ def _rounds(folder: Path, names: list[str], count: int, seed: int) -> Iterator[t
 
 async def _round(ground: Ground, name: str, requests: Requests, servers: dict[str, int]) -> Round:
     """Submits without a worker; then jobs on engines of 0 and of 100 ms."""
-    database = await asyncpg.connect(without_driver(ground.stack.database_url))
+    database = await asyncpg.connect(plain_url(ground.stack.database_url))
     try:
         with stopping(await asyncio.to_thread(SIDES[name], ground, None)) as side:
             found = Round(await rounds.submits(side, requests, SUBMITS))

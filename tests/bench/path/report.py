@@ -9,9 +9,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from tests.bench.path.rounds import Round
+from tests.bench.path.rounds import HUNDRED_MS, Round
 
-HUNDRED_MS = 0.1
 OURS, OTHERS = "#1f3b70", "#b0b7c3"
 MEASURES: dict[str, tuple[Callable[[Round], float | None], int]] = {
     "submits/s": (lambda one: one.submits_per_second, 0),

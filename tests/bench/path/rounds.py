@@ -19,6 +19,7 @@ from tests.bench.path.sides import SLOTS, Running
 CONNECTIONS = 32
 BODIES = 200
 PATIENCE_SECONDS = 120
+HUNDRED_MS = 0.1
 
 
 class Requests:
@@ -78,7 +79,7 @@ async def jobs(
 ) -> Jobs:
     """Submit the jobs over 32 connections while they are run, and wait for the last one's end."""
     await database.execute(side.empty)
-    processes = {**servers, **side.pids()}
+    processes = {**servers, **side.pids}
     before, began = cpu_seconds(processes), time.perf_counter()
     await submit_all(side.port, requests.some(side, count), CONNECTIONS)
     async with asyncio.timeout(PATIENCE_SECONDS):

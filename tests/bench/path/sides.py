@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.valkey import free_port
-from tests.stack.processes import Process, Stack, until_it_serves
-from tests.stack.urls import without_driver
+from tests.stack.database import plain_url
+from tests.stack.processes import Process, Stack, serves, until
 
 SLOTS = 32
-APPS = "tests.bench.path.apps"
 
 
 @dataclass
 class Running:
-    """A side that serves. `unfinished`: SQL that is true while jobs are left; `empty`: SQL that deletes all.
-
-    Both are "" where there are no jobs.
-    """
+    """A side that serves. `unfinished`: SQL that is true while jobs are left."""
 
     port: int
     key: str | None
@@ -28,9 +24,15 @@ class Running:
     unfinished: str = ""
     empty: str = ""
 
+    @property
     def pids(self) -> dict[str, int]:
-        """The ids of its processes, by name."""
+        """The processes' ids by name."""
         return {name: process.popen.pid for name, process in self.processes.items()}
+
+    def stop(self) -> None:
+        """Stop the processes, the api last."""
+        for process in reversed(self.processes.values()):
+            process.stop()
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Ground:
     def environment(self, seconds: float) -> dict[str, str]:
         """Of the other sides' processes; `seconds`: of one call of the engine."""
         return {
-            "DATABASE_URL": without_driver(self.stack.database_url),
+            "DATABASE_URL": plain_url(self.stack.database_url),
             "REDIS_URL": self.stack.redis_url,
             "BENCH_SECONDS": str(seconds),
         }
@@ -55,8 +57,7 @@ def ours(ground: Ground, seconds: float | None) -> Running:
     processes = {"api": stack.api(), "steward": stack.steward()}
     if seconds is not None:
         more = {"BENCH_SECONDS": str(seconds), "TIL_SLOTS": str(SLOTS)}
-        processes["worker"] = stack.start_ready(f"{APPS}.worker", **more)
-
+        processes["worker"] = stack.start_ready("tests.bench.path.apps.worker", **more)
     return Running(
         int(stack.api_url.rpartition(":")[2]),
         stack.keys["key"],
@@ -68,36 +69,41 @@ def ours(ground: Ground, seconds: float | None) -> Running:
 
 def bare(ground: Ground, _: float | None) -> Running:
     """An endpoint that validates."""
-    return _other(ground, "bare", None)
+    return _other(ground, "bare", 0, [])
 
 
 def plain(ground: Ground, seconds: float | None) -> Running:
     """Celery, as most people would write it."""
-    worker = f"celery -A {APPS}.plain:queue worker -P threads -c {SLOTS} --loglevel=WARNING"
+    arguments = ["celery", "-A", "tests.bench.path.apps.plain:queue", "worker", "-P", "threads"]
+    worker = [*arguments, "-c", str(SLOTS), "--loglevel=WARNING"]
     unfinished = "SELECT EXISTS (SELECT FROM plain_jobs WHERE status <> 'succeeded')"
     return _other(ground, "plain", seconds, worker, unfinished, "TRUNCATE plain_jobs")
 
 
 def with_taskiq(ground: Ground, seconds: float | None) -> Running:
     """taskiq with results in PostgreSQL."""
-    options = f"--workers 1 --max-async-tasks {SLOTS} --log-level WARNING"
-    worker = f"taskiq worker {APPS}.with_taskiq:broker {options}"
-    unfinished = "SELECT count(*) < {jobs} FROM taskiq_jobs"
-    return _other(ground, "with_taskiq", seconds, worker, unfinished, "TRUNCATE taskiq_jobs")
+    arguments = ["taskiq", "worker", "tests.bench.path.apps.with_taskiq:broker", "--workers", "1"]
+    worker = [*arguments, "--max-async-tasks", str(SLOTS), "--log-level", "WARNING"]
+    finished = "SELECT count(*) < {jobs} FROM taskiq_jobs"
+    return _other(ground, "with_taskiq", seconds, worker, finished, "TRUNCATE taskiq_jobs")
 
 
 def _other(
-    ground: Ground, name: str, seconds: float | None, worker: str = "", unfinished: str = "", empty: str = ""
+    ground: Ground,
+    name: str,
+    seconds: float | None,
+    worker: list[str],
+    unfinished: str = "",
+    empty: str = "",
 ) -> Running:
-    """A side whose api is `APPS.name`. `worker`: the module and arguments of its worker, if it has any."""
-    port, environment = free_port(), ground.environment(seconds or 0)
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    arguments = [f"{APPS}.{name}:app", "--port", str(port), *options]
-    processes = {"api": Process(name, "uvicorn", environment, ground.folder, arguments)}
-    until_it_serves(processes["api"], f"http://127.0.0.1:{port}")
+    port, environment, folder = free_port(), ground.environment(seconds or 0), ground.folder
+    app = [f"tests.bench.path.apps.{name}:app", "--port", str(port), "--loop", "uvloop"]
+    options = ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    processes = {"api": Process(name, "uvicorn", environment, folder, app + options)}
+    until(lambda: serves(f"http://127.0.0.1:{port}"), 30)
     if worker and seconds is not None:
-        module, *arguments = worker.split()
-        processes["worker"] = Process(f"{name}-worker", module, environment, ground.folder, arguments)
+        module, *arguments = worker
+        processes["worker"] = Process(f"{name}-worker", module, environment, folder, arguments)
     return Running(port, None, processes, unfinished, empty)
 
 
@@ -107,8 +113,7 @@ def stopping(side: Running) -> Iterator[Running]:
     try:
         yield side
     finally:
-        for process in reversed(side.processes.values()):
-            process.stop()
+        side.stop()
 
 
 SIDES: dict[str, Callable[[Ground, float | None], Running]] = {

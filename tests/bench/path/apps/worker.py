@@ -10,14 +10,11 @@ import asyncio
 import os
 import signal
 
-from prometheus_client import start_http_server
-
-from base.logs import set_up_logs
-from worker.__main__ import interrupted, serve
+from tests.stack.worker import serve_with
+from worker.__main__ import interrupted
 from worker.engines import Call, Completion, OnText
 from worker.engines.outline.draft import outline
 from worker.engines.outline.engine import OutlineEngine, allowed
-from worker.runtime import Runtime
 from worker.settings import WorkerSettings
 
 
@@ -42,9 +39,4 @@ class FixedEngine(OutlineEngine):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, interrupted)
-    settings = WorkerSettings()
-    set_up_logs("worker", settings.log_level)
-    start_http_server(settings.metrics_port, settings.metrics_host)
-    runtime = Runtime(settings, FixedEngine(float(os.environ.get("BENCH_SECONDS") or 0)))
-    runtime.start()
-    serve(settings, runtime)
+    serve_with(FixedEngine(float(os.environ.get("BENCH_SECONDS") or 0)), WorkerSettings())
