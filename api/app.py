@@ -59,6 +59,7 @@ def create_app(
         version=version("til-queue"),
         description="TIL posts from a day's git commits. Errors are problem+json (RFC 9457).",
         lifespan=lifespan,
+        redirect_slashes=False,  # Redirects would go to the Host that the client named.
     )
     for module in (submit, replay, jobs, events, queue, webhook_routes):
         app.include_router(module.router)

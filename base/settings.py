@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from base.secret_files import BadSecretFile, WithSecretFiles
@@ -31,6 +31,14 @@ class ModelSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIL_", extra="ignore", populate_by_name=True)
 
     models: str = "default"
+
+    @field_validator("models")
+    @classmethod
+    def at_least_one(cls, models: str) -> str:
+        """Refuse a list without an alias."""
+        if not models.replace(",", " ").strip():
+            raise ValueError("Name at least one alias.")
+        return models
 
     def aliases(self) -> list[str]:
         """The model aliases."""

@@ -24,14 +24,11 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhook"
         threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True).start()
 
-    def wait_for(self, event: str, job_id: str, seconds: float) -> str | None:
-        """The id of the verified message of this event and job; None after `seconds`."""
+    def wait_for(self, event: str, seconds: float) -> str | None:
+        """The id of the first verified message of this event; None after `seconds`."""
 
         def found() -> str | None:
-            for message_id, message in self.messages.items():
-                if (message["type"], message["data"]["id"]) == (event, job_id):
-                    return message_id
-            return None
+            return next((key for key, message in self.messages.items() if message["type"] == event), None)
 
         with self._changed:
             return self._changed.wait_for(found, seconds)

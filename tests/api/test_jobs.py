@@ -48,6 +48,11 @@ def test_a_bad_query_is_refused_with_its_name(client: httpx.Client, query: str) 
     assert answer.json()["errors"][0]["pointer"] == f"#query/{query.split('=', maxsplit=1)[0]}"
 
 
+def test_a_trailing_slash_is_a_path_of_its_own_and_redirects_nowhere(client: httpx.Client) -> None:
+    answer = client.get("/v1/jobs/", headers={"Host": "evil.example"})
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
 def test_a_tenant_sees_only_its_own(stack: Stack) -> None:
     stack.api()
     with stack.client() as mine, stack.client(stack.another_tenant()["key"]) as other:

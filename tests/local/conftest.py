@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def serving(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`make run` that has printed its post and serves."""
+    with serving_in(checkout) as process:
+        yield process
+
+
+@contextmanager
+def serving_in(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`make run` in this checkout, which serves."""
     with (checkout / "out").open("wb") as out:
         process = subprocess.Popen(
             command(), cwd=checkout, env=environment(checkout), stdout=out, stderr=out, start_new_session=True
@@ -44,7 +52,9 @@ def serving(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
     said = checkout / "out"
     until(lambda: "serving" in said.read_text() or process.poll() is not None, 60)
     assert process.poll() is None, said.read_text()
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.wait()
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import stat
@@ -15,6 +16,7 @@ import httpx
 from sqlalchemy import text
 
 from base.database import ADMIN, Database
+from tests.local.conftest import GIT, serving_in
 from tests.local.runs import environment, left_running, run_once
 
 
@@ -47,6 +49,21 @@ def test_it_serves_until_ctrl_c_and_a_second_run_says_that_one_is_there(
     serving.send_signal(signal.SIGINT)
     assert serving.wait(60) == 0
     assert left_running(checkout) == []
+
+
+def test_it_serves_also_where_its_own_post_can_not_be_written(checkout: Path, tmp_path: Path) -> None:
+    """A shallow clone lacks what its only commit has changed."""
+    subprocess.run(
+        ["git", "commit", "-q", "--allow-empty", "-m", "x"], cwd=checkout, check=True, env=os.environ | GIT
+    )
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth=1", checkout.as_uri(), str(shallow)], check=True)
+    with serving_in(shallow) as process:
+        assert "til ended with exit code" in (shallow / "out").read_text()
+        stack = json.loads((shallow / ".local" / "stack.json").read_text())
+        assert httpx.get(f"{stack['api_url']}/readyz").status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:

@@ -23,11 +23,19 @@ log = structlog.get_logger()
 
 
 class TolerantChannel(Channel):  # type: ignore[misc]
-    """Ignores messages that are no Celery messages; kombu's own channel raises and ends the worker."""
+    """Ignores messages that are no Celery messages; kombu's own channel raises and ends the worker.
+
+    Using it after it was closed is a connection error; in kombu, an AttributeError, which ends the worker.
+    So a doorbell is acknowledged that came before a freeze, after which the consumer has reconnected.
+    """
 
     do_restore = False
-    """Unacknowledged messages are not put back when the connection breaks: they are only doorbells, and on a
-    connection that is being closed kombu 5.7 raises AttributeError, which can end the worker."""
+    """Unacknowledged messages are not put back when the connection breaks: they are only doorbells."""
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection is None:
+            raise ConnectionResetError("The channel is closed.")
+        return super()._connparams(asynchronous)
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
