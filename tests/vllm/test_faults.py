@@ -66,7 +66,7 @@ def test_a_call_that_waits_in_a_live_engine_for_longer_than_the_lease_keeps_it(
 ) -> None:
     stack.steward(**LEASE)
     stack.start_ready("tests.stack.faulty_worker", FAULT="narrow", **engine)
-    ids = [jobs.submit(**LONG) for _ in range(8)]
+    ids = [jobs.submit(**LONG) for _ in range(12)]
     ended = [jobs.get(i, wait=60) for i in ids]
     assert {(job["status"], job["attempts"]) for job in ended} == {("succeeded", 1)}
     assert max(job["usage"]["run_seconds"] for job in ended) > 1.5 * float(LEASE["TIL_LEASE_SECONDS"])
